@@ -1,0 +1,1 @@
+//! Every secret byte lives here; knows no TLS message.

@@ -1,0 +1,1 @@
+//! The handshake: no I/O, no clock, no randomness of its own.

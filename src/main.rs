@@ -1,0 +1,2 @@
+//! The command line: parse, dispatch, nothing else.
+fn main() {}
