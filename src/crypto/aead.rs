@@ -1,0 +1,68 @@
+//! Record protection: one AEAD key and its per-record nonce (RFC 8446, Sections 5.2 and 5.3).
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use ring::aead::{Aad, LessSafeKey, Nonce, UnboundKey};
+
+use super::{key_schedule::TrafficSecret, secret::Secret};
+
+/// The length of the authentication tag in bytes, the same for all our suites.
+pub const TAG_LENGTH: usize = 16;
+
+/// A record did not authenticate, or could not be protected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AeadError;
+
+/// Protects or opens the records of one direction under one traffic secret.
+pub struct RecordKey {
+    key: LessSafeKey,
+    iv: Secret,
+}
+
+impl RecordKey {
+    /// Derives key and IV from a traffic secret (RFC 8446, Section 7.3).
+    pub fn new(secret: &TrafficSecret) -> Self {
+        let key = secret.key();
+        let key =
+            UnboundKey::new(secret.suite().aead(), key.expose()).expect("the key has its suite's length");
+        Self { key: LessSafeKey::new(key), iv: secret.iv() }
+    }
+
+    /// Encrypts `buffer[from..]` in place, with the bytes before `from` (the record header) as additional data, and appends the tag.
+    pub fn seal(&self, sequence: u64, buffer: &mut Vec<u8>, from: usize) -> Result<(), AeadError> {
+        let (header, plaintext) = buffer.split_at_mut_checked(from).ok_or(AeadError)?;
+        let tag = self
+            .key
+            .seal_in_place_separate_tag(self.nonce(sequence), Aad::from(&*header), plaintext)
+            .map_err(|_| AeadError)?;
+        buffer.extend_from_slice(tag.as_ref());
+        Ok(())
+    }
+
+    /// Decrypts `ciphertext` (with its tag) in place and returns the plaintext.
+    pub fn open<'a>(
+        &self,
+        sequence: u64,
+        header: &[u8],
+        ciphertext: &'a mut [u8],
+    ) -> Result<&'a mut [u8], AeadError> {
+        self.key.open_in_place(self.nonce(sequence), Aad::from(header), ciphertext).map_err(|_| AeadError)
+    }
+
+    /// The IV with the sequence number, big-endian and padded on the left, xored in (RFC 8446, Section 5.3).
+    fn nonce(&self, sequence: u64) -> Nonce {
+        let mut nonce = [0; 12];
+        nonce.copy_from_slice(self.iv.expose());
+        for (byte, s) in nonce.iter_mut().rev().zip(sequence.to_le_bytes()) {
+            *byte ^= s;
+        }
+        Nonce::assume_unique_for_key(nonce)
+    }
+}
+
+impl fmt::Debug for RecordKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RecordKey(..)")
+    }
+}

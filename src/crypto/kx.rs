@@ -1,0 +1,124 @@
+//! Key exchange: the groups of RFC 8446, Section 4.2.8, and one ephemeral key of our own.
+
+use alloc::{boxed::Box, vec::Vec};
+use core::fmt;
+
+use ring::agreement;
+
+use super::secret::Secret;
+
+/// A group for (EC)DHE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum NamedGroup {
+    /// x25519 (RFC 7748)
+    X25519,
+    /// secp256r1, NIST P-256
+    Secp256r1,
+    /// secp384r1, NIST P-384
+    Secp384r1,
+}
+
+impl NamedGroup {
+    /// All groups, in the default order of preference.
+    pub const ALL: [Self; 3] = [Self::X25519, Self::Secp256r1, Self::Secp384r1];
+
+    /// The code point (RFC 8446, Section 4.2.7).
+    pub fn code(self) -> u16 {
+        match self {
+            Self::X25519 => 0x001d,
+            Self::Secp256r1 => 0x0017,
+            Self::Secp384r1 => 0x0018,
+        }
+    }
+
+    /// The group of a code point, if it is one of ours.
+    pub fn from_code(code: u16) -> Option<Self> {
+        Self::ALL.into_iter().find(|group| group.code() == code)
+    }
+
+    /// The name in the IANA registry.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::X25519 => "x25519",
+            Self::Secp256r1 => "secp256r1",
+            Self::Secp384r1 => "secp384r1",
+        }
+    }
+
+    fn ring(self) -> &'static agreement::Algorithm {
+        match self {
+            Self::X25519 => &agreement::X25519,
+            Self::Secp256r1 => &agreement::ECDH_P256,
+            Self::Secp384r1 => &agreement::ECDH_P384,
+        }
+    }
+}
+
+/// Why a key exchange failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyExchangeError {
+    /// The peer's share is not a point of the group, has the wrong length, or gives the all-zero secret.
+    PeerShare,
+    /// The system gave no randomness.
+    Random,
+}
+
+/// An ephemeral key of ours, good for one exchange.
+pub trait KeyShare: Send {
+    /// Its group.
+    fn group(&self) -> NamedGroup;
+
+    /// `key_exchange` of our KeyShareEntry (RFC 8446, Section 4.2.8).
+    fn public(&self) -> &[u8];
+
+    /// Computes the shared secret with the peer's `key_exchange` (RFC 8446, Section 7.4).
+    fn agree(self: Box<Self>, peer: &[u8]) -> Result<Secret, KeyExchangeError>;
+}
+
+impl fmt::Debug for dyn KeyShare {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeyShare({})", self.group().name())
+    }
+}
+
+/// A key share made by ring.
+struct EphemeralKey {
+    group: NamedGroup,
+    private: agreement::EphemeralPrivateKey,
+    public: agreement::PublicKey,
+}
+
+/// Generates an ephemeral key.
+pub(crate) fn generate(
+    group: NamedGroup,
+    random: &dyn ring::rand::SecureRandom,
+) -> Result<Box<dyn KeyShare>, KeyExchangeError> {
+    let private = agreement::EphemeralPrivateKey::generate(group.ring(), random)
+        .map_err(|_| KeyExchangeError::Random)?;
+    let public = private.compute_public_key().map_err(|_| KeyExchangeError::Random)?;
+    Ok(Box::new(EphemeralKey { group, private, public }))
+}
+
+impl KeyShare for EphemeralKey {
+    fn group(&self) -> NamedGroup {
+        self.group
+    }
+
+    fn public(&self) -> &[u8] {
+        self.public.as_ref()
+    }
+
+    fn agree(self: Box<Self>, peer: &[u8]) -> Result<Secret, KeyExchangeError> {
+        let peer = agreement::UnparsedPublicKey::new(self.group.ring(), peer);
+        agreement::agree_ephemeral(self.private, &peer, Secret::from_slice)
+            .map_err(|_| KeyExchangeError::PeerShare)
+    }
+}
+
+/// Our answer to a client's share: `key_exchange` of the server's KeyShareEntry, and the shared secret.
+pub struct Response {
+    /// What the client is sent.
+    pub public: Vec<u8>,
+    /// What both sides now share.
+    pub shared_secret: Secret,
+}

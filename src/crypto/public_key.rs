@@ -1,0 +1,399 @@
+//! Public keys of certificates, and the signatures they verify.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use der::{
+    Decode, Reader, SliceReader, Tag, Tagged,
+    asn1::{AnyRef, BitStringRef, ObjectIdentifier, UintRef},
+};
+use ring::signature as ring_signature;
+
+use super::signature_scheme::SignatureScheme;
+
+const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+const RSASSA_PSS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.10");
+const MGF1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.8");
+const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+const SECP256R1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
+const SECP384R1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
+const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
+const SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.1");
+const SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.2");
+const SHA512: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.3");
+const SHA256_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11");
+const SHA384_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.12");
+const SHA512_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.13");
+const ECDSA_WITH_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2");
+const ECDSA_WITH_SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.3");
+
+/// RSA moduli in bits: below is weak, above costs a peer nothing to send and us much to verify.
+const RSA_BITS: core::ops::RangeInclusive<usize> = 2048..=4096;
+
+/// A hash of a signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignatureHash {
+    /// SHA-256
+    Sha256,
+    /// SHA-384
+    Sha384,
+    /// SHA-512
+    Sha512,
+}
+
+/// The algorithm of a signature, without the curve: in a certificate any curve goes with any hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignatureAlgorithm {
+    /// RSASSA-PKCS1-v1_5
+    RsaPkcs1(SignatureHash),
+    /// RSASSA-PSS: MGF1 with the same hash, and a salt as long as the hash
+    RsaPss(SignatureHash),
+    /// ECDSA
+    Ecdsa(SignatureHash),
+    /// Ed25519
+    Ed25519,
+}
+
+/// The kind of a public key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyAlgorithm {
+    /// rsaEncryption
+    Rsa,
+    /// id-RSASSA-PSS, restricted to one hash if its parameters say so (RFC 4055, Section 1.2)
+    RsaPss(Option<SignatureHash>),
+    /// id-ecPublicKey on secp256r1
+    EcdsaP256,
+    /// id-ecPublicKey on secp384r1
+    EcdsaP384,
+    /// id-Ed25519
+    Ed25519,
+}
+
+/// Why a key cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyError {
+    /// It is not well-formed DER, or not of the structure it should have.
+    Malformed,
+    /// Its algorithm or curve is not supported.
+    Algorithm,
+    /// RSA with fewer than 2048 or more than 4096 bits: the number of bits.
+    RsaSize(usize),
+    /// An EC private key without its public key (`openssl pkcs8` or `openssl ec` write it).
+    NoPublicKey,
+    /// The private key is encrypted.
+    Encrypted,
+    /// Its parts do not fit together.
+    Inconsistent,
+    /// There is no private key in the file.
+    Missing,
+}
+
+impl fmt::Display for KeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Malformed => f.write_str("the key is malformed"),
+            Self::Algorithm => {
+                f.write_str("the key's algorithm is not supported (RSA, P-256, P-384 and Ed25519 are)")
+            }
+            Self::RsaSize(bits) => write!(f, "an RSA key of {bits} bits is outside {RSA_BITS:?}"),
+            Self::NoPublicKey => {
+                f.write_str("the EC private key lacks its public key (convert it with `openssl pkey`)")
+            }
+            Self::Encrypted => f.write_str("the private key is encrypted (decrypt it with `openssl pkey`)"),
+            Self::Inconsistent => f.write_str("the private key's parts do not fit together"),
+            Self::Missing => f.write_str("no private key found"),
+        }
+    }
+}
+
+impl From<der::Error> for KeyError {
+    fn from(_: der::Error) -> Self {
+        Self::Malformed
+    }
+}
+
+/// A signature did not verify, or its algorithm does not go with the key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadSignature;
+
+/// A public key from a certificate.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PublicKey {
+    algorithm: KeyAlgorithm,
+    /// RSAPublicKey in DER, an uncompressed point, or 32 bytes of Ed25519: what `subjectPublicKey` holds.
+    bytes: Vec<u8>,
+}
+
+impl PublicKey {
+    /// Reads a SubjectPublicKeyInfo in DER (RFC 5280, Section 4.1.2.7).
+    pub fn from_spki(spki: &[u8]) -> Result<Self, KeyError> {
+        let mut reader = SliceReader::new(spki)?;
+        let (algorithm, key) = reader.sequence(|r| {
+            let algorithm = AlgorithmIdentifier::decode(r)?;
+            Ok::<_, der::Error>((algorithm, r.decode::<BitStringRef<'_>>()?))
+        })?;
+        reader.finish()?;
+        let bytes = key.as_bytes().ok_or(KeyError::Malformed)?;
+        Self::new(algorithm.key()?, bytes)
+    }
+
+    pub(crate) fn new(algorithm: KeyAlgorithm, bytes: &[u8]) -> Result<Self, KeyError> {
+        let well_formed = match algorithm {
+            KeyAlgorithm::Rsa | KeyAlgorithm::RsaPss(_) => {
+                let bits = rsa_modulus_bits(bytes)?;
+                if !RSA_BITS.contains(&bits) {
+                    return Err(KeyError::RsaSize(bits));
+                }
+                true
+            }
+            KeyAlgorithm::EcdsaP256 => bytes.len() == 65 && bytes.first() == Some(&4),
+            KeyAlgorithm::EcdsaP384 => bytes.len() == 97 && bytes.first() == Some(&4),
+            KeyAlgorithm::Ed25519 => bytes.len() == 32,
+        };
+        if well_formed { Ok(Self { algorithm, bytes: bytes.into() }) } else { Err(KeyError::Malformed) }
+    }
+
+    /// The kind of key.
+    pub fn algorithm(&self) -> KeyAlgorithm {
+        self.algorithm
+    }
+
+    /// The bytes of `subjectPublicKey`.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Verifies a signature of a certificate or a CRL: any hash goes with any curve.
+    pub fn verify(
+        &self,
+        algorithm: SignatureAlgorithm,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), BadSignature> {
+        let ring_algorithm = self.ring_algorithm(algorithm).ok_or(BadSignature)?;
+        ring_signature::UnparsedPublicKey::new(ring_algorithm, &self.bytes)
+            .verify(message, signature)
+            .map_err(|_| BadSignature)
+    }
+
+    /// Whether a CertificateVerify under this key may use `scheme` (RFC 8446, Section 4.2.3: the curve is part of it).
+    pub fn fits(&self, scheme: SignatureScheme) -> bool {
+        self.algorithm.schemes().contains(&scheme)
+    }
+
+    /// Verifies a signature of a TLS message; a scheme that does not fit the key fails.
+    pub fn verify_scheme(
+        &self,
+        scheme: SignatureScheme,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), BadSignature> {
+        if !self.fits(scheme) {
+            return Err(BadSignature);
+        }
+        self.verify(scheme.algorithm(), message, signature)
+    }
+
+    fn ring_algorithm(
+        &self,
+        algorithm: SignatureAlgorithm,
+    ) -> Option<&'static dyn ring_signature::VerificationAlgorithm> {
+        use KeyAlgorithm as K;
+        use SignatureAlgorithm as A;
+        use SignatureHash::{Sha256, Sha384, Sha512};
+        Some(match (self.algorithm, algorithm) {
+            (K::Rsa, A::RsaPkcs1(Sha256)) => &ring_signature::RSA_PKCS1_2048_8192_SHA256,
+            (K::Rsa, A::RsaPkcs1(Sha384)) => &ring_signature::RSA_PKCS1_2048_8192_SHA384,
+            (K::Rsa, A::RsaPkcs1(Sha512)) => &ring_signature::RSA_PKCS1_2048_8192_SHA512,
+            (K::RsaPss(Some(only)), A::RsaPss(hash)) if only != hash => return None,
+            (K::Rsa | K::RsaPss(_), A::RsaPss(Sha256)) => &ring_signature::RSA_PSS_2048_8192_SHA256,
+            (K::Rsa | K::RsaPss(_), A::RsaPss(Sha384)) => &ring_signature::RSA_PSS_2048_8192_SHA384,
+            (K::Rsa | K::RsaPss(_), A::RsaPss(Sha512)) => &ring_signature::RSA_PSS_2048_8192_SHA512,
+            (K::EcdsaP256, A::Ecdsa(Sha256)) => &ring_signature::ECDSA_P256_SHA256_ASN1,
+            (K::EcdsaP256, A::Ecdsa(Sha384)) => &ring_signature::ECDSA_P256_SHA384_ASN1,
+            (K::EcdsaP384, A::Ecdsa(Sha256)) => &ring_signature::ECDSA_P384_SHA256_ASN1,
+            (K::EcdsaP384, A::Ecdsa(Sha384)) => &ring_signature::ECDSA_P384_SHA384_ASN1,
+            (K::Ed25519, A::Ed25519) => &ring_signature::ED25519,
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PublicKey({:?})", self.algorithm)
+    }
+}
+
+impl KeyAlgorithm {
+    /// The schemes in which a key of this kind signs TLS messages, the preferred one first.
+    pub fn schemes(self) -> &'static [SignatureScheme] {
+        use SignatureScheme as S;
+        match self {
+            Self::Rsa => &[S::RsaPssRsaeSha256, S::RsaPssRsaeSha384, S::RsaPssRsaeSha512],
+            Self::RsaPss(None) => &[S::RsaPssPssSha256, S::RsaPssPssSha384, S::RsaPssPssSha512],
+            Self::RsaPss(Some(SignatureHash::Sha256)) => &[S::RsaPssPssSha256],
+            Self::RsaPss(Some(SignatureHash::Sha384)) => &[S::RsaPssPssSha384],
+            Self::RsaPss(Some(SignatureHash::Sha512)) => &[S::RsaPssPssSha512],
+            Self::EcdsaP256 => &[S::EcdsaSecp256r1Sha256],
+            Self::EcdsaP384 => &[S::EcdsaSecp384r1Sha384],
+            Self::Ed25519 => &[S::Ed25519],
+        }
+    }
+}
+
+impl SignatureScheme {
+    /// The scheme's algorithm, without its curve.
+    pub fn algorithm(self) -> SignatureAlgorithm {
+        use SignatureAlgorithm::{Ecdsa, RsaPkcs1, RsaPss};
+        use SignatureHash::{Sha256, Sha384, Sha512};
+        match self {
+            Self::RsaPkcs1Sha256 => RsaPkcs1(Sha256),
+            Self::RsaPkcs1Sha384 => RsaPkcs1(Sha384),
+            Self::RsaPkcs1Sha512 => RsaPkcs1(Sha512),
+            Self::EcdsaSecp256r1Sha256 => Ecdsa(Sha256),
+            Self::EcdsaSecp384r1Sha384 => Ecdsa(Sha384),
+            Self::RsaPssRsaeSha256 | Self::RsaPssPssSha256 => RsaPss(Sha256),
+            Self::RsaPssRsaeSha384 | Self::RsaPssPssSha384 => RsaPss(Sha384),
+            Self::RsaPssRsaeSha512 | Self::RsaPssPssSha512 => RsaPss(Sha512),
+            Self::Ed25519 => SignatureAlgorithm::Ed25519,
+        }
+    }
+}
+
+/// An AlgorithmIdentifier: of a key or of a signature (RFC 5280, Section 4.1.1.2).
+#[derive(Clone, Copy, Debug)]
+pub struct AlgorithmIdentifier<'a> {
+    oid: ObjectIdentifier,
+    parameters: Option<AnyRef<'a>>,
+}
+
+impl<'a> AlgorithmIdentifier<'a> {
+    /// Reads an AlgorithmIdentifier from DER.
+    pub fn decode<R: Reader<'a>>(reader: &mut R) -> Result<Self, der::Error> {
+        reader.sequence(|r| Ok(Self { oid: r.decode()?, parameters: r.decode()? }))
+    }
+
+    /// The kind of key it names.
+    pub fn key(&self) -> Result<KeyAlgorithm, KeyError> {
+        match (self.oid, self.parameters) {
+            (RSA_ENCRYPTION, Some(p)) if p.is_null() => Ok(KeyAlgorithm::Rsa),
+            (RSASSA_PSS, None) => Ok(KeyAlgorithm::RsaPss(None)),
+            (RSASSA_PSS, Some(p)) => Ok(KeyAlgorithm::RsaPss(Some(pss_hash(p)?))),
+            (EC_PUBLIC_KEY, Some(p)) if p.tag() == Tag::ObjectIdentifier => {
+                curve(p.decode_as().map_err(|_| KeyError::Malformed)?)
+            }
+            (ED25519, None) => Ok(KeyAlgorithm::Ed25519),
+            (RSA_ENCRYPTION | ED25519, _) => Err(KeyError::Malformed),
+            _ => Err(KeyError::Algorithm),
+        }
+    }
+
+    /// The signature algorithm it names: SHA-1, MD5, DSA and everything else that is not ours is an error.
+    ///
+    /// The parameters of RSASSA-PKCS1-v1_5 are NULL (RFC 4055, Section 5), those of ECDSA and Ed25519 absent (RFC 5758, Section 3.2;
+    /// RFC 8410, Section 3).
+    pub fn signature(&self) -> Result<SignatureAlgorithm, KeyError> {
+        use SignatureAlgorithm as A;
+        use SignatureHash::{Sha256, Sha384, Sha512};
+        let algorithm = match self.oid {
+            SHA256_WITH_RSA => A::RsaPkcs1(Sha256),
+            SHA384_WITH_RSA => A::RsaPkcs1(Sha384),
+            SHA512_WITH_RSA => A::RsaPkcs1(Sha512),
+            RSASSA_PSS => A::RsaPss(pss_hash(self.parameters.ok_or(KeyError::Malformed)?)?),
+            ECDSA_WITH_SHA256 => A::Ecdsa(Sha256),
+            ECDSA_WITH_SHA384 => A::Ecdsa(Sha384),
+            ED25519 => A::Ed25519,
+            _ => return Err(KeyError::Algorithm),
+        };
+        let fits = match (algorithm, self.parameters) {
+            (A::RsaPkcs1(_), Some(p)) => p.is_null(),
+            (A::RsaPkcs1(_), None) => false,
+            (A::RsaPss(_), _) => true,
+            (A::Ecdsa(_) | A::Ed25519, p) => p.is_none(),
+        };
+        if fits { Ok(algorithm) } else { Err(KeyError::Malformed) }
+    }
+}
+
+pub(crate) fn curve(oid: ObjectIdentifier) -> Result<KeyAlgorithm, KeyError> {
+    match oid {
+        SECP256R1 => Ok(KeyAlgorithm::EcdsaP256),
+        SECP384R1 => Ok(KeyAlgorithm::EcdsaP384),
+        _ => Err(KeyError::Algorithm),
+    }
+}
+
+/// Reads RSASSA-PSS-params: accepted with one hash for message and mask, a salt of its length, and the standard trailer
+/// (RFC 4055, Section 3.1).
+fn pss_hash(parameters: AnyRef<'_>) -> Result<SignatureHash, KeyError> {
+    let (hash, mask_hash, salt_length) = parameters.sequence(|r: &mut SliceReader<'_>| {
+        let hash = explicit(r, 0, |r| hash_oid(r))?;
+        let mask_hash =
+            explicit(r, 1, |r| r.sequence(|r| Ok((r.decode::<ObjectIdentifier>()?, hash_oid(r)?))))?;
+        let salt_length = explicit(r, 2, |r| r.decode::<u8>())?;
+        let trailer = explicit(r, 3, |r| r.decode::<u8>())?;
+        match (mask_hash, trailer) {
+            (Some((MGF1, mask_hash)), None) => Ok((hash, mask_hash, salt_length)),
+            _ => Err(der::Error::from(Tag::Sequence.value_error())),
+        }
+    })?;
+    let (hash, length) = match hash {
+        Some(SHA256) => (SignatureHash::Sha256, 32),
+        Some(SHA384) => (SignatureHash::Sha384, 48),
+        Some(SHA512) => (SignatureHash::Sha512, 64),
+        _ => return Err(KeyError::Algorithm),
+    };
+    if mask_hash != oid_of(hash) || salt_length != Some(length) {
+        return Err(KeyError::Algorithm);
+    }
+    Ok(hash)
+}
+
+fn oid_of(hash: SignatureHash) -> ObjectIdentifier {
+    match hash {
+        SignatureHash::Sha256 => SHA256,
+        SignatureHash::Sha384 => SHA384,
+        SignatureHash::Sha512 => SHA512,
+    }
+}
+
+/// A hash's AlgorithmIdentifier: NULL and absent parameters are both legal (RFC 4055, Section 2.1).
+fn hash_oid<'a>(reader: &mut SliceReader<'a>) -> Result<ObjectIdentifier, der::Error> {
+    let identifier = AlgorithmIdentifier::decode(reader)?;
+    match identifier.parameters {
+        Some(p) if !p.is_null() => Err(Tag::Null.value_error().into()),
+        _ => Ok(identifier.oid),
+    }
+}
+
+/// Reads an optional EXPLICIT context-specific field.
+pub(crate) fn explicit<'a, T>(
+    reader: &mut SliceReader<'a>,
+    number: u8,
+    read: impl FnOnce(&mut SliceReader<'a>) -> Result<T, der::Error>,
+) -> Result<Option<T>, der::Error> {
+    let tag = Tag::ContextSpecific { constructed: true, number: der::TagNumber(u32::from(number)) };
+    if reader.is_finished() || reader.peek_tag()? != tag {
+        return Ok(None);
+    }
+    let field = reader.decode::<AnyRef<'a>>()?;
+    let mut inner = SliceReader::new(field.value())?;
+    let value = read(&mut inner)?;
+    inner.finish()?;
+    Ok(Some(value))
+}
+
+/// The size of the modulus of an RSAPublicKey (RFC 8017, Section A.1.1).
+fn rsa_modulus_bits(rsa_public_key: &[u8]) -> Result<usize, KeyError> {
+    let mut reader = SliceReader::new(rsa_public_key)?;
+    let modulus = reader.sequence(|r| {
+        let modulus = UintRef::decode(r)?;
+        let _exponent = UintRef::decode(r)?;
+        Ok::<_, der::Error>(modulus)
+    })?;
+    reader.finish()?;
+    let bytes = modulus.as_bytes();
+    let leading = bytes.first().map_or(0, |b| usize::try_from(b.leading_zeros()).unwrap_or(0));
+    Ok(bytes.len().saturating_mul(8).saturating_sub(leading))
+}
