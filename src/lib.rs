@@ -3,5 +3,7 @@
 
 extern crate alloc;
 
+#[cfg(feature = "agent")]
+pub mod agent;
 pub mod crypto;
 pub mod engine;

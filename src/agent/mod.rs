@@ -1,0 +1,8 @@
+//! The handshake agent and the command line: Linux only, and the only place with I/O.
+//!
+//! Reading order: `ktls` (what the kernel is given in the end) and `driver` (how a handshake meets a socket).
+#![deny(unsafe_code)]
+
+pub mod command;
+mod ktls;
+mod system;
