@@ -243,6 +243,11 @@ pub struct ExporterSecret {
 }
 
 impl ExporterSecret {
+    /// The secret's bytes, for a key log and for known-answer tests.
+    pub fn expose(&self) -> &[u8] {
+        self.secret.expose()
+    }
+
     /// Exports `length` bytes of keying material, or `None` beyond the 255 hash lengths that HKDF can give or with a label over
     /// 249 bytes.
     ///

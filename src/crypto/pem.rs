@@ -40,8 +40,10 @@ impl fmt::Display for PemError {
 /// The blocks of a PEM text, in order; text outside blocks is passed over.
 #[derive(Debug)]
 pub struct Blocks<'a> {
-    lines: core::iter::Enumerate<core::slice::Split<'a, u8, fn(&u8) -> bool>>,
+    lines: core::iter::Enumerate<Lines<'a>>,
 }
+
+type Lines<'a> = core::slice::Split<'a, u8, fn(&u8) -> bool>;
 
 impl<'a> Blocks<'a> {
     /// Reads `text`, which need not be UTF-8 outside its blocks.

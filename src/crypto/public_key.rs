@@ -374,7 +374,7 @@ pub(crate) fn explicit<'a, T>(
     read: impl FnOnce(&mut SliceReader<'a>) -> Result<T, der::Error>,
 ) -> Result<Option<T>, der::Error> {
     let tag = Tag::ContextSpecific { constructed: true, number: der::TagNumber(u32::from(number)) };
-    if reader.is_finished() || reader.peek_tag()? != tag {
+    if reader.is_finished() || Tag::peek(reader)? != tag {
         return Ok(None);
     }
     let field = reader.decode::<AnyRef<'a>>()?;

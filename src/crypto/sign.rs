@@ -68,11 +68,11 @@ impl SigningKey {
             return Err(KeyError::Malformed);
         }
         let mut inner = SliceReader::new(body.value())?;
-        if inner.peek_tag()? == Tag::Sequence {
+        if Tag::peek(&inner)? == Tag::Sequence {
             return Err(KeyError::Encrypted);
         }
         let version: u8 = inner.decode()?;
-        match (inner.peek_tag()?, version) {
+        match (Tag::peek(&inner)?, version) {
             (Tag::Sequence, 0 | 1) => Self::from_pkcs8(inner),
             (Tag::OctetString, 1) => Self::from_sec1(der, None),
             (Tag::Integer, 0) => Self::from_pkcs1(der, KeyAlgorithm::Rsa),

@@ -1,1 +1,266 @@
-//! The handshake: no I/O, no clock, no randomness of its own.
+//! The TLS 1.3 handshake as a state machine without I/O: it asks, and never holds.
+//!
+//! A [`Handshake`] is a deterministic function of its inputs: configuration, time, randomness, the peer's bytes, and the answers to its
+//! questions. It never has a file, a socket or a private key. [`Handshake::step`] says what is wanted; the caller does it and reports back.
+//!
+//! ```text
+//!             +---------------------------- step() ----------------------------+
+//!             v                                                                |
+//!   Send(bytes) -> sent(n)     Receive(n) -> receive(n bytes)                  |
+//!   Sign(..)    -> signed(..)  FindPsk(..) -> psk(..) / no_psk()  -------------+
+//!   Done(session): the two secrets that kTLS needs      Failed(error): after its alert was handed out
+//! ```
+//!
+//! Whatever the peer sends, the engine neither panics nor keeps more than a bounded amount: see the constants in `record` and `message`.
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::indexing_slicing,
+        clippy::as_conversions,
+        clippy::arithmetic_side_effects,
+        clippy::panic
+    )
+)]
+
+mod alert;
+mod authentication;
+mod client;
+mod codec;
+pub mod config;
+mod connection;
+mod error;
+mod message;
+mod psk;
+mod record;
+mod server;
+mod session;
+mod transcript;
+
+use alloc::{boxed::Box, sync::Arc};
+use core::mem;
+
+pub use alert::AlertDescription;
+pub use connection::{Connection, Event};
+pub use error::{ConfigError, Error, LocalError, Violation};
+pub use message::{ExtensionType, HandshakeType};
+pub use psk::{Psk, PskOffer};
+pub use session::{Direction, Peer, Role, Session};
+
+use crate::crypto::{certificate::UnixTime, random::Random, signature_scheme::SignatureScheme};
+use config::{ClientConfig, ServerConfig};
+use message::Message;
+use record::{Content, Records};
+
+/// What a handshake wants next.
+#[derive(Debug)]
+pub enum Step<'a> {
+    /// Write these bytes to the peer, all or part, then call [`Handshake::sent`].
+    Send(&'a [u8]),
+    /// Read exactly this many bytes, then call [`Handshake::receive`].
+    Receive(usize),
+    /// Sign this, then call [`Handshake::signed`] or [`Handshake::sign_failed`].
+    Sign(SignRequest<'a>),
+    /// Look for one of these, then call [`Handshake::psk`] or [`Handshake::no_psk`].
+    FindPsk(&'a [PskOffer]),
+    /// The handshake is done; handed out once.
+    Done(Box<Session>),
+    /// The handshake failed, and the peer was told.
+    Failed(Error),
+}
+
+/// A signature that is wanted.
+#[derive(Clone, Debug)]
+pub struct SignRequest<'a> {
+    /// Which of the configuration's credentials: an index.
+    pub credential: usize,
+    /// In which scheme.
+    pub scheme: SignatureScheme,
+    /// What to sign: the content of RFC 8446, Section 4.4.3, not yet hashed.
+    pub message: &'a [u8],
+}
+
+/// A handshake in progress.
+#[derive(Debug)]
+pub struct Handshake {
+    state: State,
+    records: Records,
+}
+
+#[derive(Debug)]
+enum State {
+    Client(client::State),
+    Server(server::State),
+    Failed(Error),
+    /// The session was handed out.
+    Over,
+}
+
+/// An input other than the peer's records: the answer to a question.
+enum Answer<'a> {
+    Signature(&'a [u8]),
+    Psk(usize, Psk),
+    NoPsk,
+}
+
+impl Handshake {
+    /// Starts a client's handshake; its ClientHello is the first step.
+    ///
+    /// Errors: a configuration that cannot work, or no randomness.
+    pub fn client(config: Arc<ClientConfig>, random: Box<dyn Random>, now: UnixTime) -> Result<Self, Error> {
+        config.check()?;
+        let mut records = Records::client();
+        let state = State::Client(client::State::start(config, random, now, &mut records)?);
+        records.flush()?;
+        Ok(Self { state, records })
+    }
+
+    /// Starts a server's handshake; it waits for a ClientHello.
+    ///
+    /// Errors: a configuration that cannot work.
+    pub fn server(config: Arc<ServerConfig>, random: Box<dyn Random>, now: UnixTime) -> Result<Self, Error> {
+        config.check()?;
+        let state = State::Server(server::State::start(config, random, now));
+        Ok(Self { state, records: Records::server() })
+    }
+
+    /// Says what is wanted now; the same again until it is done.
+    ///
+    /// A question comes before what is queued to be sent, so that a flight leaves in one piece.
+    pub fn step(&mut self) -> Step<'_> {
+        if matches!(
+            &self.state,
+            State::Client(client::State::Connected(_)) | State::Server(server::State::Connected(_))
+        ) {
+            return self.finish();
+        }
+        match &self.state {
+            State::Client(client::State::WaitSignature(wait)) => Step::Sign(wait.request()),
+            State::Server(server::State::WaitSignature(wait)) => Step::Sign(wait.request()),
+            State::Server(server::State::WaitPsk(wait)) => Step::FindPsk(wait.offers()),
+            _ if !self.records.outgoing().is_empty() => Step::Send(self.records.outgoing()),
+            State::Failed(error) => Step::Failed(error.clone()),
+            State::Over => Step::Failed(Error::Local(LocalError::Misuse)),
+            State::Client(_) | State::Server(_) => Step::Receive(self.records.wanted()),
+        }
+    }
+
+    /// The last flight, then the session.
+    fn finish(&mut self) -> Step<'_> {
+        if !self.records.outgoing().is_empty() {
+            return Step::Send(self.records.outgoing());
+        }
+        match mem::replace(&mut self.state, State::Over) {
+            State::Client(client::State::Connected(session))
+            | State::Server(server::State::Connected(session)) => Step::Done(session),
+            _ => Step::Failed(Error::Local(LocalError::Misuse)),
+        }
+    }
+
+    /// Takes note that the first `count` bytes of [`Step::Send`] were written.
+    pub fn sent(&mut self, count: usize) {
+        self.records.sent(count);
+    }
+
+    /// Takes exactly the bytes that [`Step::Receive`] asked for.
+    pub fn receive(&mut self, bytes: &[u8]) {
+        if self.waits_for_an_answer() || self.is_over() {
+            return self.conclude(Err(Error::Local(LocalError::Misuse)));
+        }
+        let result = self.records.receive(bytes).and_then(|content| match content {
+            Content::Nothing => Ok(()),
+            Content::Handshake => self.take_messages(),
+            Content::Alert(AlertDescription::CloseNotify) => Err(Error::Closed),
+            Content::Alert(alert) => Err(Error::Alert(alert)),
+            Content::ApplicationData(_) => Err(Violation::UnexpectedRecord(record::APPLICATION_DATA).into()),
+        });
+        self.conclude(result);
+    }
+
+    /// Answers [`Step::Sign`].
+    pub fn signed(&mut self, signature: &[u8]) {
+        self.answer(Answer::Signature(signature));
+    }
+
+    /// Answers [`Step::Sign`]: the key did not sign. The handshake fails.
+    pub fn sign_failed(&mut self) {
+        self.conclude(Err(Error::Local(LocalError::NotSigned)));
+    }
+
+    /// Answers [`Step::FindPsk`] with a PSK for the identity at `index`.
+    pub fn psk(&mut self, index: usize, psk: Psk) {
+        self.answer(Answer::Psk(index, psk));
+    }
+
+    /// Answers [`Step::FindPsk`]: none is known.
+    pub fn no_psk(&mut self) {
+        self.answer(Answer::NoPsk);
+    }
+
+    /// Gives up, and tells the peer with this alert.
+    pub fn abort(&mut self, alert: AlertDescription) {
+        self.conclude(Err(Error::Local(LocalError::Aborted(alert))));
+    }
+
+    fn answer(&mut self, answer: Answer<'_>) {
+        let state = mem::replace(&mut self.state, State::Over);
+        let result = match state {
+            State::Client(state) => state.answer(answer, &mut self.records).map(State::Client),
+            State::Server(state) => state.answer(answer, &mut self.records).map(State::Server),
+            other => Ok(other),
+        };
+        let result = result.map(|state| self.state = state).and_then(|()| self.take_messages());
+        self.conclude(result);
+    }
+
+    /// Handles every whole message that is there, until a question stands in the way.
+    fn take_messages(&mut self) -> Result<(), Error> {
+        while !self.waits_for_an_answer() {
+            let Some(bytes) = self.records.take_message()? else { return Ok(()) };
+            let message = Message::read(&bytes)?;
+            self.state = match mem::replace(&mut self.state, State::Over) {
+                State::Client(state) => State::Client(state.step(message, &bytes, &mut self.records)?),
+                State::Server(state) => State::Server(state.step(message, &bytes, &mut self.records)?),
+                other => other,
+            };
+        }
+        Ok(())
+    }
+
+    fn is_over(&self) -> bool {
+        matches!(
+            self.state,
+            State::Failed(_)
+                | State::Over
+                | State::Client(client::State::Connected(_))
+                | State::Server(server::State::Connected(_))
+        )
+    }
+
+    fn waits_for_an_answer(&self) -> bool {
+        matches!(
+            self.state,
+            State::Client(client::State::WaitSignature(_))
+                | State::Server(server::State::WaitSignature(_) | server::State::WaitPsk(_))
+        )
+    }
+
+    /// Queues what is to be sent: a flight that is complete, or the alert that says why it never will be.
+    fn conclude(&mut self, result: Result<(), Error>) {
+        let result = match result {
+            Ok(()) if self.waits_for_an_answer() => Ok(()),
+            Ok(()) => self.records.flush(),
+            Err(error) => Err(error),
+        };
+        let Err(error) = result else { return };
+        if matches!(self.state, State::Failed(_)) {
+            return;
+        }
+        if let Some(alert) = error.alert() {
+            // Without randomness, memory or keys there may be no alert; the error stands either way.
+            let _ = self.records.send_alert(alert);
+        }
+        self.state = State::Failed(error);
+    }
+}

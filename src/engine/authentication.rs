@@ -1,0 +1,205 @@
+//! What both sides do alike in the authentication phase (RFC 8446, Section 4.4): Certificate, CertificateVerify, Finished.
+
+use alloc::vec::Vec;
+
+use super::{
+    SignRequest,
+    codec::{Codes, Writer},
+    config::{Credential, KeyLog},
+    error::{Error, Violation},
+    message::{
+        self, Certificate, CertificateVerify, DistinguishedNames, Finished, HandshakeType, Side,
+        signed_content,
+    },
+    record::Records,
+    session::{ApplicationSecrets, VerifiedFinished},
+    transcript::Transcript,
+};
+use crate::crypto::{
+    key_schedule::{EarlySecret, MasterSecret, TrafficSecret},
+    public_key::PublicKey,
+    secret::Secret,
+    signature_scheme::SignatureScheme,
+    suite::CipherSuite,
+};
+
+/// The schemes that a CertificateVerify of the peer may use.
+pub(super) fn signature_algorithms() -> Vec<u16> {
+    SignatureScheme::HANDSHAKE.iter().map(|scheme| scheme.code()).collect()
+}
+
+/// The schemes that may sign the peer's certificates.
+pub(super) fn signature_algorithms_cert() -> Vec<u16> {
+    SignatureScheme::CERTIFICATE.iter().map(|scheme| scheme.code()).collect()
+}
+
+/// Writes a message, adds it to the transcript and queues it.
+pub(super) fn send(
+    handshake_type: HandshakeType,
+    transcript: &mut Transcript,
+    records: &mut Records,
+    body: impl FnOnce(&mut Writer),
+) -> Result<(), Error> {
+    let message = message::write(handshake_type, body)?;
+    transcript.add(&message);
+    records.send(&message);
+    Ok(())
+}
+
+/// The secrets of the handshake's own records, and what the application's will come from.
+#[derive(Debug)]
+pub(super) struct HandshakeKeys {
+    pub(super) client: TrafficSecret,
+    pub(super) server: TrafficSecret,
+    master: MasterSecret,
+}
+
+impl HandshakeKeys {
+    /// Derives everything up to the Master Secret, over ClientHello...ServerHello.
+    pub(super) fn new(
+        suite: CipherSuite,
+        early_secret: &EarlySecret,
+        shared_secret: &Secret,
+        transcript: &Transcript,
+        log: &Log<'_>,
+    ) -> Self {
+        let hash = transcript.hash();
+        let handshake = early_secret.handshake(shared_secret);
+        let client = handshake.client_traffic(suite, hash.as_ref());
+        let server = handshake.server_traffic(suite, hash.as_ref());
+        log.secret("CLIENT_HANDSHAKE_TRAFFIC_SECRET", client.expose());
+        log.secret("SERVER_HANDSHAKE_TRAFFIC_SECRET", server.expose());
+        Self { client, server, master: handshake.master() }
+    }
+
+    /// The application's secrets, over ClientHello...server Finished.
+    pub(super) fn application(&self, transcript: &Transcript, log: &Log<'_>) -> ApplicationSecrets {
+        let (suite, hash) = (self.client.suite(), transcript.hash());
+        let client = self.master.client_traffic(suite, hash.as_ref());
+        let server = self.master.server_traffic(suite, hash.as_ref());
+        let exporter = self.master.exporter(hash.as_ref());
+        log.secret("CLIENT_TRAFFIC_SECRET_0", client.expose());
+        log.secret("SERVER_TRAFFIC_SECRET_0", server.expose());
+        log.secret("EXPORTER_SECRET", exporter.expose());
+        ApplicationSecrets { client, server, exporter }
+    }
+}
+
+/// Where a handshake's secrets are logged, if anywhere.
+pub(super) struct Log<'a> {
+    pub(super) key_log: Option<&'a dyn KeyLog>,
+    pub(super) client_random: &'a [u8; 32],
+}
+
+impl Log<'_> {
+    fn secret(&self, label: &str, secret: &[u8]) {
+        if let Some(key_log) = self.key_log {
+            key_log.log(label, self.client_random, secret);
+        }
+    }
+}
+
+/// The certificates of a message, to be kept with the session.
+pub(super) fn chain_of(certificate: &Certificate<'_>) -> Vec<Vec<u8>> {
+    certificate.entries().map(<[u8]>::to_vec).collect()
+}
+
+/// Checks the peer's proof of its private key, before it enters the transcript (Section 4.4.3).
+//= rfc8446#section-4.4.3
+//# If the signature is not valid, the connection is aborted with decrypt_error.
+pub(super) fn check_certificate_verify(
+    message: &CertificateVerify<'_>,
+    peer: Side,
+    key: &PublicKey,
+    transcript: &Transcript,
+) -> Result<SignatureScheme, Violation> {
+    let scheme = SignatureScheme::from_code(message.algorithm)
+        .filter(|scheme| SignatureScheme::HANDSHAKE.contains(scheme) && key.fits(*scheme))
+        .ok_or(Violation::UnofferedScheme)?;
+    let content = signed_content(peer, transcript.hash().as_ref());
+    key.verify_scheme(scheme, &content, message.signature).map_err(|_| Violation::BadCertificateVerify)?;
+    Ok(scheme)
+}
+
+/// Checks the peer's Finished, before it enters the transcript (Section 4.4.4).
+pub(super) fn check_finished(
+    message: &Finished<'_>,
+    secret: &TrafficSecret,
+    transcript: &Transcript,
+) -> Result<VerifiedFinished, Violation> {
+    if !secret.finished().verify(&transcript.hash(), message.verify_data) {
+        return Err(Violation::BadFinished);
+    }
+    Ok(VerifiedFinished(()))
+}
+
+/// Sends our Finished (Section 4.4.4).
+pub(super) fn send_finished(
+    secret: &TrafficSecret,
+    transcript: &mut Transcript,
+    records: &mut Records,
+) -> Result<(), Error> {
+    let verify_data = secret.finished().verify_data(&transcript.hash());
+    send(HandshakeType::Finished, transcript, records, |w| w.bytes(verify_data.as_ref()))
+}
+
+/// A signature that is being waited for.
+#[derive(Debug)]
+pub(super) struct PendingSignature {
+    credential: usize,
+    scheme: SignatureScheme,
+    content: Vec<u8>,
+}
+
+impl PendingSignature {
+    /// Sends our certificate and asks for the signature over everything up to it.
+    pub(super) fn new(
+        side: Side,
+        credentials: &[Credential],
+        (credential, scheme): (usize, SignatureScheme),
+        transcript: &mut Transcript,
+        records: &mut Records,
+    ) -> Result<Self, Error> {
+        let chain = credentials.get(credential).map_or(&[][..], |credential| &credential.chain);
+        send(HandshakeType::Certificate, transcript, records, |w| Certificate::write(w, b"", chain))?;
+        let content = signed_content(side, transcript.hash().as_ref());
+        Ok(Self { credential, scheme, content })
+    }
+
+    /// The question.
+    pub(super) fn request(&self) -> SignRequest<'_> {
+        SignRequest { credential: self.credential, scheme: self.scheme, message: &self.content }
+    }
+
+    /// Sends the CertificateVerify.
+    pub(super) fn complete(
+        self,
+        signature: &[u8],
+        transcript: &mut Transcript,
+        records: &mut Records,
+    ) -> Result<(), Error> {
+        let message = CertificateVerify { algorithm: self.scheme.code(), signature };
+        send(HandshakeType::CertificateVerify, transcript, records, |w| message.write(w))
+    }
+}
+
+/// The first credential that can sign in one of the peer's schemes, and that scheme: our preference decides.
+///
+/// A chain from one of the peer's authorities comes before the others; which authority it will accept is the peer's to judge.
+pub(super) fn choose_credential(
+    credentials: &[Credential],
+    schemes: Codes<'_>,
+    authorities: Option<DistinguishedNames<'_>>,
+) -> Option<(usize, SignatureScheme)> {
+    let scheme_of = |credential: &Credential| {
+        credential.schemes.iter().find(|scheme| schemes.contains(scheme.code())).copied()
+    };
+    let is_named = |credential: &Credential| {
+        authorities.is_some_and(|names| {
+            names.iter().any(|name| credential.issuers.iter().any(|issuer| issuer == name))
+        })
+    };
+    let able = || credentials.iter().enumerate().filter_map(|(i, c)| Some((i, c, scheme_of(c)?)));
+    let chosen = able().find(|(_, credential, _)| is_named(credential)).or_else(|| able().next());
+    chosen.map(|(index, _, scheme)| (index, scheme))
+}

@@ -1,0 +1,297 @@
+//! The key exchange phase of a client: ClientHello, HelloRetryRequest, ServerHello (RFC 8446, Section 4.1).
+
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
+
+use super::{Common, Protected, WaitEncryptedExtensions};
+use crate::{
+    crypto::{
+        certificate::UnixTime,
+        key_schedule::EarlySecret,
+        kx::{KeyShare, NamedGroup},
+        random::Random,
+        suite::CipherSuite,
+    },
+    engine::{
+        authentication::{HandshakeKeys, signature_algorithms, signature_algorithms_cert},
+        codec::Writer,
+        config::ClientConfig,
+        error::{Error, Violation},
+        message::{
+            self, ExtensionType, HandshakeType, HelloRetryRequest, KeyShareEntry, Offer, ServerHello,
+            ServerHelloHead,
+        },
+        psk::Psk,
+        record::Records,
+        session::Negotiated,
+        transcript::Transcript,
+    },
+};
+
+/// What the ClientHello offered, and what is kept to check the answer.
+#[derive(Debug)]
+struct Offered {
+    common: Common,
+    random: Box<dyn Random>,
+    session_id: Vec<u8>,
+    key_shares: Vec<Box<dyn KeyShare>>,
+    /// The PSKs on offer, as indices into the configuration's; the server answers with an index into this.
+    psks: Vec<usize>,
+}
+
+/// After the first ClientHello.
+#[derive(Debug)]
+pub(in crate::engine) struct WaitServerHello {
+    offered: Offered,
+    client_hello: Vec<u8>,
+}
+
+/// After a HelloRetryRequest and the second ClientHello.
+#[derive(Debug)]
+pub(in crate::engine) struct WaitSecondServerHello {
+    offered: Offered,
+    suite: CipherSuite,
+    transcript: Transcript,
+}
+
+impl WaitServerHello {
+    pub(super) fn start(
+        config: Arc<ClientConfig>,
+        mut random: Box<dyn Random>,
+        now: UnixTime,
+        records: &mut Records,
+    ) -> Result<Self, Error> {
+        let mut client_random = [0; 32];
+        random.fill(&mut client_random)?;
+        let mut session_id = Vec::new();
+        if config.middlebox_compatibility {
+            session_id.resize(32, 0);
+            random.fill(&mut session_id)?;
+        }
+        let groups = config.groups.iter().take(config.key_shares);
+        let key_shares = groups.map(|group| random.key_share(*group)).collect::<Result<_, _>>()?;
+        let psks = (0..config.psks.len()).collect();
+        let common = Common { config, now, client_random };
+        let offered = Offered { common, random, session_id, key_shares, psks };
+        let client_hello = offered.client_hello(None, None)?;
+        records.send(&client_hello);
+        records.allow_change_cipher_spec(true);
+        Ok(Self { offered, client_hello })
+    }
+
+    /// Sends a second ClientHello as the server asks (RFC 8446, Section 4.1.4).
+    pub(super) fn on_hello_retry_request(
+        self,
+        message: &HelloRetryRequest<'_>,
+        bytes: &[u8],
+        records: &mut Records,
+    ) -> Result<WaitSecondServerHello, Error> {
+        let Self { mut offered, client_hello } = self;
+        let suite = offered.check_hello(&message.hello)?;
+        offered.retry(message, suite)?;
+        let mut transcript = Transcript::after_retry(suite.hash(), &client_hello);
+        transcript.add(bytes);
+        let second = offered.client_hello(message.cookie, Some(&transcript))?;
+        transcript.add(&second);
+        if offered.common.config.middlebox_compatibility {
+            records.send_change_cipher_spec()?;
+        }
+        records.send(&second);
+        Ok(WaitSecondServerHello { offered, suite, transcript })
+    }
+
+    pub(super) fn on_server_hello(
+        self,
+        message: &ServerHello<'_>,
+        bytes: &[u8],
+        records: &mut Records,
+    ) -> Result<WaitEncryptedExtensions, Error> {
+        let Self { offered, client_hello } = self;
+        let suite = offered.check_hello(&message.hello)?;
+        let transcript = Transcript::new(suite.hash(), &client_hello);
+        if offered.common.config.middlebox_compatibility {
+            records.send_change_cipher_spec()?;
+        }
+        offered.exchange(message, bytes, suite, transcript, false, records)
+    }
+}
+
+impl WaitSecondServerHello {
+    pub(super) fn on_server_hello(
+        self,
+        message: &ServerHello<'_>,
+        bytes: &[u8],
+        records: &mut Records,
+    ) -> Result<WaitEncryptedExtensions, Error> {
+        let Self { offered, suite, transcript } = self;
+        //= rfc8446#section-4.1.4
+        //# Upon receiving the ServerHello, clients MUST check that the cipher suite supplied in
+        //# the ServerHello is the same as that in the HelloRetryRequest and
+        //# otherwise abort the handshake with an "illegal_parameter" alert.
+        if offered.check_hello(&message.hello)? != suite {
+            return Err(Violation::RetrySuiteChanged.into());
+        }
+        offered.exchange(message, bytes, suite, transcript, true, records)
+    }
+}
+
+impl Offered {
+    /// Writes a ClientHello, the first or (with the transcript so far) the second.
+    fn client_hello(&self, cookie: Option<&[u8]>, transcript: Option<&Transcript>) -> Result<Vec<u8>, Error> {
+        let config = &self.common.config;
+        let verifies = config.verifier.is_some();
+        let psks: Vec<_> = self.psks().map(|psk| (psk.identity(), psk.hash().length())).collect();
+        let key_shares: Vec<_> = self.key_shares.iter().map(|share| entry_of(share.as_ref())).collect();
+        let offer = Offer {
+            random: &self.common.client_random,
+            session_id: &self.session_id,
+            suites: &self.suites().map(CipherSuite::code).collect::<Vec<_>>(),
+            server_name: config.server_name_to_send(),
+            groups: &config.groups.iter().map(|group| group.code()).collect::<Vec<_>>(),
+            signature_algorithms: &if verifies { signature_algorithms() } else { Vec::new() },
+            signature_algorithms_cert: &if verifies { signature_algorithms_cert() } else { Vec::new() },
+            protocols: &config.alpn,
+            record_size_limit: config.record_size_limit,
+            cookie,
+            key_shares: &key_shares,
+            psks: &psks,
+        };
+        let mut message = message::write(HandshakeType::ClientHello, |w| offer.write(w))?;
+        self.bind(&mut message, transcript)?;
+        Ok(message)
+    }
+
+    /// Replaces the zeros at the end of a ClientHello by the PSKs' binders (RFC 8446, Section 4.2.11.2).
+    fn bind(&self, message: &mut Vec<u8>, transcript: Option<&Transcript>) -> Result<(), Error> {
+        if self.psks.is_empty() {
+            return Ok(());
+        }
+        let lengths = self.psks().map(|psk| psk.hash().length().saturating_add(1));
+        let binders_length = lengths.fold(2, usize::saturating_add);
+        message.truncate(message.len().saturating_sub(binders_length));
+        let mut w = Writer::default();
+        w.vector16(|w| {
+            for psk in self.psks() {
+                let hash = transcript.map_or_else(|| psk.hash().digest(message), |t| t.hash_with(message));
+                let binder = psk.early_secret().binder(psk.kind()).verify_data(&hash);
+                w.vector8(|w| w.bytes(binder.as_ref()));
+            }
+        });
+        message.extend_from_slice(&w.finish()?);
+        Ok(())
+    }
+
+    fn psks(&self) -> impl Iterator<Item = &Psk> {
+        self.psks.iter().filter_map(|index| self.common.config.psks.get(*index))
+    }
+
+    /// The suites on offer: without certificates, only those that some PSK can be used with.
+    fn suites(&self) -> impl Iterator<Item = CipherSuite> {
+        let config = &self.common.config;
+        let any = config.verifier.is_some();
+        config
+            .suites
+            .iter()
+            .copied()
+            .filter(move |suite| any || config.psks.iter().any(|psk| psk.hash() == suite.hash()))
+    }
+
+    /// Checks what a ServerHello and a HelloRetryRequest have in common (RFC 8446, Section 4.1.3).
+    fn check_hello(&self, hello: &ServerHelloHead<'_>) -> Result<CipherSuite, Violation> {
+        //= rfc8446#section-4.1.3
+        //# A client which
+        //# receives a legacy_session_id_echo field that does not match what
+        //# it sent in the ClientHello MUST abort the handshake with an
+        //# "illegal_parameter" alert.
+        if hello.session_id_echo != self.session_id {
+            return Err(Violation::SessionIdNotEchoed);
+        }
+        //= rfc8446#section-4.1.3
+        //# A client which receives a
+        //# cipher suite that was not offered MUST abort the handshake with an
+        //# "illegal_parameter" alert.
+        self.suites().find(|suite| suite.code() == hello.cipher_suite).ok_or(Violation::UnofferedSuite)
+    }
+
+    /// Makes the offer that a HelloRetryRequest asks for (RFC 8446, Sections 4.1.4 and 4.2.8).
+    fn retry(&mut self, message: &HelloRetryRequest<'_>, suite: CipherSuite) -> Result<(), Error> {
+        //= rfc8446#section-4.1.4
+        //# Clients MUST abort the handshake with an
+        //# "illegal_parameter" alert if the HelloRetryRequest would not result
+        //# in any change in the ClientHello.
+        if message.selected_group.is_none() && message.cookie.is_none() {
+            return Err(Violation::RetryChangesNothing.into());
+        }
+        if let Some(code) = message.selected_group {
+            let group = NamedGroup::from_code(code).filter(|group| self.common.config.groups.contains(group));
+            let group = group.ok_or(Violation::UnofferedGroup)?;
+            if self.key_shares.iter().any(|share| share.group() == group) {
+                return Err(Violation::RetryChangesNothing.into());
+            }
+            self.key_shares = Vec::from([self.random.key_share(group)?]);
+        }
+        let config = Arc::clone(&self.common.config);
+        self.psks.retain(|index| config.psks.get(*index).is_some_and(|psk| psk.hash() == suite.hash()));
+        if self.psks.is_empty() && config.verifier.is_none() {
+            return Err(Violation::PskHash.into());
+        }
+        Ok(())
+    }
+
+    /// Agrees on the keys of the handshake. K_recv = handshake, and so is K_send: what we send next is protected.
+    fn exchange(
+        self,
+        message: &ServerHello<'_>,
+        bytes: &[u8],
+        suite: CipherSuite,
+        mut transcript: Transcript,
+        hello_retry: bool,
+        records: &mut Records,
+    ) -> Result<WaitEncryptedExtensions, Error> {
+        let psk = message.selected_identity.map(|index| self.selected_psk(index, suite)).transpose()?;
+        let Self { common, key_shares, .. } = self;
+        if psk.is_none() && common.config.verifier.is_none() {
+            return Err(Violation::PskNotAccepted.into());
+        }
+        //= rfc8446#section-4.2.8
+        //# If using (EC)DHE key establishment, servers offer exactly one
+        //# KeyShareEntry in the ServerHello.  This value MUST be in the same
+        //# group as the KeyShareEntry value offered by the client that the
+        //# server has selected for the negotiated key exchange.
+        let share = key_shares.into_iter().find(|share| share.group().code() == message.key_share.group);
+        let share = share.ok_or(Violation::UnofferedGroup)?;
+        let group = share.group();
+        let shared_secret = share.agree(message.key_share.key_exchange)?;
+        transcript.add(bytes);
+        let no_psk = EarlySecret::new(suite.hash(), None);
+        let selected = psk.and_then(|index| common.config.psks.get(index));
+        let early_secret = selected.map_or(&no_psk, Psk::early_secret);
+        let keys = HandshakeKeys::new(suite, early_secret, &shared_secret, &transcript, &common.log());
+        records.receive_with(&keys.server)?;
+        records.send_with(&keys.client)?;
+        let negotiated =
+            Negotiated { suite, group, alpn: None, server_name: None, record_size_limits: None, hello_retry };
+        Ok(WaitEncryptedExtensions::new(Protected { common, negotiated, transcript, keys }, psk))
+    }
+
+    /// The PSK that the server selected, as an index into the configuration's (RFC 8446, Section 4.2.11).
+    //= rfc8446#section-4.2.11
+    //# Clients MUST verify that the server's selected_identity is within the
+    //# range supplied by the client, that the server selected a cipher suite
+    //# indicating a Hash associated with the PSK, and that a server
+    //# "key_share" extension is present if required by the ClientHello
+    //# "psk_key_exchange_modes" extension.
+    fn selected_psk(&self, selected_identity: u16, suite: CipherSuite) -> Result<usize, Violation> {
+        if self.psks.is_empty() {
+            return Err(Violation::UnsolicitedExtension(ExtensionType::PRE_SHARED_KEY));
+        }
+        let index = *self.psks.get(usize::from(selected_identity)).ok_or(Violation::UnofferedPsk)?;
+        match self.common.config.psks.get(index) {
+            Some(psk) if psk.hash() == suite.hash() => Ok(index),
+            _ => Err(Violation::PskHash),
+        }
+    }
+}
+
+fn entry_of(share: &dyn KeyShare) -> KeyShareEntry<'_> {
+    KeyShareEntry { group: share.group().code(), key_exchange: share.public() }
+}

@@ -1,0 +1,157 @@
+//! The client's state machine: RFC 8446, Section A.1.
+//!
+//! ```text
+//!                              START
+//!               Send ClientHello |                 <----+ Recv HelloRetryRequest, send ClientHello
+//!                                v                      |   (once: WaitSecondServerHello)
+//!           /                 WAIT_SH ------------------+
+//!           |                    | Recv ServerHello
+//!           |                    | K_recv = handshake
+//!       Can |                    V
+//!      send |                 WAIT_EE
+//!     alert |                    | Recv EncryptedExtensions
+//!        or |           +--------+--------+
+//!      data |     Using |                 | Using certificate
+//!           |       PSK |                 v
+//!           |           |              WAIT_CERT_CR   <--+ Recv CertificateRequest (once; a datum, not a state)
+//!           |           |        Recv     |           ---+
+//!           |           |     Certificate |
+//!           |           |                 v
+//!           |           |              WAIT_CV
+//!           |           |                 | Recv CertificateVerify
+//!           |           +> WAIT_FINISHED <+
+//!           |                  | Recv Finished
+//!           \                  | [Send Certificate, and wait for a signature [+ CertificateVerify]]
+//!                              | Send Finished
+//!                              v K_send = K_recv = application
+//!                          CONNECTED
+//! ```
+
+mod authentication;
+mod key_exchange;
+mod server_parameters;
+
+use alloc::{boxed::Box, sync::Arc};
+
+pub(super) use authentication::WaitSignature;
+use authentication::{WaitCertificate, WaitCertificateVerify, WaitFinished};
+use key_exchange::{WaitSecondServerHello, WaitServerHello};
+use server_parameters::WaitEncryptedExtensions;
+
+use super::{
+    Answer,
+    authentication::{HandshakeKeys, Log},
+    config::ClientConfig,
+    error::{Error, LocalError, Violation},
+    message::Message,
+    record::Records,
+    session::{Negotiated, Session},
+    transcript::Transcript,
+};
+use crate::crypto::{certificate::UnixTime, random::Random};
+
+/// Where a client stands: each state holds exactly what exists then.
+#[derive(Debug)]
+pub(super) enum State {
+    WaitServerHello(WaitServerHello),
+    WaitSecondServerHello(WaitSecondServerHello),
+    WaitEncryptedExtensions(WaitEncryptedExtensions),
+    WaitCertificate(WaitCertificate),
+    WaitCertificateVerify(WaitCertificateVerify),
+    WaitFinished(WaitFinished),
+    WaitSignature(WaitSignature),
+    Connected(Box<Session>),
+}
+
+use Message as M;
+use State::{
+    Connected, WaitCertificate as WaitCert, WaitCertificateVerify as WaitCv,
+    WaitEncryptedExtensions as WaitEe, WaitSecondServerHello as WaitSecondSh, WaitServerHello as WaitSh,
+};
+
+impl State {
+    /// Sends the ClientHello.
+    pub(super) fn start(
+        config: Arc<ClientConfig>,
+        random: Box<dyn Random>,
+        now: UnixTime,
+        records: &mut Records,
+    ) -> Result<Self, Error> {
+        Ok(WaitSh(WaitServerHello::start(config, random, now, records)?))
+    }
+
+    /// Every transition that a client can make, and nothing else (RFC 8446, Section A.1).
+    ///
+    /// `bytes` is the message as it was received.
+    pub(super) fn step(
+        self,
+        message: Message<'_>,
+        bytes: &[u8],
+        records: &mut Records,
+    ) -> Result<Self, Error> {
+        Ok(match (self, message) {
+            (WaitSh(s), M::HelloRetryRequest(m)) => {
+                WaitSecondSh(s.on_hello_retry_request(&m, bytes, records)?)
+            }
+            (WaitSh(s), M::ServerHello(m)) => WaitEe(s.on_server_hello(&m, bytes, records)?),
+            (WaitSecondSh(s), M::ServerHello(m)) => WaitEe(s.on_server_hello(&m, bytes, records)?),
+            (WaitEe(s), M::EncryptedExtensions(m)) => s.on_encrypted_extensions(&m, bytes, records)?,
+            (WaitCert(s), M::CertificateRequest(m)) if !s.was_requested() => {
+                WaitCert(s.on_certificate_request(&m, bytes)?)
+            }
+            (WaitCert(s), M::Certificate(m)) => WaitCv(s.on_certificate(&m, bytes)?),
+            (WaitCv(s), M::CertificateVerify(m)) => Self::WaitFinished(s.on_certificate_verify(&m, bytes)?),
+            (Self::WaitFinished(s), M::Finished(m)) => s.on_finished(&m, bytes, records)?,
+            (state, message) => return Err(state.unexpected(&message)),
+        })
+    }
+
+    /// The answer to the one question a client asks.
+    pub(super) fn answer(self, answer: Answer<'_>, records: &mut Records) -> Result<Self, Error> {
+        match (self, answer) {
+            (Self::WaitSignature(s), Answer::Signature(signature)) => {
+                Ok(Connected(s.on_signature(signature, records)?))
+            }
+            _ => Err(Error::Local(LocalError::Misuse)),
+        }
+    }
+
+    fn unexpected(&self, message: &Message<'_>) -> Error {
+        Violation::UnexpectedMessage { message: message.handshake_type(), state: self.name() }.into()
+    }
+
+    /// The state's name in Section A.1.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::WaitServerHello(_) | Self::WaitSecondServerHello(_) => "WAIT_SH",
+            Self::WaitEncryptedExtensions(_) => "WAIT_EE",
+            Self::WaitCertificate(_) => "WAIT_CERT_CR",
+            Self::WaitCertificateVerify(_) => "WAIT_CV",
+            Self::WaitFinished(_) | Self::WaitSignature(_) => "WAIT_FINISHED",
+            Self::Connected(_) => "CONNECTED",
+        }
+    }
+}
+
+/// What every state of a client has.
+#[derive(Debug)]
+struct Common {
+    config: Arc<ClientConfig>,
+    now: UnixTime,
+    client_random: [u8; 32],
+}
+
+impl Common {
+    fn log(&self) -> Log<'_> {
+        Log { key_log: self.config.key_log.as_deref(), client_random: &self.client_random }
+    }
+}
+
+/// What every state after the ServerHello has.
+#[derive(Debug)]
+struct Protected {
+    common: Common,
+    negotiated: Negotiated,
+    transcript: Transcript,
+    keys: HandshakeKeys,
+}

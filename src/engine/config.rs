@@ -1,0 +1,194 @@
+//! What a handshake is allowed and what it has to offer: shared by many handshakes, holding no private key.
+
+use alloc::{sync::Arc, vec, vec::Vec};
+use core::fmt;
+
+use super::{
+    error::{ConfigError, Error},
+    psk::Psk,
+};
+use crate::crypto::{
+    certificate::{CertificateVerifier, ServerName},
+    kx::NamedGroup,
+    public_key::KeyAlgorithm,
+    signature_scheme::SignatureScheme,
+    suite::CipherSuite,
+};
+
+/// A certificate chain, and the schemes in which the holder of its key signs.
+#[derive(Clone, Debug)]
+pub struct Credential {
+    /// The certificates in DER, the end entity's first.
+    pub chain: Vec<Vec<u8>>,
+    /// The schemes, the preferred one first.
+    pub schemes: Vec<SignatureScheme>,
+    /// The issuers of the chain, as distinguished names in DER, to find it by a peer's certificate_authorities; may be empty.
+    pub issuers: Vec<Vec<u8>>,
+}
+
+impl Credential {
+    /// A chain whose end entity has a key of this kind.
+    pub fn new(chain: Vec<Vec<u8>>, algorithm: KeyAlgorithm) -> Self {
+        Self { chain, schemes: algorithm.schemes().into(), issuers: vec![] }
+    }
+}
+
+/// Receives the secrets of a handshake, for debugging with a capture; it undoes all protection.
+pub trait KeyLog: Send + Sync + fmt::Debug {
+    /// Takes one secret under its NSS label ("CLIENT_TRAFFIC_SECRET_0", ...).
+    fn log(&self, label: &str, client_random: &[u8; 32], secret: &[u8]);
+}
+
+/// What a client offers and demands.
+#[derive(Debug)]
+pub struct ClientConfig {
+    /// Cipher suites in order of preference.
+    pub suites: Vec<CipherSuite>,
+    /// Groups in order of preference.
+    pub groups: Vec<NamedGroup>,
+    /// How many of `groups`, from the first, get a key share in the first ClientHello; 0 asks for a HelloRetryRequest.
+    pub key_shares: usize,
+    /// The name that the server's certificate must prove; a DNS name is sent as server_name. `None` only with PSKs.
+    pub server_name: Option<ServerName>,
+    /// Verifies the server's certificate; `None`: only a PSK authenticates.
+    pub verifier: Option<Arc<dyn CertificateVerifier>>,
+    /// Certificates to answer a CertificateRequest with.
+    pub credentials: Vec<Credential>,
+    /// PSKs, offered in this order.
+    pub psks: Vec<Psk>,
+    /// Application protocols in order of preference.
+    pub alpn: Vec<Vec<u8>>,
+    /// The longest record to accept, content type included (RFC 8449); `None`: the extension is not sent.
+    pub record_size_limit: Option<u16>,
+    /// Middlebox compatibility mode (RFC 8446, Section D.4).
+    pub middlebox_compatibility: bool,
+    /// Where secrets are logged to; `None` nearly always.
+    pub key_log: Option<Arc<dyn KeyLog>>,
+}
+
+impl Default for ClientConfig {
+    fn default() -> Self {
+        Self {
+            suites: CipherSuite::ALL.into(),
+            groups: NamedGroup::ALL.into(),
+            key_shares: 1,
+            server_name: None,
+            verifier: None,
+            credentials: vec![],
+            psks: vec![],
+            alpn: vec![],
+            record_size_limit: None,
+            middlebox_compatibility: true,
+            key_log: None,
+        }
+    }
+}
+
+impl ClientConfig {
+    /// The name for server_name: a DNS name, and only when certificates are verified.
+    pub(crate) fn server_name_to_send(&self) -> Option<&str> {
+        match (&self.server_name, &self.verifier) {
+            (Some(ServerName::Dns(name)), Some(_)) => Some(name),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        check_common(&self.suites, &self.groups, self.record_size_limit)?;
+        let every_psk_has_a_suite =
+            self.psks.iter().all(|psk| self.suites.iter().any(|suite| suite.hash() == psk.hash()));
+        if !every_psk_has_a_suite {
+            return Err(Error::Config(ConfigError::NoSuites));
+        }
+        let verifies = self.verifier.is_some() && self.server_name.is_some();
+        if self.psks.is_empty() && !verifies || self.verifier.is_some() && self.server_name.is_none() {
+            return Err(Error::Config(ConfigError::NoAuthentication));
+        }
+        Ok(())
+    }
+}
+
+/// Whether a server asks for a client's certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientAuthentication {
+    /// It does not.
+    None,
+    /// It does, and goes on without one; a certificate that does not verify still ends the handshake.
+    Optional,
+    /// It does, and ends the handshake without one.
+    Required,
+}
+
+/// What a server accepts and demands.
+#[derive(Debug)]
+pub struct ServerConfig {
+    /// Cipher suites in order of preference; the server's preference decides.
+    pub suites: Vec<CipherSuite>,
+    /// Groups in order of preference.
+    pub groups: Vec<NamedGroup>,
+    /// Certificates in order of preference; empty: only PSKs.
+    pub credentials: Vec<Credential>,
+    /// Whether to look for the PSKs that a client offers (`Step::FindPsk`).
+    pub psk: bool,
+    /// Whether to ask for a client's certificate; never done under a PSK.
+    pub client_authentication: ClientAuthentication,
+    /// Verifies a client's certificate.
+    pub verifier: Option<Arc<dyn CertificateVerifier>>,
+    /// Application protocols in order of preference.
+    pub alpn: Vec<Vec<u8>>,
+    /// Whether a client that offers only other protocols is refused; one that offers none never is.
+    pub alpn_required: bool,
+    /// The longest record to accept, content type included (RFC 8449); `None`: the extension is ignored.
+    pub record_size_limit: Option<u16>,
+    /// Whether a HelloRetryRequest carries a cookie that the client must echo.
+    pub hello_retry_cookie: bool,
+    /// Where secrets are logged to; `None` nearly always.
+    pub key_log: Option<Arc<dyn KeyLog>>,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            suites: CipherSuite::ALL.into(),
+            groups: NamedGroup::ALL.into(),
+            credentials: vec![],
+            psk: false,
+            client_authentication: ClientAuthentication::None,
+            verifier: None,
+            alpn: vec![],
+            alpn_required: false,
+            record_size_limit: None,
+            hello_retry_cookie: false,
+            key_log: None,
+        }
+    }
+}
+
+impl ServerConfig {
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        check_common(&self.suites, &self.groups, self.record_size_limit)?;
+        if self.credentials.is_empty() && !self.psk {
+            return Err(Error::Config(ConfigError::NoCredentials));
+        }
+        if self.client_authentication != ClientAuthentication::None && self.verifier.is_none() {
+            return Err(Error::Config(ConfigError::NoVerifier));
+        }
+        Ok(())
+    }
+}
+
+/// What RFC 8449, Section 4, lets a TLS 1.3 endpoint announce.
+const RECORD_SIZE_LIMITS: core::ops::RangeInclusive<u16> = 64..=16385;
+
+fn check_common(suites: &[CipherSuite], groups: &[NamedGroup], limit: Option<u16>) -> Result<(), Error> {
+    if suites.is_empty() {
+        return Err(Error::Config(ConfigError::NoSuites));
+    }
+    if groups.is_empty() {
+        return Err(Error::Config(ConfigError::NoGroups));
+    }
+    if limit.is_some_and(|limit| !RECORD_SIZE_LIMITS.contains(&limit)) {
+        return Err(Error::Config(ConfigError::RecordSizeLimit));
+    }
+    Ok(())
+}

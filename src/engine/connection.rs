@@ -1,0 +1,185 @@
+//! A finished session in user space, over the same record layer: for programs without kTLS, and for tests. The agent does not use it.
+
+use alloc::vec::Vec;
+
+use super::{
+    alert::AlertDescription,
+    error::{Error, LocalError, Violation},
+    message::{self, HandshakeType, KeyUpdate, Message},
+    record::{Content, Records},
+    session::{Role, Session},
+};
+use crate::crypto::key_schedule::TrafficSecret;
+
+/// KeyUpdates of the peer in a row, without application data between them.
+const MAX_KEY_UPDATES: u8 = 32;
+
+/// What the peer's bytes brought.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Nothing for the application.
+    Nothing,
+    /// Application data.
+    Data(Vec<u8>),
+    /// The peer will send nothing more (close_notify).
+    Closed,
+}
+
+/// A connection that carries application data.
+///
+/// It asks for bytes exactly as a handshake does: send [`Connection::outgoing`], then tell [`Connection::sent`]; read
+/// [`Connection::wanted`] bytes, then give them to [`Connection::receive`].
+#[derive(Debug)]
+pub struct Connection {
+    role: Role,
+    records: Records,
+    receiving: TrafficSecret,
+    sending: TrafficSecret,
+    key_updates: u8,
+    end: Option<Result<(), Error>>,
+    closed: bool,
+}
+
+impl Connection {
+    /// Goes on where a handshake ended.
+    pub fn new(session: Session) -> Self {
+        let Session { role, tx, rx, record_size_limit, peer_record_size_limit, .. } = session;
+        let records = Records::connected(
+            (&rx.secret, rx.next_sequence),
+            (&tx.secret, tx.next_sequence),
+            record_size_limit,
+            peer_record_size_limit,
+        );
+        Self {
+            role,
+            records,
+            receiving: rx.secret,
+            sending: tx.secret,
+            key_updates: 0,
+            end: None,
+            closed: false,
+        }
+    }
+
+    /// The bytes to send now.
+    pub fn outgoing(&self) -> &[u8] {
+        self.records.outgoing()
+    }
+
+    /// Takes note that so many of them were sent.
+    pub fn sent(&mut self, count: usize) {
+        self.records.sent(count);
+    }
+
+    /// How many bytes to read next: exactly so many.
+    pub fn wanted(&self) -> usize {
+        self.records.wanted()
+    }
+
+    /// Takes exactly the bytes that were wanted.
+    ///
+    /// Errors: the peer's violation, or its alert; the connection is over then, and the alert for it waits in [`Self::outgoing`].
+    pub fn receive(&mut self, bytes: &[u8]) -> Result<Event, Error> {
+        match &self.end {
+            Some(Ok(())) => return Ok(Event::Closed),
+            Some(Err(error)) => return Err(error.clone()),
+            None => {}
+        }
+        let result = self.receive_record(bytes);
+        match &result {
+            Ok(Event::Closed) => self.end = Some(Ok(())),
+            Ok(_) => {}
+            Err(error) => self.fail(error),
+        }
+        result
+    }
+
+    fn fail(&mut self, error: &Error) {
+        if let (Some(alert), false) = (error.alert(), self.closed) {
+            // The connection is over, with its alert or without.
+            let _ = self.records.send_alert(alert);
+        }
+        self.closed = true;
+        self.end = Some(Err(error.clone()));
+    }
+
+    fn receive_record(&mut self, bytes: &[u8]) -> Result<Event, Error> {
+        match self.records.receive(bytes)? {
+            Content::Nothing => Ok(Event::Nothing),
+            Content::ApplicationData(data) => {
+                self.key_updates = 0;
+                Ok(Event::Data(data))
+            }
+            Content::Alert(AlertDescription::CloseNotify) => Ok(Event::Closed),
+            Content::Alert(alert) => Err(Error::Alert(alert)),
+            Content::Handshake => {
+                while let Some(message) = self.records.take_message()? {
+                    self.receive_message(&Message::read(&message)?)?;
+                }
+                Ok(Event::Nothing)
+            }
+        }
+    }
+
+    /// The messages after the handshake (RFC 8446, Section 4.6): tickets are ignored, certificates are not asked for.
+    fn receive_message(&mut self, message: &Message<'_>) -> Result<(), Error> {
+        match (message, self.role) {
+            (Message::KeyUpdate(update), _) => self.receive_key_update(*update),
+            (Message::NewSessionTicket(_), Role::Client) => Ok(()),
+            (message, _) => {
+                Err(Violation::UnexpectedMessage { message: message.handshake_type(), state: "CONNECTED" }
+                    .into())
+            }
+        }
+    }
+
+    /// RFC 8446, Section 4.6.3: the next generation for receiving, and for sending if the peer asks.
+    fn receive_key_update(&mut self, update: KeyUpdate) -> Result<(), Error> {
+        self.key_updates = self.key_updates.saturating_add(1);
+        if self.key_updates > MAX_KEY_UPDATES {
+            return Err(Violation::TooManyKeyUpdates.into());
+        }
+        self.receiving = self.receiving.next();
+        self.records.receive_with(&self.receiving)?;
+        if update == KeyUpdate::Requested && !self.closed {
+            self.send_key_update(KeyUpdate::NotRequested)?;
+        }
+        Ok(())
+    }
+
+    fn send_key_update(&mut self, update: KeyUpdate) -> Result<(), Error> {
+        let message = message::write(HandshakeType::KeyUpdate, |w| update.write(w))?;
+        self.records.send(&message);
+        self.sending = self.sending.next();
+        self.records.send_with(&self.sending)
+    }
+
+    /// Queues application data.
+    ///
+    /// Errors: after [`Self::close`], or when a record cannot be protected.
+    pub fn write(&mut self, data: &[u8]) -> Result<(), Error> {
+        if self.closed {
+            return Err(Error::Local(LocalError::Misuse));
+        }
+        if self.records.writing_key_is_used_up() {
+            self.send_key_update(KeyUpdate::NotRequested)?;
+        }
+        self.records.send_application_data(data)
+    }
+
+    /// Changes our sending keys, and asks the peer to change its own if `request_peer` (RFC 8446, Section 4.6.3).
+    pub fn update_keys(&mut self, request_peer: bool) -> Result<(), Error> {
+        if self.closed {
+            return Err(Error::Local(LocalError::Misuse));
+        }
+        self.send_key_update(if request_peer { KeyUpdate::Requested } else { KeyUpdate::NotRequested })
+    }
+
+    /// Queues close_notify: we send nothing more; the peer still may.
+    pub fn close(&mut self) -> Result<(), Error> {
+        if core::mem::replace(&mut self.closed, true) {
+            return Ok(());
+        }
+        self.records.send_alert(AlertDescription::CloseNotify)
+    }
+}

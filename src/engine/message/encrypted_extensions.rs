@@ -1,0 +1,74 @@
+//! EncryptedExtensions (RFC 8446, Section 4.3.1): the answers that need no protection of their own.
+
+use super::{
+    super::{
+        codec::{Reader, Writer},
+        error::Violation,
+    },
+    ExtensionType,
+    extension::{
+        Place, ProtocolNames, read_extensions, read_record_size_limit, write_extension, write_protocol_names,
+    },
+};
+
+/// EncryptedExtensions, to read or to write.
+#[derive(Debug, Default)]
+pub(crate) struct EncryptedExtensions<'a> {
+    /// The one protocol selected (RFC 7301, Section 3.1).
+    pub(crate) protocol: Option<&'a [u8]>,
+    pub(crate) record_size_limit: Option<u16>,
+    /// The server used the name (RFC 6066, Section 3).
+    pub(crate) server_name: bool,
+}
+
+impl<'a> EncryptedExtensions<'a> {
+    pub(crate) fn read(mut r: Reader<'a>) -> Result<Self, Violation> {
+        let mut extensions = Self::default();
+        read_extensions(&mut r, Place::EE, |extension, content| extensions.read_one(extension, content))?;
+        r.finish()?;
+        Ok(extensions)
+    }
+
+    fn read_one(&mut self, extension: ExtensionType, content: Reader<'a>) -> Result<(), Violation> {
+        match extension {
+            ExtensionType::APPLICATION_LAYER_PROTOCOL_NEGOTIATION => {
+                let mut names = ProtocolNames::read(content)?.iter();
+                self.protocol = names.next();
+                //= rfc7301#section-3.1
+                //# The "extension_data" field of the
+                //# ("application_layer_protocol_negotiation(16)") extension is structured
+                //# the same as described above for the client "extension_data", except
+                //# that the "ProtocolNameList" MUST contain exactly one "ProtocolName".
+                if names.next().is_some() {
+                    return Err(content.malformed().into());
+                }
+            }
+            ExtensionType::RECORD_SIZE_LIMIT => {
+                self.record_size_limit = Some(read_record_size_limit(content)?)
+            }
+            ExtensionType::SERVER_NAME => {
+                content.finish()?;
+                self.server_name = true;
+            }
+            // The server's preferences for later connections (RFC 8446, Section 4.2.7): read, and left alone.
+            ExtensionType::SUPPORTED_GROUPS => {
+                let mut content = content;
+                content.vector16()?.codes()?;
+                content.finish()?;
+            }
+            _ => return Err(Violation::UnsolicitedExtension(extension)),
+        }
+        Ok(())
+    }
+
+    pub(crate) fn write(&self, w: &mut Writer) {
+        w.vector16(|w| {
+            if let Some(protocol) = self.protocol {
+                write_protocol_names(w, [protocol]);
+            }
+            if let Some(limit) = self.record_size_limit {
+                write_extension(w, ExtensionType::RECORD_SIZE_LIMIT, |w| w.u16(limit));
+            }
+        });
+    }
+}

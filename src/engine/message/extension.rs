@@ -1,0 +1,247 @@
+//! Extensions (RFC 8446, Section 4.2): which exist, where each may stand, and the walk over a block of them.
+
+use core::fmt;
+
+use super::super::{
+    codec::{Malformed, Reader, Writer},
+    error::Violation,
+};
+
+/// `ExtensionType`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ExtensionType(u16);
+
+impl ExtensionType {
+    pub(crate) const SERVER_NAME: Self = Self(0);
+    pub(crate) const SUPPORTED_GROUPS: Self = Self(10);
+    pub(crate) const SIGNATURE_ALGORITHMS: Self = Self(13);
+    pub(crate) const APPLICATION_LAYER_PROTOCOL_NEGOTIATION: Self = Self(16);
+    pub(crate) const RECORD_SIZE_LIMIT: Self = Self(28);
+    pub(crate) const PRE_SHARED_KEY: Self = Self(41);
+    pub(crate) const EARLY_DATA: Self = Self(42);
+    pub(crate) const SUPPORTED_VERSIONS: Self = Self(43);
+    pub(crate) const COOKIE: Self = Self(44);
+    pub(crate) const PSK_KEY_EXCHANGE_MODES: Self = Self(45);
+    pub(crate) const CERTIFICATE_AUTHORITIES: Self = Self(47);
+    pub(crate) const SIGNATURE_ALGORITHMS_CERT: Self = Self(50);
+    pub(crate) const KEY_SHARE: Self = Self(51);
+
+    /// The code point.
+    pub fn code(self) -> u16 {
+        self.0
+    }
+
+    fn row(self) -> Option<&'static (u16, &'static str, &'static [Place])> {
+        TABLE.iter().find(|row| row.0 == self.0)
+    }
+}
+
+impl fmt::Display for ExtensionType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.row() {
+            Some(row) => f.write_str(row.1),
+            None => write!(f, "extension {}", self.0),
+        }
+    }
+}
+
+impl fmt::Debug for ExtensionType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A message that carries extensions: the abbreviations of Section 4.2's table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::upper_case_acronyms, reason = "the table's own abbreviations")]
+pub(crate) enum Place {
+    /// ClientHello
+    CH,
+    /// ServerHello
+    SH,
+    /// EncryptedExtensions
+    EE,
+    /// Certificate
+    CT,
+    /// CertificateRequest
+    CR,
+    /// NewSessionTicket
+    NST,
+    /// HelloRetryRequest
+    HRR,
+}
+
+/// The table of RFC 8446, Section 4.2, and record_size_limit (RFC 8449, Section 4).
+const TABLE: [(u16, &str, &[Place]); 23] = {
+    use Place::{CH, CR, CT, EE, HRR, NST, SH};
+    [
+        (0, "server_name", &[CH, EE]),
+        (1, "max_fragment_length", &[CH, EE]),
+        (5, "status_request", &[CH, CR, CT]),
+        (10, "supported_groups", &[CH, EE]),
+        (13, "signature_algorithms", &[CH, CR]),
+        (14, "use_srtp", &[CH, EE]),
+        (15, "heartbeat", &[CH, EE]),
+        (16, "application_layer_protocol_negotiation", &[CH, EE]),
+        (18, "signed_certificate_timestamp", &[CH, CR, CT]),
+        (19, "client_certificate_type", &[CH, EE]),
+        (20, "server_certificate_type", &[CH, EE]),
+        (21, "padding", &[CH]),
+        (28, "record_size_limit", &[CH, EE]),
+        (41, "pre_shared_key", &[CH, SH]),
+        (42, "early_data", &[CH, EE, NST]),
+        (43, "supported_versions", &[CH, SH, HRR]),
+        (44, "cookie", &[CH, HRR]),
+        (45, "psk_key_exchange_modes", &[CH]),
+        (47, "certificate_authorities", &[CH, CR]),
+        (48, "oid_filters", &[CR]),
+        (49, "post_handshake_auth", &[CH]),
+        (50, "signature_algorithms_cert", &[CH, CR]),
+        (51, "key_share", &[CH, SH, HRR]),
+    ]
+};
+
+/// More extensions than any peer has reason to send; it bounds the search for duplicates.
+const MAX_EXTENSIONS: usize = 128;
+
+/// Walks over `Extension extensions<0..2^16-1>`: refuses duplicates and what cannot stand in this message, and gives each to `each`.
+//= rfc8446#section-4.2
+//# There MUST NOT be more than one extension of the same type in a given extension block.
+//= rfc8446#section-4.2
+//# If an implementation receives an extension
+//# which it recognizes and which is not specified for the message in
+//# which it appears, it MUST abort the handshake with an
+//# "illegal_parameter" alert.
+pub(crate) fn read_extensions<'a>(
+    reader: &mut Reader<'a>,
+    place: Place,
+    mut each: impl FnMut(ExtensionType, Reader<'a>) -> Result<(), Violation>,
+) -> Result<(), Violation> {
+    let mut block = reader.vector16()?;
+    let mut seen = [None; MAX_EXTENSIONS];
+    let mut free = seen.iter_mut();
+    while !block.is_empty() {
+        let extension = ExtensionType(block.u16()?);
+        let content = block.vector16()?;
+        let slot = free.next().ok_or(Violation::TooManyExtensions)?;
+        *slot = Some(extension);
+        if let Some(row) = extension.row() {
+            if !row.2.contains(&place) {
+                return Err(Violation::MisplacedExtension(extension));
+            }
+            each(extension, content.named(row.1))?;
+        } else {
+            each(extension, content.named("extension"))?;
+        }
+    }
+    drop(free);
+    refuse_duplicates(&seen)
+}
+
+/// Whether a block of extensions has one of this type; a malformed block has not.
+pub(crate) fn has_extension(mut reader: Reader<'_>, wanted: ExtensionType) -> bool {
+    let Ok(mut block) = reader.vector16() else { return false };
+    while let (Ok(code), Ok(_)) = (block.u16(), block.vector16()) {
+        if code == wanted.0 {
+            return true;
+        }
+    }
+    false
+}
+
+fn refuse_duplicates(seen: &[Option<ExtensionType>]) -> Result<(), Violation> {
+    for (index, extension) in seen.iter().enumerate() {
+        let Some(extension) = extension else { break };
+        if seen.iter().take(index).any(|earlier| earlier == &Some(*extension)) {
+            return Err(Violation::DuplicateExtension(*extension));
+        }
+    }
+    Ok(())
+}
+
+/// Writes one extension.
+pub(crate) fn write_extension(w: &mut Writer, extension: ExtensionType, content: impl FnOnce(&mut Writer)) {
+    w.u16(extension.0);
+    w.vector16(content);
+}
+
+/// A list of names, each behind one length byte and none empty: ProtocolNameList (RFC 7301, Section 3.1).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ProtocolNames<'a>(Reader<'a>);
+
+impl<'a> ProtocolNames<'a> {
+    pub(crate) fn read(mut content: Reader<'a>) -> Result<Self, Malformed> {
+        let list = content.vector16()?.not_empty()?;
+        content.finish()?;
+        let mut rest = list;
+        while !rest.is_empty() {
+            rest.vector8()?.not_empty()?;
+        }
+        Ok(Self(list))
+    }
+
+    pub(crate) fn iter(self) -> impl Iterator<Item = &'a [u8]> {
+        let mut rest = self.0;
+        core::iter::from_fn(move || rest.vector8().ok().map(Reader::rest))
+    }
+}
+
+pub(crate) fn write_protocol_names<'a>(w: &mut Writer, names: impl IntoIterator<Item = &'a [u8]>) {
+    write_extension(w, ExtensionType::APPLICATION_LAYER_PROTOCOL_NEGOTIATION, |w| {
+        w.vector16(|w| names.into_iter().for_each(|name| w.vector8(|w| w.bytes(name))));
+    });
+}
+
+/// Writes a list of code points with a two-byte length: supported_groups, signature_algorithms, ...
+pub(crate) fn write_codes(w: &mut Writer, extension: ExtensionType, codes: impl IntoIterator<Item = u16>) {
+    write_extension(w, extension, |w| w.vector16(|w| codes.into_iter().for_each(|code| w.u16(code))));
+}
+
+/// `DistinguishedName authorities<3..2^16-1>`, each in DER (RFC 8446, Section 4.2.4).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DistinguishedNames<'a>(Reader<'a>);
+
+impl<'a> DistinguishedNames<'a> {
+    pub(crate) fn read(mut content: Reader<'a>) -> Result<Self, Malformed> {
+        let list = content.vector16()?.not_empty()?;
+        content.finish()?;
+        let mut rest = list;
+        while !rest.is_empty() {
+            rest.vector16()?.not_empty()?;
+        }
+        Ok(Self(list))
+    }
+
+    pub(crate) fn iter(self) -> impl Iterator<Item = &'a [u8]> {
+        let mut rest = self.0;
+        core::iter::from_fn(move || rest.vector16().ok().map(Reader::rest))
+    }
+}
+
+/// The smallest record_size_limit (RFC 8449, Section 4).
+const MIN_RECORD_SIZE_LIMIT: u16 = 64;
+
+/// Reads `uint16 RecordSizeLimit` (RFC 8449, Section 4).
+pub(crate) fn read_record_size_limit(mut content: Reader<'_>) -> Result<u16, Violation> {
+    let limit = content.u16()?;
+    content.finish()?;
+    if limit < MIN_RECORD_SIZE_LIMIT { Err(Violation::RecordSizeLimit) } else { Ok(limit) }
+}
+
+/// `KeyShareEntry` (RFC 8446, Section 4.2.8).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KeyShareEntry<'a> {
+    pub(crate) group: u16,
+    pub(crate) key_exchange: &'a [u8],
+}
+
+impl<'a> KeyShareEntry<'a> {
+    pub(crate) fn read(reader: &mut Reader<'a>) -> Result<Self, Malformed> {
+        Ok(Self { group: reader.u16()?, key_exchange: reader.vector16()?.not_empty()?.rest() })
+    }
+
+    pub(crate) fn write(&self, w: &mut Writer) {
+        w.u16(self.group);
+        w.vector16(|w| w.bytes(self.key_exchange));
+    }
+}

@@ -1,0 +1,119 @@
+//! ServerHello (RFC 8446, Section 4.1.3).
+//!
+//! ```text
+//! struct {
+//!     ProtocolVersion legacy_version = 0x0303;    /* TLS v1.2 */
+//!     Random random;
+//!     opaque legacy_session_id_echo<0..32>;
+//!     CipherSuite cipher_suite;
+//!     uint8 legacy_compression_method = 0;
+//!     Extension extensions<6..2^16-1>;
+//! } ServerHello;
+//! ```
+
+use super::{
+    super::{
+        codec::{Reader, Writer},
+        error::Violation,
+    },
+    ExtensionType, LEGACY_VERSION, TLS13,
+    extension::{KeyShareEntry, Place, has_extension, read_extensions, write_extension},
+};
+
+/// What ServerHello and HelloRetryRequest have in common: everything before the extensions.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hello<'a> {
+    pub(crate) random: &'a [u8; 32],
+    pub(crate) session_id_echo: &'a [u8],
+    pub(crate) cipher_suite: u16,
+}
+
+impl<'a> Hello<'a> {
+    pub(crate) fn read(r: &mut Reader<'a>) -> Result<Self, Violation> {
+        let legacy_version = r.u16()?;
+        let random = r.array()?;
+        let session_id_echo = r.vector8()?.rest();
+        let cipher_suite = r.u16()?;
+        let compression_method = r.u8()?;
+        //= rfc8446#section-4.1.3
+        //# In TLS 1.3, the TLS server indicates
+        //# its version using the "supported_versions" extension
+        //# (Section 4.2.1), and the legacy_version field MUST be set to
+        //# 0x0303, which is the version number for TLS 1.2.
+        let is_tls13 = has_extension(*r, ExtensionType::SUPPORTED_VERSIONS);
+        if legacy_version != LEGACY_VERSION || !is_tls13 {
+            return Err(Violation::NotTls13);
+        }
+        if session_id_echo.len() > 32 {
+            return Err(r.malformed().into());
+        }
+        if compression_method != 0 {
+            return Err(Violation::Compression);
+        }
+        Ok(Self { random, session_id_echo, cipher_suite })
+    }
+
+    pub(crate) fn write(&self, w: &mut Writer, extensions: impl FnOnce(&mut Writer)) {
+        w.u16(LEGACY_VERSION);
+        w.bytes(self.random);
+        w.vector8(|w| w.bytes(self.session_id_echo));
+        w.u16(self.cipher_suite);
+        w.u8(0);
+        w.vector16(extensions);
+    }
+}
+
+/// Reads selected_version: TLS 1.3 or nothing (Section 4.2.1).
+pub(crate) fn read_selected_version(mut content: Reader<'_>) -> Result<(), Violation> {
+    let version = content.u16()?;
+    content.finish()?;
+    if version == TLS13 { Ok(()) } else { Err(Violation::SelectedVersion) }
+}
+
+pub(crate) fn write_selected_version(w: &mut Writer) {
+    write_extension(w, ExtensionType::SUPPORTED_VERSIONS, |w| w.u16(TLS13));
+}
+
+/// A ServerHello, to read or to write.
+#[derive(Debug)]
+pub(crate) struct ServerHello<'a> {
+    pub(crate) hello: Hello<'a>,
+    pub(crate) key_share: KeyShareEntry<'a>,
+    pub(crate) selected_identity: Option<u16>,
+}
+
+impl<'a> ServerHello<'a> {
+    pub(crate) fn read(mut r: Reader<'a>) -> Result<Self, Violation> {
+        let hello = Hello::read(&mut r)?;
+        let (mut key_share, mut selected_identity) = (None, None);
+        read_extensions(&mut r, Place::SH, |extension, mut content| {
+            match extension {
+                ExtensionType::SUPPORTED_VERSIONS => read_selected_version(content)?,
+                ExtensionType::KEY_SHARE => {
+                    key_share = Some(KeyShareEntry::read(&mut content)?);
+                    content.finish()?;
+                }
+                ExtensionType::PRE_SHARED_KEY => {
+                    selected_identity = Some(content.u16()?);
+                    content.finish()?;
+                }
+                _ => return Err(Violation::UnsolicitedExtension(extension)),
+            }
+            Ok(())
+        })?;
+        r.finish()?;
+        // psk_ke is never offered: without a share there is no key exchange.
+        let key_share = key_share.ok_or(Violation::MissingExtension(ExtensionType::KEY_SHARE))?;
+        Ok(Self { hello, key_share, selected_identity })
+    }
+
+    pub(crate) fn write(&self, w: &mut Writer) {
+        self.hello.write(w, |w| {
+            if let Some(index) = self.selected_identity {
+                write_extension(w, ExtensionType::PRE_SHARED_KEY, |w| w.u16(index));
+            }
+            write_extension(w, ExtensionType::KEY_SHARE, |w| self.key_share.write(w));
+            write_selected_version(w);
+        });
+    }
+}

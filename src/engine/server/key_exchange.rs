@@ -1,0 +1,317 @@
+//! The key exchange phase of a server: ClientHello, HelloRetryRequest, ServerHello (RFC 8446, Section 4.1).
+
+use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
+
+use super::{
+    Common, Protected, State,
+    negotiate::{self, Authentication, Selection},
+    server_parameters,
+};
+use crate::{
+    crypto::{
+        certificate::UnixTime, hash::Digest, key_schedule::EarlySecret, random::Random, suite::CipherSuite,
+    },
+    engine::{
+        authentication::HandshakeKeys,
+        config::ServerConfig,
+        error::{Error, LocalError, Violation},
+        message::{
+            self, ClientHello, ExtensionType, HandshakeType, HelloRetryRequest, KeyShareEntry, Message,
+            ServerHello, ServerHelloHead,
+        },
+        psk::{Psk, PskOffer},
+        record::Records,
+        session::Negotiated,
+        transcript::Transcript,
+    },
+};
+
+/// What a server has before it knows its client.
+#[derive(Debug)]
+struct Listening {
+    config: Arc<ServerConfig>,
+    random: Box<dyn Random>,
+    now: UnixTime,
+    retry: Option<Retry>,
+}
+
+/// What a HelloRetryRequest asked for, and what must not have changed in the answer.
+#[derive(Debug)]
+struct Retry {
+    suite: CipherSuite,
+    group: u16,
+    cookie: Option<[u8; 32]>,
+    unchanging: Digest,
+    transcript: Transcript,
+}
+
+/// Before the first ClientHello.
+#[derive(Debug)]
+pub(in crate::engine) struct WaitClientHello(Listening);
+
+/// After a HelloRetryRequest.
+#[derive(Debug)]
+pub(in crate::engine) struct WaitSecondClientHello(Listening);
+
+/// After a ClientHello that offers PSKs, which somebody else must find.
+#[derive(Debug)]
+pub(in crate::engine) struct WaitPsk {
+    listening: Listening,
+    client_hello: Vec<u8>,
+    offers: Vec<PskOffer>,
+}
+
+impl WaitClientHello {
+    pub(super) fn new(config: Arc<ServerConfig>, random: Box<dyn Random>, now: UnixTime) -> Self {
+        Self(Listening { config, random, now, retry: None })
+    }
+
+    pub(super) fn on_client_hello(
+        self,
+        message: &ClientHello<'_>,
+        bytes: &[u8],
+        records: &mut Records,
+    ) -> Result<State, Error> {
+        let Self(listening) = self;
+        records.allow_change_cipher_spec(true);
+        negotiate::check(message)?;
+        records.skip_early_data(message.extensions.early_data);
+        listening.find_psk(message, bytes, records)
+    }
+}
+
+impl WaitSecondClientHello {
+    pub(super) fn on_client_hello(
+        self,
+        message: &ClientHello<'_>,
+        bytes: &[u8],
+        records: &mut Records,
+    ) -> Result<State, Error> {
+        let Self(listening) = self;
+        negotiate::check(message)?;
+        records.skip_early_data(false);
+        if let Some(retry) = &listening.retry {
+            retry.check(message)?;
+        }
+        listening.find_psk(message, bytes, records)
+    }
+}
+
+impl WaitPsk {
+    pub(in crate::engine) fn offers(&self) -> &[PskOffer] {
+        &self.offers
+    }
+
+    pub(super) fn on_psk(self, found: Option<(usize, Psk)>, records: &mut Records) -> Result<State, Error> {
+        let Self { listening, client_hello, offers } = self;
+        let Message::ClientHello(message) = Message::read(&client_hello)? else {
+            return Err(Error::Local(LocalError::Misuse));
+        };
+        let found = match found {
+            Some((index, psk)) if index < offers.len() => {
+                Some((u16::try_from(index).unwrap_or(u16::MAX), psk))
+            }
+            Some(_) => return Err(Error::Local(LocalError::Misuse)),
+            None => None,
+        };
+        listening.negotiate(&message, &client_hello, found, records)
+    }
+}
+
+impl Retry {
+    /// RFC 8446, Sections 4.1.2 and 4.2.8: what a second ClientHello may not do.
+    fn check(&self, message: &ClientHello<'_>) -> Result<(), Violation> {
+        let shares =
+            message.extensions.key_share.ok_or(Violation::MissingExtension(ExtensionType::KEY_SHARE))?;
+        if !shares.iter().map(|share| share.group).eq([self.group]) {
+            return Err(Violation::RetryGroupChanged);
+        }
+        if self.cookie.is_some()
+            && message.extensions.cookie != self.cookie.as_ref().map(|cookie| &cookie[..])
+        {
+            return Err(Violation::CookieNotEchoed);
+        }
+        if message.extensions.early_data || unchanging(message) != self.unchanging {
+            return Err(Violation::SecondHelloChanged);
+        }
+        Ok(())
+    }
+}
+
+/// A digest of what a second ClientHello must repeat: its fixed fields and the extensions that decided our choice.
+fn unchanging(message: &ClientHello<'_>) -> Digest {
+    let mut context = crate::crypto::hash::Hash::Sha256.start();
+    let codes = |codes: Option<crate::engine::codec::Codes<'_>>| {
+        codes.into_iter().flat_map(|codes| codes.iter()).flat_map(u16::to_be_bytes).collect::<Vec<u8>>()
+    };
+    for part in [
+        &message.random[..],
+        message.session_id,
+        &codes(Some(message.cipher_suites)),
+        &codes(message.extensions.supported_groups),
+        &codes(message.extensions.signature_algorithms),
+        message.extensions.server_name.unwrap_or_default().as_bytes(),
+    ] {
+        context.update(&part.len().to_be_bytes());
+        context.update(part);
+    }
+    context.finish()
+}
+
+impl Listening {
+    /// Asks for a PSK if the client offers some that could be used, else goes on without.
+    fn find_psk(
+        self,
+        message: &ClientHello<'_>,
+        bytes: &[u8],
+        records: &mut Records,
+    ) -> Result<State, Error> {
+        match message.extensions.pre_shared_key {
+            Some(psks) if self.config.psk && message.offers_psk_dhe_ke() => {
+                let offer = |(identity, age): (&[u8], u32)| PskOffer {
+                    identity: identity.into(),
+                    obfuscated_ticket_age: age,
+                };
+                let offers = psks.identities().map(offer).collect();
+                Ok(State::WaitPsk(WaitPsk { listening: self, client_hello: bytes.into(), offers }))
+            }
+            _ => self.negotiate(message, bytes, None, records),
+        }
+    }
+
+    fn negotiate(
+        self,
+        message: &ClientHello<'_>,
+        bytes: &[u8],
+        psk: Option<(u16, Psk)>,
+        records: &mut Records,
+    ) -> Result<State, Error> {
+        if let Some((index, psk)) = &psk {
+            self.check_binder(message, bytes, *index, psk)?;
+        }
+        let selection =
+            negotiate::select(message, &self.config, psk.as_ref().map(|(index, psk)| (*index, psk)))?;
+        match (&self.retry, selection.key_exchange) {
+            (Some(retry), _) if retry.suite != selection.suite => Err(Violation::SecondHelloChanged.into()),
+            (_, Some(key_exchange)) => self.exchange(message, bytes, selection, key_exchange, psk, records),
+            (None, None) => self.send_hello_retry_request(message, bytes, &selection, records),
+            (Some(_), None) => Err(Violation::RetryGroupChanged.into()),
+        }
+    }
+
+    /// Checks the binder of the PSK that was found (RFC 8446, Section 4.2.11.2).
+    //= rfc8446#section-4.2.11
+    //# Prior to accepting PSK key establishment, the server MUST validate
+    //# the corresponding binder value (see Section 4.2.11.2 below).  If this
+    //# value is not present or does not validate, the server MUST abort the
+    //# handshake.
+    fn check_binder(
+        &self,
+        message: &ClientHello<'_>,
+        bytes: &[u8],
+        index: u16,
+        psk: &Psk,
+    ) -> Result<(), Violation> {
+        let offered = message.extensions.pre_shared_key.ok_or(Violation::BadBinder)?;
+        let truncated = bytes.len().saturating_sub(offered.binders_length());
+        let truncated = bytes.get(..truncated).unwrap_or_default();
+        let hash = match &self.retry {
+            Some(retry) if retry.transcript.function() == psk.hash() => retry.transcript.hash_with(truncated),
+            Some(_) => return Err(Violation::SecondHelloChanged),
+            None => psk.hash().digest(truncated),
+        };
+        let binder = offered.binders().nth(usize::from(index)).ok_or(Violation::BadBinder)?;
+        let key = psk.early_secret().binder(psk.kind());
+        if key.verify(&hash, binder) { Ok(()) } else { Err(Violation::BadBinder) }
+    }
+
+    /// Asks for a share of the selected group (RFC 8446, Section 4.1.4).
+    fn send_hello_retry_request(
+        mut self,
+        message: &ClientHello<'_>,
+        bytes: &[u8],
+        selection: &Selection<'_>,
+        records: &mut Records,
+    ) -> Result<State, Error> {
+        let mut cookie = None;
+        if self.config.hello_retry_cookie {
+            let mut value = [0; 32];
+            self.random.fill(&mut value)?;
+            cookie = Some(value);
+        }
+        let (suite, group) = (selection.suite, selection.group.code());
+        let request = HelloRetryRequest {
+            selected_group: Some(group),
+            cookie: cookie.as_ref().map(|cookie| &cookie[..]),
+            ..HelloRetryRequest::new(message.session_id, suite.code())
+        };
+        let request = message::write(HandshakeType::HelloRetryRequest, |w| request.write(w))?;
+        let mut transcript = Transcript::after_retry(suite.hash(), bytes);
+        transcript.add(&request);
+        records.send(&request);
+        if !message.session_id.is_empty() {
+            records.send_change_cipher_spec()?;
+        }
+        self.retry = Some(Retry { suite, group, cookie, unchanging: unchanging(message), transcript });
+        Ok(State::WaitSecondClientHello(WaitSecondClientHello(self)))
+    }
+
+    /// Sends the ServerHello. K_send = K_recv = handshake.
+    fn exchange(
+        mut self,
+        message: &ClientHello<'_>,
+        bytes: &[u8],
+        selection: Selection<'_>,
+        key_exchange: &[u8],
+        psk: Option<(u16, Psk)>,
+        records: &mut Records,
+    ) -> Result<State, Error> {
+        let Selection { suite, group, authentication, protocol, record_size_limits, .. } = selection;
+        let response = self.random.respond(group, key_exchange)?;
+        let mut random = [0; 32];
+        self.random.fill(&mut random)?;
+        let Self { config, now, retry, .. } = self;
+        let hello_retry = retry.is_some();
+        let mut transcript = match retry {
+            Some(Retry { mut transcript, .. }) => {
+                transcript.add(bytes);
+                transcript
+            }
+            None => Transcript::new(suite.hash(), bytes),
+        };
+        let head = ServerHelloHead {
+            random: &random,
+            session_id_echo: message.session_id,
+            cipher_suite: suite.code(),
+        };
+        let key_share = KeyShareEntry { group: group.code(), key_exchange: &response.public };
+        let selected_identity = match authentication {
+            Authentication::Psk(index) => Some(index),
+            Authentication::Certificate(..) => None,
+        };
+        let server_hello = ServerHello { hello: head, key_share, selected_identity };
+        let server_hello = message::write(HandshakeType::ServerHello, |w| server_hello.write(w))?;
+        transcript.add(&server_hello);
+        records.send(&server_hello);
+        if !message.session_id.is_empty() && !hello_retry {
+            records.send_change_cipher_spec()?;
+        }
+        let common = Common { config, now, client_random: *message.random };
+        let no_psk = EarlySecret::new(suite.hash(), None);
+        let early_secret = psk.as_ref().map_or(&no_psk, |(_, psk)| psk.early_secret());
+        let keys =
+            HandshakeKeys::new(suite, early_secret, &response.shared_secret, &transcript, &common.log());
+        records.receive_with(&keys.client)?;
+        records.send_with(&keys.server)?;
+        let server_name = message.extensions.server_name.map(String::from);
+        let negotiated =
+            Negotiated { suite, group, alpn: protocol, server_name, record_size_limits, hello_retry };
+        let psk = psk.map(|(index, psk)| (usize::from(index), psk.identity().to_vec()));
+        server_parameters::send(
+            Protected { common, negotiated, transcript, keys },
+            authentication,
+            psk,
+            records,
+        )
+    }
+}

@@ -1,0 +1,154 @@
+//! The server's state machine: RFC 8446, Section A.2.
+//!
+//! ```text
+//!                              START <-----+
+//!               Recv ClientHello |         | Send HelloRetryRequest
+//!                                v         | (once: WaitSecondClientHello)
+//!                             RECVD_CH ----+
+//!                                | [Find the PSK]
+//!                                | Select parameters
+//!                                v
+//!                             NEGOTIATED
+//!                                | Send ServerHello
+//!                                | K_recv = handshake
+//!                                | K_send = handshake
+//!                                | Send EncryptedExtensions
+//!                                | [Send CertificateRequest]
+//! Can send                       | [Send Certificate, and wait for a signature + CertificateVerify]
+//! app data                       | Send Finished
+//! after   -->                    | K_send = application
+//! here                  +--------+--------+
+//!              No auth  |                 | Client auth
+//!                       |                 v
+//!                       |             WAIT_CERT
+//!                       |        Recv |       | Recv Certificate
+//!                       |       empty |       v
+//!                       | Certificate |    WAIT_CV
+//!                       |             |       | Recv CertificateVerify
+//!                       |             v       |
+//!                       +-> WAIT_FINISHED <---+
+//!                                | Recv Finished
+//!                                | K_recv = application
+//!                                v
+//!                            CONNECTED
+//! ```
+//! There is no 0-RTT, so there is no WAIT_FLIGHT2 with its early data.
+
+mod authentication;
+mod key_exchange;
+mod negotiate;
+mod server_parameters;
+
+use alloc::{boxed::Box, sync::Arc};
+
+use authentication::{WaitCertificate, WaitCertificateVerify, WaitFinished};
+use key_exchange::{WaitClientHello, WaitSecondClientHello};
+
+pub(super) use key_exchange::WaitPsk;
+pub(super) use server_parameters::WaitSignature;
+
+use super::{
+    Answer,
+    authentication::{HandshakeKeys, Log},
+    config::ServerConfig,
+    error::{Error, LocalError, Violation},
+    message::Message,
+    record::Records,
+    session::{Negotiated, Session},
+    transcript::Transcript,
+};
+use crate::crypto::{certificate::UnixTime, random::Random};
+
+/// Where a server stands: each state holds exactly what exists then.
+#[derive(Debug)]
+pub(super) enum State {
+    WaitClientHello(WaitClientHello),
+    WaitSecondClientHello(WaitSecondClientHello),
+    WaitPsk(WaitPsk),
+    WaitSignature(WaitSignature),
+    WaitCertificate(WaitCertificate),
+    WaitCertificateVerify(WaitCertificateVerify),
+    WaitFinished(WaitFinished),
+    Connected(Box<Session>),
+}
+
+use Message as M;
+use State::{
+    Connected, WaitCertificate as WaitCert, WaitCertificateVerify as WaitCv, WaitClientHello as WaitCh,
+    WaitSecondClientHello as WaitSecondCh,
+};
+
+impl State {
+    pub(super) fn start(config: Arc<ServerConfig>, random: Box<dyn Random>, now: UnixTime) -> Self {
+        WaitCh(WaitClientHello::new(config, random, now))
+    }
+
+    /// Every transition that a server can make, and nothing else (RFC 8446, Section A.2).
+    ///
+    /// `bytes` is the message as it was received.
+    pub(super) fn step(
+        self,
+        message: Message<'_>,
+        bytes: &[u8],
+        records: &mut Records,
+    ) -> Result<Self, Error> {
+        Ok(match (self, message) {
+            (WaitCh(s), M::ClientHello(m)) => s.on_client_hello(&m, bytes, records)?,
+            (WaitSecondCh(s), M::ClientHello(m)) => s.on_client_hello(&m, bytes, records)?,
+            (WaitCert(s), M::Certificate(m)) => s.on_certificate(&m, bytes)?,
+            (WaitCv(s), M::CertificateVerify(m)) => Self::WaitFinished(s.on_certificate_verify(&m, bytes)?),
+            (Self::WaitFinished(s), M::Finished(m)) => Connected(s.on_finished(&m, records)?),
+            (state, message) => return Err(state.unexpected(&message)),
+        })
+    }
+
+    /// The answers to the two questions a server asks.
+    pub(super) fn answer(self, answer: Answer<'_>, records: &mut Records) -> Result<Self, Error> {
+        match (self, answer) {
+            (Self::WaitPsk(s), Answer::Psk(index, psk)) => s.on_psk(Some((index, psk)), records),
+            (Self::WaitPsk(s), Answer::NoPsk) => s.on_psk(None, records),
+            (Self::WaitSignature(s), Answer::Signature(signature)) => s.on_signature(signature, records),
+            _ => Err(Error::Local(LocalError::Misuse)),
+        }
+    }
+
+    fn unexpected(&self, message: &Message<'_>) -> Error {
+        Violation::UnexpectedMessage { message: message.handshake_type(), state: self.name() }.into()
+    }
+
+    /// The state's name in Section A.2.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::WaitClientHello(_) | Self::WaitSecondClientHello(_) => "START",
+            Self::WaitPsk(_) => "RECVD_CH",
+            Self::WaitSignature(_) => "NEGOTIATED",
+            Self::WaitCertificate(_) => "WAIT_CERT",
+            Self::WaitCertificateVerify(_) => "WAIT_CV",
+            Self::WaitFinished(_) => "WAIT_FINISHED",
+            Self::Connected(_) => "CONNECTED",
+        }
+    }
+}
+
+/// What every state of a server has.
+#[derive(Debug)]
+struct Common {
+    config: Arc<ServerConfig>,
+    now: UnixTime,
+    client_random: [u8; 32],
+}
+
+impl Common {
+    fn log(&self) -> Log<'_> {
+        Log { key_log: self.config.key_log.as_deref(), client_random: &self.client_random }
+    }
+}
+
+/// What every state after the ServerHello has.
+#[derive(Debug)]
+struct Protected {
+    common: Common,
+    negotiated: Negotiated,
+    transcript: Transcript,
+    keys: HandshakeKeys,
+}

@@ -1,0 +1,171 @@
+//! The choice of parameters: a pure function of a ClientHello and the configuration, without keys and without I/O.
+
+use alloc::vec::Vec;
+
+use crate::{
+    crypto::{kx::NamedGroup, signature_scheme::SignatureScheme, suite::CipherSuite},
+    engine::{
+        authentication::choose_credential,
+        config::ServerConfig,
+        error::Violation,
+        message::{ClientHello, ExtensionType},
+        psk::Psk,
+    },
+};
+
+/// What a server chose.
+#[derive(Debug)]
+pub(super) struct Selection<'a> {
+    pub(super) suite: CipherSuite,
+    pub(super) group: NamedGroup,
+    /// The client's share for the group; without one it is asked for by a HelloRetryRequest.
+    pub(super) key_exchange: Option<&'a [u8]>,
+    pub(super) authentication: Authentication,
+    pub(super) protocol: Option<Vec<u8>>,
+    /// Ours, the client's.
+    pub(super) record_size_limits: Option<(u16, u16)>,
+}
+
+/// How a server authenticates itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Authentication {
+    /// By the PSK at this index of the offer.
+    Psk(u16),
+    /// By this credential, signing in this scheme.
+    Certificate(usize, SignatureScheme),
+}
+
+/// Checks what every ClientHello must be, whatever the configuration (RFC 8446, Sections 4.1.2, 4.2.8, 4.2.9 and 9.2).
+pub(super) fn check(hello: &ClientHello<'_>) -> Result<(), Violation> {
+    //= rfc8446#appendix-D.5
+    //# Any endpoint receiving a Hello message with
+    //# ClientHello.legacy_version or ServerHello.legacy_version set to
+    //# 0x0300 MUST abort the handshake with a "protocol_version" alert.
+    if hello.legacy_version <= 0x0300 {
+        return Err(Violation::LegacyVersion);
+    }
+    if !hello.offers_tls13() {
+        return Err(Violation::NotTls13);
+    }
+    //= rfc8446#section-4.1.2
+    //# For every TLS 1.3 ClientHello, this vector
+    //# MUST contain exactly one byte, set to zero, which corresponds to
+    //# the "null" compression method in prior versions of TLS.
+    if hello.compression_methods != [0] {
+        return Err(Violation::Compression);
+    }
+    check_mandatory_extensions(hello)?;
+    check_key_shares(hello)
+}
+
+//= rfc8446#section-9.2
+//# Servers receiving a ClientHello which does not conform to these
+//# requirements MUST abort the handshake with a "missing_extension"
+//# alert.
+fn check_mandatory_extensions(hello: &ClientHello<'_>) -> Result<(), Violation> {
+    let extensions = &hello.extensions;
+    let missing = |extension| Err(Violation::MissingExtension(extension));
+    if extensions.pre_shared_key.is_none() {
+        if extensions.signature_algorithms.is_none() {
+            return missing(ExtensionType::SIGNATURE_ALGORITHMS);
+        }
+        if extensions.supported_groups.is_none() {
+            return missing(ExtensionType::SUPPORTED_GROUPS);
+        }
+    } else if extensions.psk_key_exchange_modes.is_none() {
+        return missing(ExtensionType::PSK_KEY_EXCHANGE_MODES);
+    }
+    match (extensions.supported_groups, extensions.key_share) {
+        (Some(_), None) => missing(ExtensionType::KEY_SHARE),
+        (None, Some(_)) => missing(ExtensionType::SUPPORTED_GROUPS),
+        _ => Ok(()),
+    }
+}
+
+//= rfc8446#section-4.2.8
+//# Clients MUST NOT offer multiple KeyShareEntry values
+//# for the same group.  Clients MUST NOT offer any KeyShareEntry values
+//# for groups not listed in the client's "supported_groups" extension.
+//# Servers MAY check for violations of these rules and abort the
+//# handshake with an "illegal_parameter" alert if one is violated.
+fn check_key_shares(hello: &ClientHello<'_>) -> Result<(), Violation> {
+    let (Some(groups), Some(shares)) = (hello.extensions.supported_groups, hello.extensions.key_share) else {
+        return Ok(());
+    };
+    for (index, share) in shares.iter().enumerate() {
+        if !groups.contains(share.group) {
+            return Err(Violation::KeyShareOutsideGroups);
+        }
+        // Each share before this one stands for another group of ours or is a duplicate: the search is short or fails.
+        if shares.iter().take(index).any(|earlier| earlier.group == share.group) {
+            return Err(Violation::DuplicateKeyShare);
+        }
+    }
+    Ok(())
+}
+
+/// Selects the parameters; with a PSK, those that go with it.
+pub(super) fn select<'a>(
+    hello: &ClientHello<'a>,
+    config: &ServerConfig,
+    psk: Option<(u16, &Psk)>,
+) -> Result<Selection<'a>, Violation> {
+    let suite = select_suite(hello, config, psk.map(|(_, psk)| psk))?;
+    let authentication = match psk {
+        Some((index, _)) => Authentication::Psk(index),
+        None => select_certificate(hello, config)?,
+    };
+    let (group, key_exchange) = select_group(hello, config)?;
+    let protocol = select_protocol(hello, config)?;
+    let record_size_limits = config.record_size_limit.zip(hello.extensions.record_size_limit);
+    Ok(Selection { suite, group, key_exchange, authentication, protocol, record_size_limits })
+}
+
+fn select_suite(
+    hello: &ClientHello<'_>,
+    config: &ServerConfig,
+    psk: Option<&Psk>,
+) -> Result<CipherSuite, Violation> {
+    let fits = |suite: &&CipherSuite| {
+        hello.cipher_suites.contains(suite.code()) && psk.is_none_or(|psk| psk.hash() == suite.hash())
+    };
+    config.suites.iter().find(fits).copied().ok_or(Violation::NoCommonSuite)
+}
+
+fn select_certificate(hello: &ClientHello<'_>, config: &ServerConfig) -> Result<Authentication, Violation> {
+    if config.credentials.is_empty() {
+        let offered = hello.extensions.pre_shared_key.is_some();
+        return Err(if offered { Violation::UnknownPskIdentity } else { Violation::NoPskOffered });
+    }
+    let missing = Violation::MissingExtension(ExtensionType::SIGNATURE_ALGORITHMS);
+    let schemes = hello.extensions.signature_algorithms.ok_or(missing)?;
+    choose_credential(&config.credentials, schemes, hello.extensions.certificate_authorities)
+        .map(|(index, scheme)| Authentication::Certificate(index, scheme))
+        .ok_or(Violation::NoCommonScheme)
+}
+
+/// The first of our groups that the client sent a share for, else the first it supports, which costs a HelloRetryRequest.
+fn select_group<'a>(
+    hello: &ClientHello<'a>,
+    config: &ServerConfig,
+) -> Result<(NamedGroup, Option<&'a [u8]>), Violation> {
+    let missing = Violation::MissingExtension(ExtensionType::SUPPORTED_GROUPS);
+    let groups = hello.extensions.supported_groups.ok_or(missing)?;
+    let shares = hello.extensions.key_share.ok_or(Violation::MissingExtension(ExtensionType::KEY_SHARE))?;
+    let share_of = |group: NamedGroup| shares.iter().find(|share| share.group == group.code());
+    let with_share =
+        config.groups.iter().find_map(|group| Some((*group, Some(share_of(*group)?.key_exchange))));
+    let without =
+        || config.groups.iter().find(|group| groups.contains(group.code())).map(|group| (*group, None));
+    with_share.or_else(without).ok_or(Violation::NoCommonGroup)
+}
+
+/// RFC 7301, Section 3.2: our preference decides; whether a client with none of our protocols is refused is configured.
+fn select_protocol(hello: &ClientHello<'_>, config: &ServerConfig) -> Result<Option<Vec<u8>>, Violation> {
+    let Some(offered) = hello.extensions.protocols else { return Ok(None) };
+    let selected = config.alpn.iter().find(|ours| offered.iter().any(|theirs| theirs == ours.as_slice()));
+    if selected.is_none() && config.alpn_required {
+        return Err(Violation::NoCommonProtocol);
+    }
+    Ok(selected.cloned())
+}

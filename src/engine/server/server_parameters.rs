@@ -1,0 +1,100 @@
+//! The server parameters phase of a server, and its own authentication: EncryptedExtensions, CertificateRequest, Certificate,
+//! CertificateVerify, Finished (RFC 8446, Sections 4.3 and 4.4).
+
+use alloc::vec::Vec;
+
+use super::{Protected, State, WaitCertificate, WaitFinished, negotiate::Authentication};
+use crate::engine::{
+    SignRequest,
+    authentication::{
+        self as common, PendingSignature, send_finished, signature_algorithms, signature_algorithms_cert,
+    },
+    config::ClientAuthentication,
+    error::Error,
+    message::{CertificateRequest, EncryptedExtensions, HandshakeType, Side},
+    record::Records,
+    session::Peer,
+};
+
+/// After our Certificate: its CertificateVerify waits for a signature.
+#[derive(Debug)]
+pub(in crate::engine) struct WaitSignature {
+    protected: Protected,
+    signature: PendingSignature,
+}
+
+/// Sends everything after the ServerHello, as far as it goes without a signature.
+pub(super) fn send(
+    mut protected: Protected,
+    authentication: Authentication,
+    psk: Option<(usize, Vec<u8>)>,
+    records: &mut Records,
+) -> Result<State, Error> {
+    protected.send_encrypted_extensions(records)?;
+    match (authentication, psk) {
+        (Authentication::Certificate(credential, scheme), _) => {
+            protected.send_certificate_request(records)?;
+            let Protected { common, transcript, .. } = &mut protected;
+            let credentials = &common.config.credentials;
+            let choice = (credential, scheme);
+            let signature = PendingSignature::new(Side::Server, credentials, choice, transcript, records)?;
+            Ok(State::WaitSignature(WaitSignature { protected, signature }))
+        }
+        (Authentication::Psk(_), psk) => {
+            let (index, identity) = psk.unwrap_or_default();
+            protected.finish(Some(Peer::Psk { identity, index }), records)
+        }
+    }
+}
+
+impl WaitSignature {
+    pub(in crate::engine) fn request(&self) -> SignRequest<'_> {
+        self.signature.request()
+    }
+
+    pub(super) fn on_signature(self, signature: &[u8], records: &mut Records) -> Result<State, Error> {
+        let Self { mut protected, signature: pending } = self;
+        pending.complete(signature, &mut protected.transcript, records)?;
+        protected.finish(None, records)
+    }
+}
+
+impl Protected {
+    fn send_encrypted_extensions(&mut self, records: &mut Records) -> Result<(), Error> {
+        let record_size_limits = self.negotiated.record_size_limits;
+        let extensions = EncryptedExtensions {
+            protocol: self.negotiated.alpn.as_deref(),
+            record_size_limit: record_size_limits.map(|(ours, _)| ours),
+            server_name: false,
+        };
+        if let Some((ours, peers)) = record_size_limits {
+            records.limit_record_size(ours, peers);
+        }
+        common::send(HandshakeType::EncryptedExtensions, &mut self.transcript, records, |w| {
+            extensions.write(w)
+        })
+    }
+
+    fn send_certificate_request(&mut self, records: &mut Records) -> Result<(), Error> {
+        let config = &self.common.config;
+        if config.client_authentication == ClientAuthentication::None {
+            return Ok(());
+        }
+        let authorities = config.verifier.as_ref().map_or(&[][..], |verifier| verifier.authorities());
+        common::send(HandshakeType::CertificateRequest, &mut self.transcript, records, |w| {
+            CertificateRequest::write(w, &signature_algorithms(), &signature_algorithms_cert(), authorities);
+        })
+    }
+
+    /// Sends our Finished, derives the application's secrets, and waits for the client's flight. K_send = application.
+    fn finish(mut self, psk_peer: Option<Peer>, records: &mut Records) -> Result<State, Error> {
+        send_finished(&self.keys.server, &mut self.transcript, records)?;
+        let secrets = self.keys.application(&self.transcript, &self.common.log());
+        records.send_with(&secrets.server)?;
+        let asks = self.common.config.client_authentication != ClientAuthentication::None;
+        Ok(match psk_peer {
+            None if asks => State::WaitCertificate(WaitCertificate::new(self, secrets)),
+            peer => State::WaitFinished(WaitFinished::new(self, secrets, peer.unwrap_or(Peer::Anonymous))),
+        })
+    }
+}

@@ -1,0 +1,175 @@
+//! Two engines in one process: who they are, and how their bytes travel.
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
+use std::sync::Arc;
+
+use handclasp::{
+    crypto::{
+        certificate::{CertificateVerifier, Purpose, Reason, Rejection, ServerName, UnixTime},
+        public_key::PublicKey,
+        random::SystemRandom,
+        sign::SigningKey,
+    },
+    engine::{
+        AlertDescription, Error, Handshake, Psk, Session, Step,
+        config::{ClientConfig, Credential, ServerConfig},
+    },
+};
+
+pub(crate) const NOW: UnixTime = UnixTime(1_800_000_000);
+
+/// A certificate is here one byte string that names its key; path validation has tests of its own.
+#[derive(Debug)]
+pub(crate) struct Pinned {
+    pub(crate) certificate: Vec<u8>,
+    pub(crate) key: PublicKey,
+}
+
+impl CertificateVerifier for Pinned {
+    fn verify(
+        &self,
+        chain: &[Vec<u8>],
+        _purpose: Purpose<'_>,
+        _now: UnixTime,
+    ) -> Result<PublicKey, Rejection> {
+        if chain[0] == self.certificate {
+            return Ok(self.key.clone());
+        }
+        Err(Rejection { reason: Reason::UnknownAuthority, detail: "not the pinned certificate".into() })
+    }
+}
+
+/// Someone with a certificate and its key.
+pub(crate) struct Identity {
+    pub(crate) key: SigningKey,
+    pub(crate) credential: Credential,
+    pub(crate) pinned: Arc<Pinned>,
+}
+
+/// Makes a P-256 identity.
+pub(crate) fn identity(name: &str) -> Identity {
+    use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING as ALGORITHM, EcdsaKeyPair, KeyPair};
+    let random = ring::rand::SystemRandom::new();
+    let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ALGORITHM, &random).unwrap();
+    let pair = EcdsaKeyPair::from_pkcs8(&ALGORITHM, pkcs8.as_ref(), &random).unwrap();
+    let key = SigningKey::from_der(pkcs8.as_ref()).unwrap();
+    // SubjectPublicKeyInfo of an uncompressed P-256 point (RFC 5480).
+    let mut spki = vec![
+        0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86,
+        0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
+    ];
+    spki.extend_from_slice(pair.public_key().as_ref());
+    let certificate = name.as_bytes().to_vec();
+    let credential = Credential::new(vec![certificate.clone()], key.algorithm());
+    let pinned = Arc::new(Pinned { certificate, key: PublicKey::from_spki(&spki).unwrap() });
+    Identity { key, credential, pinned }
+}
+
+type FindPsk<'a> = Box<dyn Fn(&[u8]) -> Option<Psk> + 'a>;
+
+/// One end of a connection, with the answers to its questions.
+pub(crate) struct End<'a> {
+    pub(crate) handshake: Handshake,
+    pub(crate) key: Option<&'a SigningKey>,
+    pub(crate) find_psk: FindPsk<'a>,
+}
+
+impl<'a> End<'a> {
+    pub(crate) fn client(config: ClientConfig, key: Option<&'a SigningKey>) -> Self {
+        let handshake = Handshake::client(Arc::new(config), Box::new(SystemRandom), NOW).unwrap();
+        Self { handshake, key, find_psk: Box::new(|_| None) }
+    }
+
+    pub(crate) fn server(config: ServerConfig, key: Option<&'a SigningKey>) -> Self {
+        let handshake = Handshake::server(Arc::new(config), Box::new(SystemRandom), NOW).unwrap();
+        Self { handshake, key, find_psk: Box::new(|_| None) }
+    }
+
+    pub(crate) fn with_psk(mut self, find_psk: impl Fn(&[u8]) -> Option<Psk> + 'a) -> Self {
+        self.find_psk = Box::new(find_psk);
+        self
+    }
+
+    /// Goes on until bytes are missing or it is over; `incoming` is consumed exactly as asked for.
+    pub(crate) fn run(
+        &mut self,
+        incoming: &mut Vec<u8>,
+        outgoing: &mut Vec<u8>,
+    ) -> Option<Result<Box<Session>, Error>> {
+        loop {
+            match self.handshake.step() {
+                Step::Send(bytes) => {
+                    outgoing.extend_from_slice(bytes);
+                    let count = bytes.len();
+                    self.handshake.sent(count);
+                }
+                Step::Receive(count) if incoming.len() < count => return None,
+                Step::Receive(count) => {
+                    let bytes: Vec<u8> = incoming.drain(..count).collect();
+                    self.handshake.receive(&bytes);
+                }
+                Step::Sign(request) => {
+                    let signature =
+                        self.key.expect("a key to sign with").sign(request.scheme, request.message);
+                    self.handshake.signed(&signature.unwrap());
+                }
+                Step::FindPsk(offers) => {
+                    let found =
+                        offers.iter().enumerate().find_map(|(i, o)| Some((i, (self.find_psk)(&o.identity)?)));
+                    match found {
+                        Some((index, psk)) => self.handshake.psk(index, psk),
+                        None => self.handshake.no_psk(),
+                    }
+                }
+                Step::Done(session) => return Some(Ok(session)),
+                Step::Failed(error) => return Some(Err(error)),
+            }
+        }
+    }
+}
+
+/// The outcome at both ends.
+pub(crate) struct Outcome {
+    pub(crate) client: Result<Box<Session>, Error>,
+    pub(crate) server: Result<Box<Session>, Error>,
+    /// Everything that the client sent, and the server.
+    pub(crate) sent: (Vec<u8>, Vec<u8>),
+}
+
+/// Carries bytes between both ends until neither goes on; an end that is still waiting then has lost its peer.
+pub(crate) fn connect(mut client: End<'_>, mut server: End<'_>) -> Outcome {
+    let (mut to_server, mut to_client) = (Vec::new(), Vec::new());
+    let (mut client_result, mut server_result) = (None, None);
+    let mut sent = (Vec::new(), Vec::new());
+    loop {
+        let (mut from_client, mut from_server) = (Vec::new(), Vec::new());
+        if client_result.is_none() {
+            client_result = client.run(&mut to_client, &mut from_client);
+        }
+        sent.0.extend_from_slice(&from_client);
+        to_server.append(&mut from_client);
+        if server_result.is_none() {
+            server_result = server.run(&mut to_server, &mut from_server);
+        }
+        sent.1.extend_from_slice(&from_server);
+        let moved = !from_server.is_empty();
+        to_client.append(&mut from_server);
+        if !moved {
+            break;
+        }
+    }
+    let lost = || Err(Error::Local(handclasp::engine::LocalError::Aborted(AlertDescription::UserCanceled)));
+    Outcome { client: client_result.unwrap_or_else(lost), server: server_result.unwrap_or_else(lost), sent }
+}
+
+pub(crate) fn client_config(server: &Identity) -> ClientConfig {
+    ClientConfig {
+        server_name: ServerName::parse("server.test"),
+        verifier: Some(server.pinned.clone()),
+        ..ClientConfig::default()
+    }
+}
+
+pub(crate) fn server_config(server: &Identity) -> ServerConfig {
+    ServerConfig { credentials: vec![server.credential.clone()], ..ServerConfig::default() }
+}

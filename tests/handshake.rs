@@ -1,0 +1,165 @@
+//! Whole handshakes between two engines: every flow, suite and group, and what the sessions agree on.
+
+mod common;
+
+use common::{End, client_config, connect, identity, server_config};
+use handclasp::{
+    crypto::{hash::Hash, kx::NamedGroup, suite::CipherSuite},
+    engine::{
+        AlertDescription, Connection, Error, Event, Peer, Psk, Session, Violation,
+        config::{ClientAuthentication, ClientConfig, ServerConfig},
+    },
+};
+
+fn agree(client: &Session, server: &Session) {
+    assert_eq!(client.tx.secret.expose(), server.rx.secret.expose());
+    assert_eq!(client.rx.secret.expose(), server.tx.secret.expose());
+    assert_ne!(client.tx.secret.expose(), client.rx.secret.expose());
+    assert_eq!((client.suite, client.group), (server.suite, server.group));
+    assert_eq!(client.alpn, server.alpn);
+    let export = |session: &Session| session.exporter.export(b"EXPORTER-test", b"context", 40).unwrap();
+    assert_eq!(export(client).expose(), export(server).expose());
+}
+
+#[test]
+fn every_suite_with_every_group_with_and_without_a_retry() {
+    let alice = identity("server");
+    for suite in CipherSuite::ALL {
+        for group in NamedGroup::ALL {
+            for key_shares in [0, 3] {
+                let mut ours = client_config(&alice);
+                (ours.suites, ours.key_shares) = (vec![suite], key_shares);
+                let mut theirs = server_config(&alice);
+                (theirs.groups, theirs.hello_retry_cookie) = (vec![group], true);
+                let outcome = connect(End::client(ours, None), End::server(theirs, Some(&alice.key)));
+                let (client, server) = (outcome.client.unwrap(), outcome.server.unwrap());
+                agree(&client, &server);
+                assert_eq!((client.suite, client.group), (suite, group));
+                assert_eq!((client.hello_retry, server.hello_retry), (key_shares == 0, key_shares == 0));
+                assert_eq!(server.peer, Peer::Anonymous);
+                assert_eq!(server.server_name.as_deref(), Some("server.test"));
+                assert_eq!(client.peer, Peer::Certificate { chain: vec![b"server".to_vec()] });
+            }
+        }
+    }
+}
+
+#[test]
+fn client_certificates_none_optional_required() {
+    let (alice, bob) = (identity("server"), identity("client"));
+    for (authentication, has_certificate) in [
+        (ClientAuthentication::None, true),
+        (ClientAuthentication::Optional, true),
+        (ClientAuthentication::Optional, false),
+        (ClientAuthentication::Required, true),
+        (ClientAuthentication::Required, false),
+    ] {
+        let mut ours = client_config(&alice);
+        if has_certificate {
+            ours.credentials.push(bob.credential.clone());
+        }
+        let mut theirs = server_config(&alice);
+        theirs.client_authentication = authentication;
+        theirs.verifier = Some(bob.pinned.clone());
+        let outcome = connect(End::client(ours, Some(&bob.key)), End::server(theirs, Some(&alice.key)));
+        if authentication == ClientAuthentication::Required && !has_certificate {
+            let error = outcome.server.unwrap_err();
+            assert_eq!(error, Error::Peer(Violation::NoCertificate));
+            assert_eq!(error.alert(), Some(AlertDescription::CertificateRequired));
+            continue;
+        }
+        let (client, server) = (outcome.client.unwrap(), outcome.server.unwrap());
+        agree(&client, &server);
+        let proved = authentication != ClientAuthentication::None && has_certificate;
+        let expected =
+            if proved { Peer::Certificate { chain: vec![b"client".to_vec()] } } else { Peer::Anonymous };
+        assert_eq!(server.peer, expected);
+    }
+}
+
+fn psk(identity: &[u8], hash: Hash) -> Psk {
+    Psk::external(identity, &[7; 48][..hash.length()], hash)
+}
+
+#[test]
+fn psks_on_both_hashes_the_servers_choice_reported() {
+    for (known, hash, index) in [(&b"first"[..], Hash::Sha384, 0), (b"second", Hash::Sha256, 1)] {
+        for key_shares in [0, 1] {
+            let psks = vec![psk(b"first", Hash::Sha384), psk(b"second", Hash::Sha256)];
+            let ours = ClientConfig { psks, key_shares, ..ClientConfig::default() };
+            let theirs = ServerConfig { psk: true, ..ServerConfig::default() };
+            let server = End::server(theirs, None).with_psk(|id| (id == known).then(|| psk(id, hash)));
+            let outcome = connect(End::client(ours, None), server);
+            let (client, server) = (outcome.client.unwrap(), outcome.server.unwrap());
+            agree(&client, &server);
+            assert_eq!(client.suite.hash(), hash);
+            assert_eq!(client.peer, Peer::Psk { identity: known.to_vec(), index });
+            // After a retry the second offer holds only what goes with the suite.
+            let at_server = if key_shares == 0 { 0 } else { index };
+            assert_eq!(server.peer, Peer::Psk { identity: known.to_vec(), index: at_server });
+        }
+    }
+}
+
+#[test]
+fn a_psk_nobody_knows_and_a_psk_with_another_key() {
+    let ours = || ClientConfig { psks: vec![psk(b"id", Hash::Sha256)], ..ClientConfig::default() };
+    let theirs = || ServerConfig { psk: true, ..ServerConfig::default() };
+    let outcome = connect(End::client(ours(), None), End::server(theirs(), None));
+    assert_eq!(outcome.client.unwrap_err(), Error::Alert(AlertDescription::UnknownPskIdentity));
+    let wrong = |id: &[u8]| Some(Psk::external(id, b"another key", Hash::Sha256));
+    let outcome = connect(End::client(ours(), None), End::server(theirs(), None).with_psk(wrong));
+    assert_eq!(outcome.server.unwrap_err(), Error::Peer(Violation::BadBinder));
+    assert_eq!(outcome.client.unwrap_err(), Error::Alert(AlertDescription::DecryptError));
+}
+
+#[test]
+fn a_psk_client_falls_back_to_certificates_only_if_it_can_verify_them() {
+    let alice = identity("server");
+    let mut ours = client_config(&alice);
+    ours.psks.push(psk(b"id", Hash::Sha256));
+    let outcome = connect(End::client(ours, None), End::server(server_config(&alice), Some(&alice.key)));
+    agree(&outcome.client.unwrap(), &outcome.server.unwrap());
+}
+
+/// Carries everything from one connection to the other and returns the data that arrived.
+fn carry(from: &mut Connection, to: &mut Connection) -> Result<Vec<u8>, Error> {
+    let mut bytes = from.outgoing().to_vec();
+    from.sent(bytes.len());
+    let mut data = Vec::new();
+    while !bytes.is_empty() {
+        let record: Vec<u8> = bytes.drain(..to.wanted()).collect();
+        if let Event::Data(part) = to.receive(&record)? {
+            data.extend(part);
+        }
+    }
+    Ok(data)
+}
+
+#[test]
+fn application_data_key_updates_and_small_records() {
+    let alice = identity("server");
+    for limit in [None, Some(64)] {
+        let ours =
+            ClientConfig { record_size_limit: limit, alpn: vec![b"sunrpc".into()], ..client_config(&alice) };
+        let theirs =
+            ServerConfig { record_size_limit: limit, alpn: vec![b"sunrpc".into()], ..server_config(&alice) };
+        let outcome = connect(End::client(ours, None), End::server(theirs, Some(&alice.key)));
+        let (client, server) = (outcome.client.unwrap(), outcome.server.unwrap());
+        assert_eq!((client.peer_record_size_limit, server.peer_record_size_limit), (limit, limit));
+        assert_eq!(client.alpn.as_deref(), Some(&b"sunrpc"[..]));
+        let (mut client, mut server) = (Connection::new(*client), Connection::new(*server));
+        let data: Vec<u8> = (0..100_000).map(|i| (i % 251) as u8).collect();
+        for request_peer in [false, true] {
+            client.write(&data).unwrap();
+            client.update_keys(request_peer).unwrap();
+            client.write(b"after").unwrap();
+            assert_eq!(carry(&mut client, &mut server).unwrap(), [&data[..], b"after"].concat());
+            server.write(&data).unwrap();
+            assert_eq!(carry(&mut server, &mut client).unwrap(), data);
+        }
+        client.close().unwrap();
+        carry(&mut client, &mut server).unwrap();
+        assert_eq!(server.receive(&[]), Ok(Event::Closed));
+    }
+}
