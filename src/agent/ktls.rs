@@ -1,6 +1,10 @@
 //! Kernel TLS: gives the record protection of a socket to the kernel (Linux, Documentation/networking/tls.rst).
 
-use std::{io, os::fd::BorrowedFd};
+use std::{
+    io,
+    net::{Ipv4Addr, TcpListener, TcpStream},
+    os::fd::{AsFd, BorrowedFd},
+};
 
 use crate::crypto::{key_schedule::TrafficSecret, secret::Secret, suite::CipherSuite};
 
@@ -43,6 +47,22 @@ pub(crate) fn limit_records(socket: BorrowedFd<'_>, record_size_limit: u16) -> i
         Err(error) if error.raw_os_error() == Some(libc::ENOPROTOOPT) => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+/// Loads the kernel's tls module by using it on a connection of our own; whether it can limit the size of records.
+///
+/// The module loads by itself when a process with CAP_NET_ADMIN asks for it; without it the answer is ENOENT.
+pub(crate) fn probe() -> io::Result<bool> {
+    let (client, _server) = loopback_connection()?;
+    attach(client.as_fd())?;
+    limit_records(client.as_fd(), u16::MAX)
+}
+
+/// A connection on which kernel TLS can be tried.
+pub(crate) fn loopback_connection() -> io::Result<(TcpStream, TcpStream)> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let client = TcpStream::connect(listener.local_addr()?)?;
+    Ok((client, listener.accept()?.0))
 }
 
 /// Sends an alert (level, description) on a socket that the kernel encrypts.

@@ -4,5 +4,14 @@
 #![deny(unsafe_code)]
 
 pub mod command;
+mod config;
+mod driver;
+mod failure;
+mod keyring;
 mod ktls;
+mod log;
+mod netlink;
+mod notify;
+mod pending;
+mod request;
 mod system;

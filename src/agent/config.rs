@@ -1,0 +1,279 @@
+//! The configuration file: tlshd's, as it is (tlshd.conf(5)): a GLib key file.
+//!
+//! A wrong line is an error that names it. (tlshd ignores what it does not know; here a misspelt truststore is no truststore at
+//! all only if it is said so.)
+
+use std::{
+    collections::BTreeSet,
+    fmt, fs, io,
+    path::{Path, PathBuf},
+};
+
+/// Where the configuration is looked for, in this order.
+pub(super) const PATHS: [&str; 3] = ["/etc/handclasp/config", "/etc/tlshd/config", "/etc/tlshd.conf"];
+
+/// A path in the configuration, and the line that names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct FileAt {
+    pub(super) path: PathBuf,
+    pub(super) line: usize,
+}
+
+/// [authenticate.client] or [authenticate.server]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Section {
+    pub(super) truststore: Option<FileAt>,
+    pub(super) crl: Option<FileAt>,
+    pub(super) certificate: Option<FileAt>,
+    pub(super) private_key: Option<FileAt>,
+}
+
+/// What the file says; nothing that it names is read yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Config {
+    pub(super) path: PathBuf,
+    /// [debug]: a `loglevel` above 0 asks for debug messages.
+    pub(super) debug: bool,
+    /// [authenticate]: the names of keyrings to possess.
+    pub(super) keyrings: Vec<String>,
+    pub(super) client: Section,
+    pub(super) server: Section,
+    /// Settings that are understood and have no effect here.
+    pub(super) warnings: Vec<ConfigError>,
+}
+
+/// What is wrong with the configuration, and where: "PATH:LINE: what".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ConfigError {
+    pub(super) path: PathBuf,
+    /// From 1; 0 when it is about the file as a whole.
+    pub(super) line: usize,
+    pub(super) problem: String,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:", self.path.display())?;
+        match self.line {
+            0 => write!(f, " {}", self.problem),
+            line => write!(f, "{line}: {}", self.problem),
+        }
+    }
+}
+
+/// The file to use when none is named: the first of [`PATHS`] that exists.
+pub(super) fn find() -> Result<PathBuf, ConfigError> {
+    PATHS.into_iter().map(PathBuf::from).find(|path| path.exists()).ok_or_else(|| ConfigError {
+        path: PATHS[0].into(),
+        line: 0,
+        problem: format!(
+            "there is no configuration file, nor {}, nor {}; an empty one will do for NVMe and for NFS clients",
+            PATHS[1], PATHS[2]
+        ),
+    })
+}
+
+impl Config {
+    pub(super) fn load(path: &Path) -> Result<Self, ConfigError> {
+        let error = |error: io::Error| ConfigError { path: path.into(), line: 0, problem: error.to_string() };
+        Self::parse(path, &fs::read_to_string(path).map_err(error)?)
+    }
+
+    fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
+        let mut config = Self { path: path.into(), ..Self::default() };
+        let (mut section, mut seen) = (None, BTreeSet::new());
+        for (line, text) in text.lines().enumerate().map(|(index, text)| (index + 1, text.trim())) {
+            let error = |problem| ConfigError { path: path.into(), line, problem };
+            match read_line(text).map_err(error)? {
+                Line::Nothing => {}
+                Line::Section(name) => section = Some(known_section(name).map_err(error)?),
+                Line::Setting(key, value) => {
+                    let section =
+                        section.ok_or_else(|| error(format!("{key} stands before any [section]")))?;
+                    if !seen.insert((section, key)) {
+                        return Err(error(format!("{key} is set a second time in [{section}]")));
+                    }
+                    config.set(section, key, &unescape(value).map_err(error)?, line)?;
+                }
+            }
+        }
+        Ok(config)
+    }
+
+    fn set(&mut self, section: &str, key: &str, value: &str, line: usize) -> Result<(), ConfigError> {
+        let error = |problem| ConfigError { path: self.path.clone(), line, problem };
+        match (section, key) {
+            ("debug", "loglevel") => self.debug = number(key, value).map_err(error)? > 0,
+            ("debug", "tls" | "nl" | "delay_done") => self.ignore_number(key, value, line)?,
+            ("authenticate", "keyrings") => self.keyrings = list(value),
+            ("authenticate.client" | "authenticate.server", _) => {
+                if let Some(ignored) = self.set_file(section, key, value, line)? {
+                    self.warnings.push(ignored);
+                }
+            }
+            _ => return Err(error(format!("there is no setting {key:?} in [{section}]"))),
+        }
+        Ok(())
+    }
+
+    fn ignore_number(&mut self, key: &str, value: &str, line: usize) -> Result<(), ConfigError> {
+        let error = |problem| ConfigError { path: self.path.clone(), line, problem };
+        if number(key, value).map_err(error)? > 0 {
+            self.warnings.push(error(format!("{key} has no effect here; use loglevel")));
+        }
+        Ok(())
+    }
+
+    /// Sets a file of one side; `Some` when the setting is tlshd's but has no effect here.
+    fn set_file(
+        &mut self,
+        section: &str,
+        key: &str,
+        value: &str,
+        line: usize,
+    ) -> Result<Option<ConfigError>, ConfigError> {
+        let error = |problem| ConfigError { path: self.path.clone(), line, problem };
+        let file = (!value.is_empty()).then(|| FileAt { path: value.into(), line });
+        let side = if section == "authenticate.client" { &mut self.client } else { &mut self.server };
+        match key {
+            "x509.truststore" => side.truststore = file,
+            "x509.crl" => side.crl = file,
+            "x509.certificate" => side.certificate = file,
+            "x509.private_key" if is_url(value) => {
+                return Err(error(format!(
+                    "{key}: keys in hardware ({value}) are not supported; name a PEM file"
+                )));
+            }
+            "x509.private_key" => side.private_key = file,
+            "x509.pq.certificate" | "x509.pq.private_key" => {
+                return Ok(Some(error(format!("{key} has no effect: ML-DSA is not supported"))));
+            }
+            _ => return Err(error(format!("there is no setting {key:?} in [{section}]"))),
+        }
+        Ok(None)
+    }
+}
+
+enum Line<'a> {
+    Nothing,
+    Section(&'a str),
+    Setting(&'a str, &'a str),
+}
+
+fn read_line(text: &str) -> Result<Line<'_>, String> {
+    if text.is_empty() || text.starts_with('#') {
+        return Ok(Line::Nothing);
+    }
+    if let Some(name) = text.strip_prefix('[') {
+        return name
+            .strip_suffix(']')
+            .map(Line::Section)
+            .ok_or_else(|| format!("{text:?} has no closing bracket"));
+    }
+    let (key, value) =
+        text.split_once('=').ok_or_else(|| format!("{text:?} is neither a [section] nor key=value"))?;
+    Ok(Line::Setting(key.trim_end(), value.trim_start()))
+}
+
+fn known_section(name: &str) -> Result<&'static str, String> {
+    let known = ["debug", "authenticate", "authenticate.client", "authenticate.server"];
+    known.into_iter().find(|known| *known == name).ok_or_else(|| format!("there is no section [{name}]"))
+}
+
+fn number(key: &str, value: &str) -> Result<u32, String> {
+    value.parse().map_err(|_| format!("{key} takes a number, not {value:?}"))
+}
+
+/// A list separated by semicolons, the last of which may be missing.
+fn list(value: &str) -> Vec<String> {
+    value.split(';').map(str::trim).filter(|entry| !entry.is_empty()).map(Into::into).collect()
+}
+
+/// The RFC 7512 and TPM URLs that GnuTLS takes in place of a file.
+fn is_url(value: &str) -> bool {
+    ["pkcs11:", "tpmkey:", "system:"].iter().any(|scheme| value.starts_with(scheme))
+}
+
+/// The escapes of a GLib key file: `\s \n \t \r \\`.
+fn unescape(value: &str) -> Result<String, String> {
+    let mut text = String::new();
+    let mut characters = value.chars();
+    while let Some(character) = characters.next() {
+        text.push(match character {
+            '\\' => match characters.next() {
+                Some('s') => ' ',
+                Some('n') => '\n',
+                Some('t') => '\t',
+                Some('r') => '\r',
+                Some('\\') => '\\',
+                Some(';') => ';',
+                _ => return Err(format!("{value:?} has an unknown escape")),
+            },
+            character => character,
+        });
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Config, ConfigError> {
+        Config::parse(Path::new("c"), text)
+    }
+
+    fn file(path: &str, line: usize) -> Option<FileAt> {
+        Some(FileAt { path: path.into(), line })
+    }
+
+    #[test]
+    fn reads_a_file_of_tlshd() {
+        let config = parse(
+            "# a comment\n[debug]\nloglevel=1\ntls=0\nnl=0\n\n[authenticate]\nkeyrings= .nvme;my keys;\n\
+             [authenticate.client]\nx509.truststore = /etc/ca.pem\n#x509.certificate= <pathname>\n\
+             [authenticate.server]\nx509.certificate=/etc/a\\sb.pem\nx509.private_key=/etc/key.pem\n",
+        )
+        .unwrap();
+        assert!(config.debug && config.warnings.is_empty());
+        assert_eq!(config.keyrings, [".nvme", "my keys"]);
+        assert_eq!(config.client, Section { truststore: file("/etc/ca.pem", 10), ..Section::default() });
+        assert_eq!(config.server.certificate, file("/etc/a b.pem", 13));
+        assert_eq!(config.server.private_key, file("/etc/key.pem", 14));
+        assert_eq!(parse("").unwrap().client, Section::default());
+    }
+
+    #[test]
+    fn what_has_no_effect_is_said() {
+        let config = parse("[debug]\ntls=3\n[authenticate.server]\nx509.pq.certificate=/p\n").unwrap();
+        let lines: Vec<_> = config.warnings.iter().map(|warning| warning.line).collect();
+        assert_eq!(lines, [2, 4]);
+    }
+
+    #[test]
+    fn errors_tell_file_and_line() {
+        for (text, expected) in [
+            ("[debug]\nloglevel=high", "c:2: loglevel takes a number, not \"high\""),
+            ("\n[authenticate.clients]", "c:2: there is no section [authenticate.clients]"),
+            (
+                "[authenticate]\nx509.truststore=/a",
+                "c:2: there is no setting \"x509.truststore\" in [authenticate]",
+            ),
+            (
+                "[authenticate.client]\nx509.trustore=/a",
+                "c:2: there is no setting \"x509.trustore\" in [authenticate.client]",
+            ),
+            ("loglevel=1", "c:1: loglevel stands before any [section]"),
+            ("[debug", "c:1: \"[debug\" has no closing bracket"),
+            ("[debug]\nloglevel", "c:2: \"loglevel\" is neither a [section] nor key=value"),
+            ("[debug]\nnl=0\nnl=0", "c:3: nl is set a second time in [debug]"),
+            (
+                "[authenticate.server]\nx509.private_key=pkcs11:x",
+                "c:2: x509.private_key: keys in hardware (pkcs11:x) are not supported; name a PEM file",
+            ),
+            ("[authenticate.server]\nx509.crl=\\x", "c:2: \"\\\\x\" has an unknown escape"),
+        ] {
+            assert_eq!(parse(text).unwrap_err().to_string(), expected);
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! How a handshake fails, for the log in words and for the kernel's consumer as an errno.
+//!
+//! sunrpc folds everything but EACCES and ETIMEDOUT into EACCES, and NVMe stops reconnecting on ENOKEY and EKEYREJECTED: so a peer
+//! that only went away must not look like one that was refused.
+
+use std::{fmt, io, time::Duration};
+
+use super::{
+    driver,
+    keyring::KeyError,
+    request::{Authentication, RequestError},
+};
+use crate::engine::{AlertDescription, ConfigError, Error, LocalError};
+
+/// Why a consumer gets no session.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The request makes no sense.
+    Request(RequestError),
+    /// The socket is not one that TLS runs on.
+    NotTcp,
+    /// Something that the handshake needs is not configured.
+    Missing(String),
+    /// A key in a keyring cannot be used.
+    Key(KeyError),
+    /// Our own certificate or key is broken.
+    Material(String),
+    /// The handshake itself.
+    Handshake(driver::Failure),
+    /// The time is over.
+    Timeout(Duration),
+    /// kTLS could not be set up: which step, and why.
+    Ktls(&'static str, io::Error),
+    /// The socket could not be asked.
+    Socket(io::Error),
+    /// The agent ends.
+    Stopping,
+}
+
+impl Failure {
+    /// What DONE says.
+    pub(super) fn errno(&self, authentication: Option<Authentication>) -> i32 {
+        match self {
+            Self::Request(RequestError::Unknown(..) | RequestError::ServerUnauthenticated) | Self::NotTcp => {
+                libc::EOPNOTSUPP
+            }
+            Self::Request(_) => libc::EINVAL,
+            Self::Missing(_) | Self::Material(_) => libc::ENOKEY,
+            Self::Key(error) => key_errno(error),
+            Self::Handshake(driver::Failure::Closed) | Self::Timeout(_) => libc::ETIMEDOUT,
+            Self::Handshake(driver::Failure::Io(error)) | Self::Socket(error) => io_errno(error),
+            Self::Handshake(driver::Failure::Engine(error)) => engine_errno(error, authentication),
+            Self::Ktls(_, error) if error.raw_os_error() == Some(libc::ENOMEM) => libc::ENOMEM,
+            Self::Ktls(..) | Self::Stopping => libc::EIO,
+        }
+    }
+
+    /// The alert that the peer was sent for it, if any.
+    pub(super) fn alert(&self) -> Option<AlertDescription> {
+        match self {
+            Self::Handshake(driver::Failure::Engine(error)) => error.alert(),
+            Self::Timeout(_) | Self::Stopping => Some(GIVING_UP),
+            _ => None,
+        }
+    }
+}
+
+/// What a peer is told when we run out of time or end.
+pub(super) const GIVING_UP: AlertDescription = AlertDescription::UserCanceled;
+
+fn key_errno(error: &KeyError) -> i32 {
+    match error {
+        KeyError::Missing(_) | KeyError::Revoked(_) | KeyError::Forbidden(_) => libc::ENOKEY,
+        KeyError::Expired(_) => libc::EKEYREJECTED,
+        KeyError::Other(_, error) => io_errno(error),
+    }
+}
+
+fn io_errno(error: &io::Error) -> i32 {
+    match error.raw_os_error() {
+        Some(libc::ENOMEM | libc::ENOBUFS) => libc::ENOMEM,
+        Some(libc::ETIMEDOUT | libc::ECONNRESET | libc::ENOTCONN | libc::EPIPE | libc::EHOSTUNREACH) => {
+            libc::ETIMEDOUT
+        }
+        _ => libc::EIO,
+    }
+}
+
+fn engine_errno(error: &Error, authentication: Option<Authentication>) -> i32 {
+    let is_psk = authentication == Some(Authentication::Psk);
+    let alert = if let Error::Alert(received) = error { Some(*received) } else { error.alert() };
+    match (error, alert) {
+        (Error::Peer(_) | Error::Alert(_), Some(AlertDescription::UnknownPskIdentity)) => libc::EKEYREJECTED,
+        (Error::Peer(_) | Error::Alert(_), Some(AlertDescription::DecryptError)) if is_psk => {
+            libc::EKEYREJECTED
+        }
+        (Error::Peer(_) | Error::Certificate(_) | Error::Alert(_) | Error::Closed, _) => libc::EACCES,
+        (
+            Error::Config(
+                ConfigError::NoAuthentication | ConfigError::NoCredentials | ConfigError::NoVerifier,
+            ),
+            _,
+        ) => libc::ENOKEY,
+        (Error::Config(_), _) => libc::EINVAL,
+        (
+            Error::Local(
+                LocalError::Random | LocalError::NotSigned | LocalError::Protection | LocalError::Misuse,
+            ),
+            _,
+        ) => libc::EIO,
+        (Error::Local(LocalError::Aborted(_)), _) => libc::ETIMEDOUT,
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Request(error) => error.fmt(f),
+            Self::NotTcp => f.write_str("only TCP sockets can carry kernel TLS"),
+            Self::Missing(what) | Self::Material(what) => f.write_str(what),
+            Self::Key(error) => error.fmt(f),
+            Self::Handshake(failure) => failure.fmt(f),
+            Self::Timeout(limit) => write!(f, "the peer did not finish within {} ms", limit.as_millis()),
+            Self::Ktls(step, error) if error.raw_os_error() == Some(libc::ENOENT) => {
+                write!(f, "{step}: the kernel's tls module is missing (modprobe tls)")
+            }
+            Self::Ktls(step, error) => write!(f, "{step}: {error}"),
+            Self::Socket(error) => write!(f, "the socket: {error}"),
+            Self::Stopping => f.write_str("the agent is being stopped"),
+        }
+    }
+}
+
+impl From<RequestError> for Failure {
+    fn from(error: RequestError) -> Self {
+        Self::Request(error)
+    }
+}
+
+impl From<KeyError> for Failure {
+    fn from(error: KeyError) -> Self {
+        Self::Key(error)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Handshake(driver::Failure::Engine(error))
+    }
+}
+
+/// The name of an errno that DONE may carry.
+pub(super) fn errno_name(errno: i32) -> &'static str {
+    match errno {
+        libc::EACCES => "EACCES",
+        libc::EINVAL => "EINVAL",
+        libc::EIO => "EIO",
+        libc::EKEYREJECTED => "EKEYREJECTED",
+        libc::ENOKEY => "ENOKEY",
+        libc::ENOMEM => "ENOMEM",
+        libc::EOPNOTSUPP => "EOPNOTSUPP",
+        libc::ETIMEDOUT => "ETIMEDOUT",
+        _ => "errno",
+    }
+}

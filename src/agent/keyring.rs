@@ -1,0 +1,248 @@
+//! Kernel keyrings (keyrings(7)): where PSKs, certificates and private keys are read from.
+
+use std::{ffi::CString, fmt, fs, io};
+
+use crate::crypto::secret::Secret;
+
+use super::{log, system};
+
+/// KEY_SPEC_PROCESS_KEYRING and KEY_SPEC_USER_KEYRING
+const PROCESS_KEYRING: KeySerial = KeySerial(-2);
+const USER_KEYRING: KeySerial = KeySerial(-4);
+/// The largest payload of a key (keyrings(7): 32767 for "user"; "big_key" holds 1 MiB, which no key of ours needs).
+const MAX_PAYLOAD: usize = 32 * 1024;
+
+/// The number of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct KeySerial(i32);
+
+impl KeySerial {
+    /// A key as the kernel names it; `None` for 0 and for the negative numbers that name no key of their own.
+    pub(super) fn new(serial: i32) -> Option<Self> {
+        (serial > 0).then_some(Self(serial))
+    }
+
+    /// The number to tell the kernel.
+    pub(super) fn number(self) -> u32 {
+        self.0.unsigned_abs()
+    }
+}
+
+impl fmt::Display for KeySerial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "key {:#x}", self.number())
+    }
+}
+
+/// What a key says about itself.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Description {
+    /// "psk", "user", "keyring", ...
+    pub(super) kind: String,
+    /// Its name; for a PSK the identity.
+    pub(super) text: Vec<u8>,
+}
+
+/// Why a key cannot be used.
+#[derive(Debug)]
+pub(super) enum KeyError {
+    Missing(KeySerial),
+    Revoked(KeySerial),
+    Expired(KeySerial),
+    /// Not readable by us: not possessed, or its permissions forbid it.
+    Forbidden(KeySerial),
+    Other(KeySerial, io::Error),
+}
+
+impl fmt::Display for KeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing(key) => write!(f, "{key} does not exist"),
+            Self::Revoked(key) => write!(f, "{key} is revoked"),
+            Self::Expired(key) => write!(f, "{key} is expired"),
+            Self::Forbidden(key) => write!(
+                f,
+                "{key} may not be read by the agent: link its keyring with `keyrings=` in [authenticate], \
+                 or give root the right to read it"
+            ),
+            Self::Other(key, error) => write!(f, "{key}: {error}"),
+        }
+    }
+}
+
+impl KeyError {
+    fn new(key: KeySerial, error: io::Error) -> Self {
+        match error.raw_os_error() {
+            Some(libc::ENOKEY) => Self::Missing(key),
+            Some(libc::EKEYREVOKED) => Self::Revoked(key),
+            Some(libc::EKEYEXPIRED) => Self::Expired(key),
+            Some(libc::EACCES | libc::EPERM) => Self::Forbidden(key),
+            _ => Self::Other(key, error),
+        }
+    }
+}
+
+/// Reads a key's payload; it exists nowhere but in the answer.
+pub(super) fn read(key: KeySerial) -> Result<Secret, KeyError> {
+    let mut buffer = Secret::zeroed(MAX_PAYLOAD);
+    let length = system::keyctl_into(libc::KEYCTL_READ, key.0, buffer.expose_mut())
+        .map_err(|error| KeyError::new(key, error))?;
+    match buffer.expose().get(..length) {
+        Some(payload) => Ok(Secret::from_slice(payload)),
+        None => Err(KeyError::Other(key, io::Error::other("its payload is too large"))),
+    }
+}
+
+/// Tells what a key is.
+pub(super) fn describe(key: KeySerial) -> Result<Description, KeyError> {
+    let mut buffer = vec![0; 8192];
+    let length = system::keyctl_into(libc::KEYCTL_DESCRIBE, key.0, &mut buffer)
+        .map_err(|error| KeyError::new(key, error))?;
+    buffer.truncate(length);
+    read_description(&buffer)
+        .ok_or_else(|| KeyError::Other(key, io::Error::other("its description is malformed")))
+}
+
+/// `type;uid;gid;perm;description` and a NUL; the description may hold semicolons.
+fn read_description(bytes: &[u8]) -> Option<Description> {
+    let mut fields = bytes.strip_suffix(&[0])?.splitn(5, |byte| *byte == b';');
+    let kind = String::from_utf8(fields.next()?.into()).ok()?;
+    Some(Description { kind, text: fields.nth(3)?.into() })
+}
+
+/// Finds the PSK of an identity in a keyring and those linked to it, by its whole description.
+///
+/// The kernel's search compares only as far as the shorter of the two goes, so "host subsystem" may find "host subsystem2".
+/// Then the keys of the keyring are gone through one by one, which is an answer only if it is unambiguous.
+pub(super) fn find_psk(keyring: KeySerial, identity: &[u8]) -> io::Result<Option<KeySerial>> {
+    let Ok(identity) = CString::new(identity) else { return Ok(None) };
+    let found = match system::keyctl_search(keyring.0, c"psk", &identity) {
+        Ok(serial) => KeySerial::new(serial),
+        Err(error) if is_absence(&error) => None,
+        Err(error) => return Err(error),
+    };
+    match found {
+        Some(key) if is_psk(key, identity.as_bytes()) => Ok(Some(key)),
+        Some(_) => Ok(find_exactly(keyring, identity.as_bytes())),
+        None => Ok(None),
+    }
+}
+
+/// No key, or one that is over.
+fn is_absence(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ENOKEY | libc::EKEYREVOKED | libc::EKEYEXPIRED))
+}
+
+fn is_psk(key: KeySerial, identity: &[u8]) -> bool {
+    describe(key).is_ok_and(|description| description.kind == "psk" && description.text == identity)
+}
+
+fn find_exactly(keyring: KeySerial, identity: &[u8]) -> Option<KeySerial> {
+    let links = read(keyring).ok()?;
+    let serials = links.expose().chunks_exact(4).filter_map(|chunk| chunk.try_into().ok());
+    let mut keys = serials
+        .filter_map(|serial| KeySerial::new(i32::from_ne_bytes(serial)))
+        .filter(|key| is_psk(*key, identity));
+    let key = keys.next();
+    key.filter(|_| keys.next().is_none())
+}
+
+/// Finds a keyring by name among all that this process may see; `None` if there is none.
+pub(super) fn find_keyring(name: &str) -> io::Result<Option<KeySerial>> {
+    Ok(find_in_list(&fs::read_to_string("/proc/keys")?, name))
+}
+
+/// A line of /proc/keys: `serial flags usage timeout perm uid gid type description: summary` (proc_keys(5)).
+fn find_in_list(list: &str, name: &str) -> Option<KeySerial> {
+    list.lines().find_map(|line| {
+        let mut fields = line.split_ascii_whitespace();
+        let serial = i32::from_str_radix(fields.next()?, 16).ok()?;
+        let flags = fields.next()?;
+        let is_keyring = fields.nth(5)? == "keyring";
+        let description = line.split_once(" keyring ")?.1.trim_start().rsplit_once(": ")?.0;
+        let is_alive = flags.starts_with('I') && !flags.contains(['R', 'D']);
+        (is_keyring && is_alive && description == name).then(|| KeySerial::new(serial))?
+    })
+}
+
+/// Links a keyring to our process keyring, so that keys which only a possessor may read are ours to read.
+pub(super) fn possess(keyring: KeySerial) -> io::Result<()> {
+    system::keyctl_link(keyring.0, PROCESS_KEYRING.0)
+}
+
+/// Links root's user keyring: mount options name keys that an administrator put there (`keyctl padd user NAME @u`).
+pub(super) fn possess_user_keyring() -> io::Result<()> {
+    system::keyctl_link(USER_KEYRING.0, PROCESS_KEYRING.0)
+}
+
+/// The keyrings of the configuration, found by name; they may come and go with kernel modules.
+#[derive(Debug, Default)]
+pub(super) struct Keyrings(Vec<(String, Option<KeySerial>)>);
+
+impl Keyrings {
+    /// The keyrings that kernel consumers keep their keys in are always looked for.
+    pub(super) fn new(configured: &[String]) -> Self {
+        let mut names: Vec<String> = vec![".nvme".into(), ".nfs".into()];
+        for name in configured {
+            if !names.contains(name) {
+                names.push(name.clone());
+            }
+        }
+        Self(names.into_iter().map(|name| (name, None)).collect())
+    }
+
+    /// Finds and possesses those that were not there, or are there no more; returns the ones that are.
+    pub(super) fn refresh(&mut self) -> Vec<KeySerial> {
+        for (name, found) in &mut self.0 {
+            if found.is_none_or(|keyring| describe(keyring).is_err()) {
+                *found = find_keyring(name).ok().flatten();
+                if let Some(Err(error)) = found.map(possess) {
+                    log::warning(format_args!("the keyring {name} cannot be linked: {error}"));
+                }
+            }
+        }
+        self.0.iter().filter_map(|(_, found)| *found).collect()
+    }
+
+    /// The names that stand for no keyring at present.
+    pub(super) fn missing(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(|(_, found)| found.is_none()).map(|(name, _)| name.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIST: &str = "\
+0b5c1fbc I------     1 perm 1f1f0000     0     0 keyring   .nvme: 2
+1a2b3c4d I--Q---    12 perm 3f030000  1000  1000 keyring   _ses: 1
+2a2b3c4d IR-----     0 perm 1f1f0000     0     0 keyring   gone: empty
+3a2b3c4d I------     1  58m 3b010000     0     0 psk       NVMe1R01 nqn.host nqn.sub keyring : 32
+4a2b3c4d I------     1 perm 1f1f0000     0     0 keyring   with space: empty
+";
+
+    #[test]
+    fn keyrings_are_found_by_name() {
+        assert_eq!(find_in_list(LIST, ".nvme"), KeySerial::new(0x0b5c_1fbc));
+        assert_eq!(find_in_list(LIST, "with space"), KeySerial::new(0x4a2b_3c4d));
+        for absent in ["gone", ".nvm", ".nvme2", "", "NVMe1R01 nqn.host nqn.sub keyring "] {
+            assert_eq!(find_in_list(LIST, absent), None, "{absent:?}");
+        }
+    }
+
+    #[test]
+    fn a_description_may_hold_semicolons() {
+        let description = read_description(b"psk;0;0;3b010000;NVMe1R01 a;b c\0").unwrap();
+        assert_eq!(description, Description { kind: "psk".into(), text: b"NVMe1R01 a;b c".into() });
+        for bad in [&b"psk;0;0;3b010000;NVMe"[..], b"psk;0;0;3b010000\0", b"", b"\0"] {
+            assert_eq!(read_description(bad), None);
+        }
+    }
+
+    #[test]
+    fn serials_of_no_key() {
+        assert_eq!((KeySerial::new(0), KeySerial::new(-3)), (None, None));
+        assert_eq!(KeySerial::new(0x5678).unwrap().to_string(), "key 0x5678");
+    }
+}

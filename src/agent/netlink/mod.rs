@@ -1,0 +1,222 @@
+//! The kernel's "handshake" generic netlink family (Linux, Documentation/netlink/specs/handshake.yaml).
+//!
+//! The only place that mentions neli, and that only as a codec ([`codec`]); the I/O and its checks are ours ([`socket`]).
+
+mod codec;
+mod policy;
+mod socket;
+
+use std::{
+    cell::RefCell,
+    fmt, io,
+    os::fd::{AsFd, AsRawFd, BorrowedFd},
+    rc::Rc,
+};
+
+pub(super) use codec::{Attribute, Malformed};
+pub(super) use policy::Policy;
+
+use codec::{Body, Message, Outgoing};
+use socket::Socket;
+
+use super::request::Incoming;
+
+const FAMILY: &str = "handshake";
+const GROUP: &str = "tlshd";
+const FAMILY_VERSION: u8 = 1;
+
+/// GENL_ID_CTRL, its commands and attributes (linux/genetlink.h)
+const CONTROLLER: u16 = 16;
+const CONTROLLER_VERSION: u8 = 2;
+const CTRL_CMD_GETFAMILY: u8 = 3;
+const CTRL_CMD_GETPOLICY: u8 = 10;
+const CTRL_ATTR_FAMILY_ID: u16 = 1;
+const CTRL_ATTR_FAMILY_NAME: u16 = 2;
+const CTRL_ATTR_MCAST_GROUPS: u16 = 7;
+const CTRL_ATTR_MCAST_GRP_NAME: u16 = 1;
+const CTRL_ATTR_MCAST_GRP_ID: u16 = 2;
+
+/// The commands of the family, and their attributes (linux/handshake.h)
+const HANDSHAKE_CMD_ACCEPT: u8 = 2;
+const HANDSHAKE_CMD_DONE: u8 = 3;
+const HANDSHAKE_A_ACCEPT_HANDLER_CLASS: u16 = 2;
+const HANDSHAKE_HANDLER_CLASS_TLSHD: u32 = 1;
+const HANDSHAKE_A_DONE_STATUS: u16 = 1;
+const HANDSHAKE_A_DONE_SOCKFD: u16 = 2;
+const HANDSHAKE_A_DONE_REMOTE_AUTH: u16 = 3;
+
+/// Why the agent cannot talk to this kernel.
+#[derive(Debug)]
+pub(super) enum KernelError {
+    /// The family does not exist.
+    NoFamily,
+    /// It exists, but without the multicast group.
+    NoGroup,
+    /// A system call failed.
+    Io(&'static str, io::Error),
+}
+
+impl fmt::Display for KernelError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoFamily => f.write_str(
+                "this kernel has no handshake service: it needs CONFIG_NET_HANDSHAKE (Linux 6.4 or newer, \
+                 with NFS or NVMe/TCP support)",
+            ),
+            Self::NoGroup => write!(f, "the kernel's handshake service has no multicast group {GROUP:?}"),
+            Self::Io(what, error) => write!(f, "{what}: {error}"),
+        }
+    }
+}
+
+/// The kernel's side of the agent: requests come from here, and their results go there.
+#[derive(Debug)]
+pub(super) struct Kernel {
+    events: Socket,
+    requests: Rc<Requests>,
+}
+
+/// The socket of commands; each [`super::pending::Pending`] holds it.
+#[derive(Debug)]
+struct Requests {
+    socket: RefCell<Socket>,
+    family: u16,
+}
+
+/// Takes the result of a request; a trait so that tests can watch the results.
+pub(super) trait Answer {
+    /// Sends DONE: a status (0 or an errno) and who the peer is (a key serial, or any number that is not 0).
+    fn done(&self, socket: BorrowedFd<'_>, status: u32, remote_auth: Option<u32>) -> io::Result<()>;
+}
+
+impl Kernel {
+    /// Finds the family and joins its group; from then on the kernel queues requests for us.
+    pub(super) fn open() -> Result<Self, KernelError> {
+        let open = || Socket::open().map_err(|error| KernelError::Io("netlink socket", error));
+        let (mut socket, events) = (open()?, open()?);
+        let family = resolve(&mut socket)?;
+        events.join(family.group).map_err(|error| KernelError::Io("joining the tlshd group", error))?;
+        Ok(Self { events, requests: Rc::new(Requests { socket: RefCell::new(socket), family: family.id }) })
+    }
+
+    /// Asks which attributes the kernel takes.
+    pub(super) fn policy(&self) -> io::Result<Policy> {
+        let family =
+            Attribute { number: CTRL_ATTR_FAMILY_ID, payload: self.requests.family.to_ne_bytes().into() };
+        let answer = self.requests.socket.borrow_mut().exchange(&Outgoing {
+            family: CONTROLLER,
+            version: CONTROLLER_VERSION,
+            command: CTRL_CMD_GETPOLICY,
+            dump: true,
+            attributes: &[family],
+        })?;
+        let messages = answer.iter().filter_map(generic_attributes);
+        Policy::read(messages).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+    }
+
+    /// Reads all events away; what they say is only "ask with ACCEPT", and so does their loss (ENOBUFS).
+    pub(super) fn drain_events(&self) -> io::Result<()> {
+        loop {
+            match self.events.receive() {
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Takes the next request, if there is one.
+    pub(super) fn accept(&self) -> io::Result<Option<Incoming>> {
+        let class = Attribute::u32(HANDSHAKE_A_ACCEPT_HANDLER_CLASS, HANDSHAKE_HANDLER_CLASS_TLSHD);
+        match self.requests.command(HANDSHAKE_CMD_ACCEPT, &[class]) {
+            Ok(answer) => Ok(answer.iter().find_map(generic_attributes).map(Incoming::adopt)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Where results go.
+    pub(super) fn answers(&self) -> Rc<dyn Answer> {
+        self.requests.clone()
+    }
+}
+
+impl AsFd for Kernel {
+    /// Readable when there are events.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.events.as_fd()
+    }
+}
+
+impl Requests {
+    fn command(&self, command: u8, attributes: &[Attribute]) -> io::Result<Vec<Message>> {
+        self.socket.borrow_mut().exchange(&Outgoing {
+            family: self.family,
+            version: FAMILY_VERSION,
+            command,
+            dump: false,
+            attributes,
+        })
+    }
+}
+
+impl Answer for Requests {
+    fn done(&self, socket: BorrowedFd<'_>, status: u32, remote_auth: Option<u32>) -> io::Result<()> {
+        let mut attributes = vec![
+            Attribute::u32(HANDSHAKE_A_DONE_STATUS, status),
+            Attribute::i32(HANDSHAKE_A_DONE_SOCKFD, socket.as_raw_fd()),
+        ];
+        attributes.extend(remote_auth.map(|peer| Attribute::u32(HANDSHAKE_A_DONE_REMOTE_AUTH, peer)));
+        self.command(HANDSHAKE_CMD_DONE, &attributes).map(drop)
+    }
+}
+
+/// The numbers that this kernel gave to the family and its group.
+#[derive(Debug, PartialEq, Eq)]
+struct Family {
+    id: u16,
+    group: u32,
+}
+
+fn resolve(socket: &mut Socket) -> Result<Family, KernelError> {
+    let request = Outgoing {
+        family: CONTROLLER,
+        version: CONTROLLER_VERSION,
+        command: CTRL_CMD_GETFAMILY,
+        dump: false,
+        attributes: &[Attribute::string(CTRL_ATTR_FAMILY_NAME, FAMILY)],
+    };
+    let answer = socket.exchange(&request).map_err(|error| match error.raw_os_error() {
+        Some(libc::ENOENT) => KernelError::NoFamily,
+        _ => KernelError::Io("looking for the handshake service", error),
+    })?;
+    let attributes = answer.iter().find_map(generic_attributes).ok_or(KernelError::NoFamily)?;
+    let malformed = |error| KernelError::Io("looking for the handshake service", io::Error::other(error));
+    read_family(attributes).map_err(malformed)?.ok_or(KernelError::NoGroup)
+}
+
+fn read_family(attributes: &[Attribute]) -> Result<Option<Family>, Malformed> {
+    let id = find(attributes, CTRL_ATTR_FAMILY_ID).ok_or(Malformed("no family id"))?.as_u16()?;
+    let Some(groups) = find(attributes, CTRL_ATTR_MCAST_GROUPS) else { return Ok(None) };
+    for group in groups.nested()? {
+        let group = group.nested()?;
+        let name = find(&group, CTRL_ATTR_MCAST_GRP_NAME).ok_or(Malformed("a group without a name"))?;
+        if name.as_string()? == GROUP {
+            let group = find(&group, CTRL_ATTR_MCAST_GRP_ID).ok_or(Malformed("a group without an id"))?;
+            return Ok(Some(Family { id, group: group.as_u32()? }));
+        }
+    }
+    Ok(None)
+}
+
+fn find(attributes: &[Attribute], number: u16) -> Option<&Attribute> {
+    attributes.iter().find(|attribute| attribute.number == number)
+}
+
+fn generic_attributes(message: &Message) -> Option<&[Attribute]> {
+    match &message.body {
+        Body::Generic { attributes, .. } => Some(attributes),
+        Body::End(_) => None,
+    }
+}

@@ -1,0 +1,81 @@
+//! A request that waits for its answer: exactly one DONE, whatever happens.
+
+use std::{
+    io,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    rc::Rc,
+};
+
+use super::netlink::Answer;
+
+/// An accepted request. Dropping it without an answer answers it with EIO, so that no consumer waits for its own time-out.
+pub(super) struct Pending {
+    socket: OwnedFd,
+    answers: Rc<dyn Answer>,
+    is_answered: bool,
+}
+
+impl Pending {
+    pub(super) fn new(socket: OwnedFd, answers: Rc<dyn Answer>) -> Self {
+        Self { socket, answers, is_answered: false }
+    }
+
+    pub(super) fn socket(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+
+    /// The session stands; `remote_auth` says who the peer is. The consumer uses the socket from within this call.
+    pub(super) fn succeed(self, remote_auth: Option<u32>) -> io::Result<()> {
+        self.answer(0, remote_auth)
+    }
+
+    /// There is no session, because of this errno.
+    pub(super) fn fail(self, errno: i32) -> io::Result<()> {
+        self.answer(errno.unsigned_abs(), None)
+    }
+
+    fn answer(mut self, status: u32, remote_auth: Option<u32>) -> io::Result<()> {
+        self.is_answered = true;
+        self.answers.done(self.socket.as_fd(), status, remote_auth)
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        if !self.is_answered {
+            let _nobody_to_tell = self.answers.done(self.socket.as_fd(), libc::EIO.unsigned_abs(), None);
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use std::{cell::RefCell, os::unix::net::UnixStream};
+
+    /// Writes the answers down.
+    #[derive(Default)]
+    pub(in crate::agent) struct Recorder(pub(in crate::agent) RefCell<Vec<(u32, Option<u32>)>>);
+
+    impl Answer for Recorder {
+        fn done(&self, _: BorrowedFd<'_>, status: u32, remote_auth: Option<u32>) -> io::Result<()> {
+            self.0.borrow_mut().push((status, remote_auth));
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn each_request_is_answered_once() {
+        let recorder = Rc::new(Recorder::default());
+        let pending = || Pending::new(UnixStream::pair().unwrap().0.into(), recorder.clone());
+        pending().succeed(Some(7)).unwrap();
+        pending().fail(libc::EACCES).unwrap();
+        drop(pending());
+        let unwound = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let _pending = pending();
+            panic!("something goes wrong");
+        }));
+        assert!(unwound.is_err());
+        assert_eq!(*recorder.0.borrow(), [(0, Some(7)), (13, None), (5, None), (5, None)]);
+    }
+}
