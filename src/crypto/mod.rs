@@ -27,3 +27,5 @@ pub mod secret;
 pub mod sign;
 pub mod signature_scheme;
 pub mod suite;
+#[cfg(feature = "x509")]
+pub mod x509;

@@ -76,7 +76,7 @@ pub enum KeyError {
     Malformed,
     /// Its algorithm or curve is not supported.
     Algorithm,
-    /// RSA with fewer than 2048 or more than 4096 bits: the number of bits.
+    /// RSA with fewer than 2048 or more than 4096 bits, or a number of bits that no key generator chooses: the number.
     RsaSize(usize),
     /// An EC private key without its public key (`openssl pkcs8` or `openssl ec` write it).
     NoPublicKey,
@@ -95,7 +95,9 @@ impl fmt::Display for KeyError {
             Self::Algorithm => {
                 f.write_str("the key's algorithm is not supported (RSA, P-256, P-384 and Ed25519 are)")
             }
-            Self::RsaSize(bits) => write!(f, "an RSA key of {bits} bits is outside {RSA_BITS:?}"),
+            Self::RsaSize(bits) => {
+                write!(f, "an RSA key of {bits} bits is not of whole octets in {RSA_BITS:?}")
+            }
             Self::NoPublicKey => {
                 f.write_str("the EC private key lacks its public key (convert it with `openssl pkey`)")
             }
@@ -141,7 +143,7 @@ impl PublicKey {
         let well_formed = match algorithm {
             KeyAlgorithm::Rsa | KeyAlgorithm::RsaPss(_) => {
                 let bits = rsa_modulus_bits(bytes)?;
-                if !RSA_BITS.contains(&bits) {
+                if !RSA_BITS.contains(&bits) || bits % 8 != 0 {
                     return Err(KeyError::RsaSize(bits));
                 }
                 true

@@ -1,0 +1,276 @@
+//! Name constraints (RFC 5280, Section 4.2.1.10): where the certificates below a CA may lie.
+//!
+//! A name is permitted if it lies wholly within a permitted subtree of its kind (or there is none of its kind), and excluded
+//! if any part of it lies within an excluded one: `*.example.com` is excluded by `bar.example.com`, but not permitted by it.
+
+use der::{Reader, SliceReader};
+
+use super::{
+    budget::Budget,
+    certificate::Certificate,
+    distinguished_name,
+    extensions::implicit,
+    general_name::{GeneralName, is_host, mailbox, uri_scheme},
+    problem::Problem,
+};
+
+/// The extension: the contents of both GeneralSubtrees, empty where absent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct NameConstraints<'a> {
+    pub(super) permitted: &'a [u8],
+    pub(super) excluded: &'a [u8],
+}
+
+impl<'a> NameConstraints<'a> {
+    pub(super) fn read(reader: &mut SliceReader<'a>) -> Result<Self, Problem> {
+        let (permitted, excluded) =
+            reader.sequence(|r| Ok::<_, Problem>((implicit(r, 0, true)?, implicit(r, 1, true)?)))?;
+        if permitted.is_none() && excluded.is_none() {
+            return Err(Problem::Profile("nameConstraints is empty (Section 4.2.1.10)"));
+        }
+        for subtrees in permitted.into_iter().chain(excluded) {
+            check_subtrees(subtrees)?;
+        }
+        Ok(Self { permitted: permitted.unwrap_or_default(), excluded: excluded.unwrap_or_default() })
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.permitted.is_empty() && self.excluded.is_empty()
+    }
+
+    /// Checks every name of a certificate: those of subjectAltName, the subject, and without a subjectAltName its emailAddress.
+    pub(super) fn check(
+        &self,
+        certificate: &Certificate<'_>,
+        by: &[u8],
+        budget: &mut Budget,
+    ) -> Result<(), Problem> {
+        let mut check = |name: GeneralName<'_>| self.check_name(name, by, budget);
+        if certificate.subject != distinguished_name::EMPTY {
+            check(GeneralName::Directory(certificate.subject))?;
+        }
+        match certificate.extensions.subject_alt_name {
+            Some(names) => names.names().try_for_each(|name| check(name?)),
+            None => distinguished_name::email_addresses(certificate.subject)
+                .try_for_each(|address| check(GeneralName::Email(&address?))),
+        }
+    }
+
+    fn check_name(&self, name: GeneralName<'_>, by: &[u8], budget: &mut Budget) -> Result<(), Problem> {
+        let mut permitted = None;
+        for base in bases(self.permitted) {
+            budget.comparison()?;
+            let base = base?;
+            if name.same_kind(&base) && permitted != Some(true) {
+                permitted = Some(is_within(name, base)?);
+            }
+        }
+        if permitted == Some(false) {
+            return Err(problem(name, by, "not permitted"));
+        }
+        for base in bases(self.excluded) {
+            budget.comparison()?;
+            let base = base?;
+            if name.same_kind(&base) && overlaps(name, base)? {
+                return Err(problem(name, by, "excluded"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn problem(name: GeneralName<'_>, by: &[u8], how: &'static str) -> Problem {
+    Problem::NameConstraint(super::text::general_name(name), super::text::name(by), how)
+}
+
+fn bases(subtrees: &[u8]) -> impl Iterator<Item = Result<GeneralName<'_>, Problem>> {
+    let mut reader = SliceReader::new(subtrees).ok();
+    core::iter::from_fn(move || {
+        let reader = reader.as_mut().filter(|r| !r.is_finished())?;
+        Some(reader.sequence(GeneralName::read_loosely))
+    })
+}
+
+/// The profile leaves nothing of a GeneralSubtree but its base: minimum is 0, and maximum absent.
+fn check_subtrees(subtrees: &[u8]) -> Result<(), Problem> {
+    if subtrees.is_empty() {
+        return Err(Problem::Malformed("a list of name constraints is empty"));
+    }
+    bases(subtrees).try_for_each(|base| {
+        let well_formed = match base? {
+            GeneralName::Email(base) if base.contains('@') => mailbox(base).is_some(),
+            GeneralName::Email(base) | GeneralName::Uri(base) => {
+                is_host(base.strip_prefix('.').unwrap_or(base))
+            }
+            GeneralName::Dns(base) => base.is_empty() || is_host(base),
+            GeneralName::Ip(base) => is_subnet(base),
+            GeneralName::Directory(_) | GeneralName::Other(_) => true,
+        };
+        if well_formed {
+            Ok(())
+        } else {
+            Err(Problem::Malformed("a name constraint is not of its kind's syntax"))
+        }
+    })
+}
+
+/// An address and a mask of ones followed by zeros, in the manner of RFC 4632.
+fn is_subnet(base: &[u8]) -> bool {
+    let (_, mask) = halves(base);
+    let contiguous =
+        mask.iter().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1)).is_sorted_by(|a, b| a >= b);
+    matches!(base.len(), 8 | 32) && contiguous
+}
+
+fn halves(base: &[u8]) -> (&[u8], &[u8]) {
+    base.split_at(base.len() / 2)
+}
+
+/// Whether all of `name` lies within `base`; both are of one kind.
+fn is_within(name: GeneralName<'_>, base: GeneralName<'_>) -> Result<bool, Problem> {
+    Ok(match (name, base) {
+        (GeneralName::Dns(name), GeneralName::Dns(base)) => {
+            is_subdomain(name.strip_prefix("*.").unwrap_or(name), base)
+        }
+        (GeneralName::Email(name), GeneralName::Email(base)) => is_mailbox_within(name, base)?,
+        (GeneralName::Uri(name), GeneralName::Uri(base)) => is_host_within(uri_host(name)?, base),
+        (GeneralName::Ip(name), GeneralName::Ip(base)) => is_address_within(name, base),
+        (GeneralName::Directory(name), GeneralName::Directory(base)) => {
+            distinguished_name::is_within(name, base)?
+        }
+        (name, _) => return Err(Problem::Malformed(name.misfit())),
+    })
+}
+
+/// Whether any of `name` lies within `base`.
+fn overlaps(name: GeneralName<'_>, base: GeneralName<'_>) -> Result<bool, Problem> {
+    if let (GeneralName::Dns(name), GeneralName::Dns(base)) = (name, base)
+        && let Some(domain) = name.strip_prefix("*.")
+        && base.split_once('.').is_some_and(|(_, parent)| parent.eq_ignore_ascii_case(domain))
+    {
+        return Ok(true);
+    }
+    is_within(name, base)
+}
+
+/// Whether `name` is `base` with zero or more labels added on the left.
+fn is_subdomain(name: &str, base: &str) -> bool {
+    match name.len().checked_sub(base.len()).and_then(|n| name.split_at_checked(n)) {
+        Some((added, tail)) => {
+            tail.eq_ignore_ascii_case(base) && (added.is_empty() || base.is_empty() || added.ends_with('.'))
+        }
+        None => false,
+    }
+}
+
+/// `.example.com` takes hosts below it, `example.com` that host alone.
+fn is_host_within(host: &str, base: &str) -> bool {
+    match base.strip_prefix('.') {
+        Some(domain) => host.len() > base.len() && is_subdomain(host, domain),
+        None => host.eq_ignore_ascii_case(base),
+    }
+}
+
+fn is_mailbox_within(name: &str, base: &str) -> Result<bool, Problem> {
+    let (local, host) = mailbox(name).ok_or(Problem::Malformed("an emailAddress is not a mailbox"))?;
+    Ok(match mailbox(base) {
+        Some((base_local, base_host)) => local == base_local && host.eq_ignore_ascii_case(base_host),
+        None => is_host_within(host, base),
+    })
+}
+
+fn is_address_within(address: &[u8], base: &[u8]) -> bool {
+    let (network, mask) = halves(base);
+    let masked = |octets: &[u8]| {
+        octets.iter().zip(mask).map(|(octet, mask)| octet & mask).collect::<alloc::vec::Vec<_>>()
+    };
+    address.len() == network.len() && masked(address) == masked(network)
+}
+
+/// The host of a URI; the profile refuses one that a constraint applies to and that has none.
+fn uri_host(uri: &str) -> Result<&str, Problem> {
+    let host = || {
+        let rest = uri_scheme(uri)?.strip_prefix("//")?;
+        let authority = rest.split(['/', '?', '#']).next()?;
+        let host_and_port = authority.rsplit('@').next()?;
+        let host = match host_and_port.split_once(':') {
+            Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
+            Some(_) => return None,
+            None => host_and_port,
+        };
+        let is_name = host.parse::<core::net::Ipv4Addr>().is_err() && is_host(host);
+        is_name.then_some(host)
+    };
+    host().ok_or(Problem::Malformed("a URI under name constraints has no host name"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dns(name: &'static str, base: &'static str) -> (bool, bool) {
+        let (name, base) = (GeneralName::Dns(name), GeneralName::Dns(base));
+        (is_within(name, base).unwrap(), overlaps(name, base).unwrap())
+    }
+
+    #[test]
+    fn dns_names() {
+        for (name, base) in [
+            ("a.test", "a.test"),
+            ("b.A.test", "a.TEST"),
+            ("x", ""),
+            ("*.a.test", "a.test"),
+            ("*.b.a.test", "a.test"),
+        ] {
+            assert_eq!(dns(name, base), (true, true), "{name} {base}");
+        }
+        for (name, base) in
+            [("ba.test", "a.test"), ("test", "a.test"), ("*.a.test", "c.b.a.test"), ("*.a.test", "b.test")]
+        {
+            assert_eq!(dns(name, base), (false, false), "{name} {base}");
+        }
+        assert_eq!(dns("*.a.test", "b.a.test"), (false, true), "a wildcard reaches into what is excluded");
+    }
+
+    #[test]
+    fn mailboxes() {
+        let within = |name, base| is_within(GeneralName::Email(name), GeneralName::Email(base));
+        assert_eq!(within("a@b.test", "a@B.test"), Ok(true));
+        assert_eq!(within("A@b.test", "a@b.test"), Ok(false));
+        assert_eq!(within("a@b.test", "b.test"), Ok(true));
+        assert_eq!(within("a@c.b.test", "b.test"), Ok(false));
+        assert_eq!(within("a@c.b.test", ".b.test"), Ok(true));
+        assert_eq!(within("a@b.test", ".b.test"), Ok(false));
+        assert!(within("no mailbox", "b.test").is_err());
+    }
+
+    #[test]
+    fn uris() {
+        let within = |name, base| is_within(GeneralName::Uri(name), GeneralName::Uri(base));
+        assert_eq!(within("https://u@a.test:443/x", "a.test"), Ok(true));
+        assert_eq!(within("https://b.a.test?@c.test", ".a.test"), Ok(true));
+        assert_eq!(within("https://b.a.test", "a.test"), Ok(false));
+        for hostless in ["urn:a", "https://10.0.0.1/", "https://[::1]/", "https:///", "https://a.test:x/"] {
+            assert!(within(hostless, "a.test").is_err(), "{hostless}");
+        }
+    }
+
+    #[test]
+    fn addresses() {
+        let net = |base: &[u8]| is_address_within(&[10, 1, 2, 3], base);
+        assert!(net(&[10, 0, 0, 0, 255, 0, 0, 0]) && net(&[0; 8]) && net(&[10, 1, 9, 9, 255, 255, 0, 0]));
+        assert!(!net(&[11, 0, 0, 0, 255, 0, 0, 0]) && !net(&[0; 32]));
+        assert!(is_subnet(&[10, 0, 0, 0, 255, 254, 0, 0]) && is_subnet(&[0; 32]));
+        assert!(!is_subnet(&[10, 0, 0, 0, 255, 0, 255, 0]) && !is_subnet(&[10, 0, 0, 0]) && !is_subnet(&[]));
+    }
+
+    #[test]
+    fn subtrees_are_held_to_their_syntax() {
+        let reads = |der: &[u8]| NameConstraints::read(&mut SliceReader::new(der).unwrap()).is_ok();
+        assert!(reads(b"\x30\x07\xa0\x05\x30\x03\x82\x01a"));
+        assert!(!reads(b"\x30\x08\xa0\x06\x30\x04\x82\x02.a"), "a leading dot");
+        assert!(!reads(b"\x30\x0a\xa0\x08\x30\x06\x82\x01a\x80\x01\x00"), "a default written out");
+        assert!(!reads(b"\x30\x00") && !reads(b"\x30\x02\xa0\x00"));
+        assert!(!reads(b"\x30\x09\xa0\x07\x30\x05\x81\x03a@@"));
+    }
+}

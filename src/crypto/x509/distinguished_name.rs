@@ -1,0 +1,232 @@
+//! Distinguished names: read strictly, compared by the rules of RFC 5280, Section 7.1.
+//!
+//! A path is chained by the exact bytes of names (Section 4.1.2.6: an authority writes its subject and the issuer of what it issues
+//! identically). The looser comparison serves name constraints alone, where a spelling must not be a way out.
+
+use alloc::borrow::Cow;
+
+use der::{
+    Decode, Header, Reader, SliceReader, Tag, Tagged,
+    asn1::{AnyRef, ObjectIdentifier},
+};
+
+use super::{extensions::general_names, general_name::GeneralName, problem::Problem};
+
+const EMAIL_ADDRESS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.1");
+/// A Name without attributes.
+pub(super) const EMPTY: &[u8] = b"\x30\x00";
+
+/// Reads a Name and returns it as it is, tag and length included.
+pub(super) fn read<'a>(reader: &mut SliceReader<'a>) -> Result<&'a [u8], Problem> {
+    let name = reader.tlv_bytes()?;
+    let mut names = Rdns::new(name)?;
+    names.try_for_each(|set| {
+        let mut previous: &[u8] = &[];
+        let mut attributes = SliceReader::new(set?)?;
+        loop {
+            let attribute = attributes.tlv_bytes()?;
+            if attribute < previous {
+                return Err(Problem::Malformed("a name's attributes are not in DER's order"));
+            }
+            Attribute::read(&mut SliceReader::new(attribute)?)?;
+            previous = attribute;
+            if attributes.is_finished() {
+                return Ok(());
+            }
+        }
+    })?;
+    Ok(name)
+}
+
+/// Whether `name` is `base`, or lies below it.
+pub(super) fn is_within(name: &[u8], base: &[u8]) -> Result<bool, Problem> {
+    let mut names = Rdns::new(name)?;
+    for base in Rdns::new(base)? {
+        let Some(name) = names.next() else { return Ok(false) };
+        if !same_rdn(name?, base?)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Whether the contents of GeneralNames hold the very `name` as a directoryName.
+pub(super) fn is_named_in(names: &[u8], name: &[u8]) -> Result<bool, Problem> {
+    for candidate in general_names(names) {
+        if candidate? == GeneralName::Directory(name) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The values of emailAddress in a name.
+pub(super) fn email_addresses(name: &[u8]) -> impl Iterator<Item = Result<Cow<'_, str>, Problem>> {
+    const MALFORMED: Problem = Problem::Malformed("an emailAddress in a name is not text");
+    let sets = Rdns::new(name).into_iter().flatten();
+    sets.flat_map(|set| Attributes(set.unwrap_or_default()))
+        .filter(|attribute| attribute.oid == EMAIL_ADDRESS)
+        .map(|attribute| attribute.text().ok_or(MALFORMED))
+}
+
+/// The contents of each RelativeDistinguishedName in turn.
+struct Rdns<'a>(SliceReader<'a>);
+
+impl<'a> Rdns<'a> {
+    fn new(name: &'a [u8]) -> Result<Self, Problem> {
+        let sequence = AnyRef::from_der(name)?;
+        sequence.tag().assert_eq(Tag::Sequence)?;
+        Ok(Self(SliceReader::new(sequence.value())?))
+    }
+}
+
+impl<'a> Iterator for Rdns<'a> {
+    type Item = Result<&'a [u8], der::Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let read = |r: &mut SliceReader<'a>| {
+            let header = Header::decode(r)?;
+            header.tag().assert_eq(Tag::Set)?;
+            r.read_slice(header.length())
+        };
+        (!self.0.is_finished()).then(|| read(&mut self.0))
+    }
+}
+
+/// The attributes of an RDN that has been read before.
+struct Attributes<'a>(&'a [u8]);
+
+impl<'a> Iterator for Attributes<'a> {
+    type Item = Attribute<'a>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut reader = SliceReader::new(self.0).ok()?;
+        let attribute = Attribute::decode(&mut reader).ok()?;
+        self.0 = reader.read_slice(reader.remaining_len()).ok()?;
+        Some(attribute)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Attribute<'a> {
+    oid: ObjectIdentifier,
+    value: AnyRef<'a>,
+}
+
+impl<'a> Attribute<'a> {
+    fn decode(reader: &mut SliceReader<'a>) -> Result<Self, der::Error> {
+        reader.sequence(|r| Ok(Self { oid: r.decode()?, value: r.decode()? }))
+    }
+
+    fn read(reader: &mut SliceReader<'a>) -> Result<Self, Problem> {
+        let attribute = Self::decode(reader)?;
+        let is_text =
+            !matches!(attribute.value.tag(), Tag::Utf8String | Tag::PrintableString | Tag::Ia5String)
+                || attribute.text().is_some();
+        if is_text {
+            Ok(attribute)
+        } else {
+            Err(Problem::Malformed("a name's text is not in its character set"))
+        }
+    }
+
+    /// The value as text, whatever string type it has; `None` for other types and ill-coded text.
+    fn text(&self) -> Option<Cow<'a, str>> {
+        let bytes = self.value.value();
+        match self.value.tag() {
+            Tag::Utf8String => core::str::from_utf8(bytes).ok().map(Cow::Borrowed),
+            Tag::PrintableString | Tag::Ia5String | Tag::VisibleString | Tag::NumericString => {
+                core::str::from_utf8(bytes).ok().filter(|text| text.is_ascii()).map(Cow::Borrowed)
+            }
+            Tag::TeletexString => Some(bytes.iter().map(|byte| char::from(*byte)).collect()),
+            Tag::BmpString => {
+                let units = bytes.chunks(2).map(|pair| <[u8; 2]>::try_from(pair).map(u16::from_be_bytes));
+                let units = units.collect::<Result<alloc::vec::Vec<_>, _>>().ok()?;
+                alloc::string::String::from_utf16(&units).ok().map(Cow::Owned)
+            }
+            _ => None,
+        }
+    }
+
+    fn same(&self, other: &Self) -> bool {
+        if self.oid != other.oid {
+            return false;
+        }
+        match (self.text(), other.text()) {
+            (Some(a), Some(b)) => prepared(&a).eq(prepared(&b)),
+            _ => self.value == other.value,
+        }
+    }
+}
+
+/// Equal as sets: as many attributes, and each of one in the other.
+fn same_rdn(a: &[u8], b: &[u8]) -> Result<bool, Problem> {
+    if a == b {
+        return Ok(true);
+    }
+    /// More would be an attack on our time.
+    const MAX_ATTRIBUTES: usize = 16;
+    let count = Attributes(a).count();
+    if count > MAX_ATTRIBUTES {
+        return Err(Problem::Malformed("a name has too many attributes at one level"));
+    }
+    Ok(count == Attributes(b).count() && Attributes(a).all(|x| Attributes(b).any(|y| x.same(&y))))
+}
+
+/// Folded for comparison: case, and white space at the ends and in runs, do not count.
+fn prepared(text: &str) -> impl Iterator<Item = char> + '_ {
+    let words = text.split_whitespace().enumerate();
+    words.flat_map(|(index, word)| {
+        (index > 0).then_some(' ').into_iter().chain(word.chars().flat_map(char::to_lowercase))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rdn(tag: u8, text: &[u8]) -> Vec<u8> {
+        let length = |n: usize| u8::try_from(n).unwrap();
+        let mut der = vec![
+            0x31,
+            length(text.len() + 9),
+            0x30,
+            length(text.len() + 7),
+            6,
+            3,
+            0x55,
+            4,
+            3,
+            tag,
+            length(text.len()),
+        ];
+        der.extend(text);
+        der
+    }
+
+    fn name(rdns: &[Vec<u8>]) -> Vec<u8> {
+        let body = rdns.concat();
+        [vec![0x30, u8::try_from(body.len()).unwrap()], body].concat()
+    }
+
+    #[test]
+    fn compares_across_string_types_case_and_space() {
+        let base = name(&[rdn(0x0c, b"Lab  One")]);
+        for same in [rdn(0x13, b"lab one"), rdn(0x14, b" LAB One "), rdn(0x1e, b"\0l\0a\0b\0 \0o\0n\0e")] {
+            assert_eq!(is_within(&name(std::slice::from_ref(&same)), &base), Ok(true));
+            assert_eq!(is_within(&name(&[same, rdn(0x0c, b"below")]), &base), Ok(true));
+        }
+        assert_eq!(is_within(&name(&[rdn(0x13, b"labone")]), &base), Ok(false));
+        assert_eq!(is_within(EMPTY, &base), Ok(false));
+        assert_eq!(is_within(&base, EMPTY), Ok(true));
+    }
+
+    #[test]
+    fn refuses_names_that_are_not_in_form() {
+        let reads = |der: &[u8]| read(&mut SliceReader::new(der).unwrap()).is_ok();
+        assert!(reads(EMPTY) && reads(&name(&[rdn(0x0c, b"a"), rdn(0x13, b"b")])));
+        assert!(!reads(b"\x30\x02\x31\x00"), "an empty RDN");
+        assert!(!reads(&name(&[rdn(0x0c, b"\xff")])), "not UTF-8");
+        assert!(!reads(b"\x30\x02\x30\x00") && !reads(b"\x30\x81\x00") && !reads(b"\x31\x00"));
+    }
+}

@@ -1,0 +1,191 @@
+//! Certificate path validation (RFC 5280 for TLS, RFC 9525 names).
+
+mod authority;
+mod budget;
+mod certificate;
+mod constraints;
+mod distinguished_name;
+mod extensions;
+mod general_name;
+mod names;
+mod path;
+mod policy;
+mod problem;
+mod purpose;
+mod store;
+mod text;
+pub mod time;
+
+use alloc::{format, string::String, sync::Arc, vec::Vec};
+
+use certificate::Certificate;
+use path::{Candidate, Found, Search};
+use problem::{Failure, Role};
+
+pub use self::{
+    budget::Budget,
+    problem::Problem,
+    purpose::{RequiredPurpose, Side},
+    store::{StoreError, TrustStore},
+    time::Validity,
+};
+use super::{
+    certificate::{CertificateVerifier, Purpose, Rejection, ServerName, UnixTime},
+    hash::Hash,
+    public_key::PublicKey,
+};
+
+/// What is demanded of a path beyond the rules that always hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// Which extendedKeyUsage the end entity needs.
+    pub purpose: RequiredPurpose,
+    /// Whether authorityKeyIdentifier and a CA's subjectKeyIdentifier must be there, as RFC 5280 asks of every issuer.
+    pub key_identifiers: bool,
+    /// The most intermediates in a path; self-issued ones do not count.
+    pub max_intermediates: usize,
+    /// What a search may cost.
+    pub budget: Budget,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            purpose: RequiredPurpose::default(),
+            key_identifiers: true,
+            max_intermediates: 10,
+            budget: Budget::default(),
+        }
+    }
+}
+
+/// What a chain is to prove.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// Whose end entity it is.
+    pub side: Side,
+    /// The names of which the end entity must have one; none means that names do not matter.
+    pub names: &'a [ServerName],
+    /// The time at which it is to be valid.
+    pub now: UnixTime,
+}
+
+/// A valid path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Path {
+    /// The end entity's key.
+    pub key: PublicKey,
+    /// The subjects from the end entity to the trust anchor, as text.
+    pub subjects: Vec<String>,
+}
+
+/// Validates the certificates of peers against a trust store.
+#[derive(Clone, Debug)]
+pub struct Verifier {
+    store: Arc<TrustStore>,
+    policy: Policy,
+}
+
+impl Verifier {
+    /// A verifier with the default policy.
+    pub fn new(store: Arc<TrustStore>) -> Self {
+        Self::with_policy(store, Policy::default())
+    }
+
+    /// A verifier with a policy of its own.
+    pub fn with_policy(store: Arc<TrustStore>, policy: Policy) -> Self {
+        Self { store, policy }
+    }
+
+    /// Validates a chain, the end entity first, and returns the path.
+    pub fn find_path(&self, chain: &[Vec<u8>], request: &Request<'_>) -> Result<Path, Rejection> {
+        self.find(chain, request, |key, found| {
+            let sent = found.links.iter().map(|link| text::name(link.certificate.subject));
+            let anchor = found.anchor.map(|anchor| text::name(&anchor.subject));
+            Path { key, subjects: sent.chain(anchor).collect() }
+        })
+    }
+
+    /// Validates a chain and hands the key and the path to `then`.
+    fn find<T>(
+        &self,
+        chain: &[Vec<u8>],
+        request: &Request<'_>,
+        then: impl FnOnce(PublicKey, Found<'_>) -> T,
+    ) -> Result<T, Rejection> {
+        let role = match request.side {
+            Side::Server => Role::Server,
+            Side::Client => Role::Client,
+        };
+        let mut unread = Vec::new();
+        let (first, others) = chain.split_first().map_or((&[][..], &[][..]), |(f, o)| (f.as_slice(), o));
+        let end_entity =
+            Certificate::read(first).map_err(|problem| Failure { role, subject: &[], problem }.reject())?;
+        let blame = |problem| Failure { role, subject: end_entity.subject, problem };
+        let key = self.check_end_entity(&end_entity, request).map_err(|problem| blame(problem).reject())?;
+        let mut candidates = Vec::with_capacity(others.len());
+        for der in others {
+            match Candidate::read(der) {
+                Ok(candidate) => candidates.push(candidate),
+                Err(problem) => unread.push(Failure { role: Role::Intermediate, subject: &[], problem }),
+            }
+        }
+        let mut search = Search::new(&self.store, &self.policy, (request.side, request.now), &candidates);
+        unread.into_iter().for_each(|failure| search.note(failure));
+        search.run(&end_entity, role).map(|found| then(key, found)).map_err(Failure::reject)
+    }
+
+    /// Checks what does not depend on the path.
+    fn check_end_entity(
+        &self,
+        end_entity: &Certificate<'_>,
+        request: &Request<'_>,
+    ) -> Result<PublicKey, Problem> {
+        end_entity.check_form()?;
+        end_entity.check_claims()?;
+        let key = end_entity.key()?;
+        end_entity.validity.check(request.now)?;
+        let extensions = &end_entity.extensions;
+        if extensions.key_usage.is_some_and(|usage| !usage.digital_signature()) {
+            return Err(Problem::KeyUsage("digitalSignature"));
+        }
+        self.policy.purpose.check_end_entity(request.side, extensions.extended_key_usage)?;
+        names::check(end_entity, request.names)?;
+        Ok(key)
+    }
+}
+
+impl CertificateVerifier for Verifier {
+    fn verify(&self, chain: &[Vec<u8>], purpose: Purpose<'_>, now: UnixTime) -> Result<PublicKey, Rejection> {
+        let (side, names) = match purpose {
+            Purpose::Server(name) => (Side::Server, core::slice::from_ref(name)),
+            Purpose::Client => (Side::Client, &[][..]),
+        };
+        self.find(chain, &Request { side, names, now }, |key, _| key)
+    }
+
+    fn authorities(&self) -> &[Vec<u8>] {
+        self.store.authorities()
+    }
+}
+
+/// Describes a certificate for a log line: "CN=client.test (SHA256:0123456789abcdef..)".
+pub fn describe(der: &[u8]) -> String {
+    let digest = Hash::Sha256.digest(der);
+    let hex: String = digest.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let subject = Certificate::read(der).map(|certificate| text::name(certificate.subject));
+    match subject.as_deref() {
+        Ok("") | Err(_) => format!("(SHA256:{hex}..)"),
+        Ok(subject) => format!("{subject} (SHA256:{hex}..)"),
+    }
+}
+
+/// When a certificate is valid.
+pub fn validity(der: &[u8]) -> Result<Validity, Problem> {
+    Certificate::read(der).map(|certificate| certificate.validity)
+}
+
+/// The key of a certificate.
+pub fn public_key(der: &[u8]) -> Result<PublicKey, Problem> {
+    Certificate::read(der).and_then(|certificate| certificate.key())
+}

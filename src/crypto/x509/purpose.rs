@@ -1,0 +1,109 @@
+//! Purposes: extendedKeyUsage (RFC 5280, Section 4.2.1.12; RFC 9289, Section 5.2.3).
+
+use core::ops::BitAnd;
+
+use der::{Decode, SliceReader, asn1::ObjectIdentifier};
+
+use super::{extensions::for_each, problem::Problem};
+
+const SERVER_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1");
+const CLIENT_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2");
+const RPC_TLS_CLIENT: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.33");
+const RPC_TLS_SERVER: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.34");
+const ANY: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37.0");
+
+/// Which role the end entity plays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// It authenticates a server.
+    Server,
+    /// It authenticates a client.
+    Client,
+}
+
+/// Which purposes of an end entity are accepted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RequiredPurpose {
+    /// id-kp-serverAuth or id-kp-clientAuth, or the RFC 9289 purpose of that side; no extendedKeyUsage at all allows every purpose.
+    #[default]
+    Tls,
+    /// id-kp-rpcTLSServer or id-kp-rpcTLSClient, which must be there.
+    RpcTls,
+}
+
+impl RequiredPurpose {
+    fn of(self, side: Side) -> (u8, &'static str) {
+        match (self, side) {
+            (Self::Tls, Side::Server) => (KeyPurposes::SERVER | KeyPurposes::RPC_SERVER, "serverAuth"),
+            (Self::Tls, Side::Client) => (KeyPurposes::CLIENT | KeyPurposes::RPC_CLIENT, "clientAuth"),
+            (Self::RpcTls, Side::Server) => (KeyPurposes::RPC_SERVER, "rpcTLSServer"),
+            (Self::RpcTls, Side::Client) => (KeyPurposes::RPC_CLIENT, "rpcTLSClient"),
+        }
+    }
+
+    /// Whether an end entity with these purposes (`None`: without extendedKeyUsage) will do.
+    ///
+    /// One that lists anyExtendedKeyUsage is refused, as RFC 5280 allows: its key may have signed anything.
+    pub(super) fn check_end_entity(self, side: Side, purposes: Option<KeyPurposes>) -> Result<(), Problem> {
+        if purposes.is_some_and(|purposes| purposes.any) {
+            return Err(Problem::Purpose("TLS alone: it lists anyExtendedKeyUsage"));
+        }
+        self.check(side, purposes)
+    }
+
+    /// Whether what is left of the purposes will do.
+    pub(super) fn check(self, side: Side, purposes: Option<KeyPurposes>) -> Result<(), Problem> {
+        let (accepted, name) = self.of(side);
+        let allowed = match purposes {
+            Some(purposes) => purposes.bits & accepted != 0,
+            None => self == Self::Tls,
+        };
+        if allowed { Ok(()) } else { Err(Problem::Purpose(name)) }
+    }
+}
+
+/// A set of the purposes that matter here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct KeyPurposes {
+    bits: u8,
+    /// anyExtendedKeyUsage was listed.
+    any: bool,
+}
+
+impl KeyPurposes {
+    const SERVER: u8 = 1;
+    const CLIENT: u8 = 2;
+    const RPC_SERVER: u8 = 4;
+    const RPC_CLIENT: u8 = 8;
+    /// What a certificate without the extension allows.
+    pub(super) const ALL: Self = Self { bits: u8::MAX, any: true };
+
+    pub(super) fn read(reader: &mut SliceReader<'_>) -> Result<Self, Problem> {
+        let mut purposes = Self { bits: 0, any: false };
+        for_each(reader, |r, _| {
+            match ObjectIdentifier::decode(r)? {
+                SERVER_AUTH => purposes.bits |= Self::SERVER,
+                CLIENT_AUTH => purposes.bits |= Self::CLIENT,
+                RPC_TLS_SERVER => purposes.bits |= Self::RPC_SERVER,
+                RPC_TLS_CLIENT => purposes.bits |= Self::RPC_CLIENT,
+                ANY => purposes.any = true,
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(purposes)
+    }
+
+    /// What an authority with this extension lets its certificates do: there, anyExtendedKeyUsage restricts nothing.
+    pub(super) fn of_authority(self) -> Self {
+        if self.any { Self::ALL } else { self }
+    }
+}
+
+impl BitAnd for KeyPurposes {
+    type Output = Self;
+
+    fn bitand(self, other: Self) -> Self {
+        Self { bits: self.bits & other.bits, any: self.any && other.any }
+    }
+}

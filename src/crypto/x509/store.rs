@@ -1,0 +1,154 @@
+//! The trust store: whose word counts.
+
+use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
+use core::fmt;
+
+use super::{
+    authority::Authority,
+    certificate::Certificate,
+    path::Issuer,
+    problem::{Problem, Role},
+    text,
+};
+use crate::crypto::pem;
+
+/// Trust anchors, read once and for all handshakes.
+#[derive(Debug, Default)]
+pub struct TrustStore {
+    /// By subject (DER).
+    anchors: BTreeMap<Vec<u8>, Vec<Anchor>>,
+    authorities: Vec<Vec<u8>>,
+    set_aside: Vec<String>,
+}
+
+/// A certificate of the trust store: an issuer if it is a CA's, and in any case itself trusted as an end entity.
+#[derive(Debug)]
+pub(super) struct Anchor {
+    der: Vec<u8>,
+    subject: Vec<u8>,
+    authority: Result<Authority<'static>, Problem>,
+}
+
+impl Anchor {
+    fn read(der: &[u8]) -> Result<Self, Problem> {
+        let certificate = Certificate::read(der)?;
+        let authority = Authority::of(&certificate).and_then(|authority| {
+            certificate.check_self_signed(&authority)?;
+            Ok(authority.into_owned())
+        });
+        Ok(Self { der: der.into(), subject: certificate.subject.into(), authority })
+    }
+
+    pub(super) fn issuer<'p>(&'p self) -> Issuer<'p> {
+        Issuer { role: Role::Anchor, subject: &self.subject, authority: &self.authority }
+    }
+}
+
+/// Why a trust store cannot be read: which file, where in it, and what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreError(String);
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl core::error::Error for StoreError {}
+
+impl TrustStore {
+    /// A store that trusts nobody.
+    pub fn empty() -> Self {
+        Self::default()
+    }
+
+    /// A store of every certificate in a PEM text; `origin` names the text in errors.
+    pub fn from_pem(text: &[u8], origin: &str) -> Result<Self, StoreError> {
+        let mut store = Self::empty();
+        store.add_pem(text, origin)?;
+        Ok(store)
+    }
+
+    /// Adds every certificate of a PEM text; it is an error if there is none.
+    ///
+    /// A certificate that cannot be used is set aside, not an error: a system's bundle may hold one that nobody needs.
+    pub fn add_pem(&mut self, text: &[u8], origin: &str) -> Result<(), StoreError> {
+        let error = |problem: &dyn fmt::Display| StoreError(format!("{origin}: {problem}"));
+        let mut found = false;
+        for block in pem::Blocks::new(text) {
+            let block = block.map_err(|e| error(&e))?;
+            if matches!(block.label, "CERTIFICATE" | "X509 CERTIFICATE") {
+                found = true;
+                self.add(block.contents.expose(), &format!("{origin}: line {}", block.line));
+            }
+        }
+        if found { Ok(()) } else { Err(error(&"no certificate in it")) }
+    }
+
+    /// Adds one certificate in DER; `origin` names it should it be set aside.
+    pub fn add(&mut self, der: &[u8], origin: &str) {
+        let anchor = match Anchor::read(der) {
+            Ok(anchor) => anchor,
+            Err(problem) => return self.set_aside.push(format!("{origin}: {problem}")),
+        };
+        if let Err(problem) = &anchor.authority
+            && *problem != Problem::NotAuthority
+        {
+            self.set_aside.push(format!("{origin}: '{}': {problem}", text::name(&anchor.subject)));
+        }
+        let same_name = self.anchors.entry(anchor.subject.clone()).or_default();
+        if same_name.is_empty() && anchor.authority.is_ok() {
+            self.authorities.push(anchor.subject.clone());
+        }
+        if !same_name.iter().any(|known| known.der == anchor.der) {
+            same_name.push(anchor);
+        }
+    }
+
+    /// How many certificates are in it.
+    pub fn len(&self) -> usize {
+        self.anchors.values().map(Vec::len).sum()
+    }
+
+    /// Whether it trusts nobody.
+    pub fn is_empty(&self) -> bool {
+        self.anchors.is_empty()
+    }
+
+    /// What was read but will vouch for nobody: where it stands, and why; for the log.
+    pub fn set_aside(&self) -> &[String] {
+        &self.set_aside
+    }
+
+    /// The subjects (DER) of those that may issue.
+    pub(super) fn authorities(&self) -> &[Vec<u8>] {
+        &self.authorities
+    }
+
+    pub(super) fn named<'p>(&'p self, subject: &[u8]) -> &'p [Anchor] {
+        self.anchors.get(subject).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether this very certificate is in the store.
+    pub(super) fn holds(&self, certificate: &Certificate<'_>) -> bool {
+        self.named(certificate.subject).iter().any(|anchor| anchor.der == certificate.der)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn says_which_file_and_where() {
+        let error = TrustStore::from_pem(b"", "/etc/ca.pem").unwrap_err().to_string();
+        assert_eq!(error, "/etc/ca.pem: no certificate in it");
+        let text = b"\n-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
+        let store = TrustStore::from_pem(text, "ca.pem").unwrap();
+        assert!(store.is_empty());
+        assert_eq!(store.set_aside().len(), 1);
+        assert!(store.set_aside()[0].starts_with("ca.pem: line 2: malformed"), "{:?}", store.set_aside());
+        let error = TrustStore::from_pem(&text[..30], "ca.pem").unwrap_err().to_string();
+        assert_eq!(error, "ca.pem: line 2: the block does not end");
+    }
+}
