@@ -1,0 +1,57 @@
+# Handclasp: two commands do everything on a fresh Debian machine with a Rust toolchain, as root:
+#   make demo    the main job, on a real kernel in an emulated machine
+#   make test    everything there is to check
+PREFIX ?= /usr/local
+SYSCONFDIR ?= /etc
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+CARGO ?= cargo
+BINARY = $(or $(CARGO_TARGET_DIR),target)/release/handclasp
+
+.PHONY: build demo test unit peers bogo kernel lint bench install clean tools
+
+build: tools
+	$(CARGO) build --release --locked
+
+# What the tests need beside cargo, from Debian; each is installed only if it is missing.
+tools:
+	@tests/need cargo:cargo cc:gcc git:git
+
+demo: tools
+	tests/kernel/demo
+
+test: lint unit peers bogo kernel
+	@echo "make test: lint, unit, peers, bogo and kernel have passed"
+
+unit: tools
+	$(CARGO) test --locked --lib --bins --tests
+	$(CARGO) test --locked --doc
+
+# OpenSSL and GnuTLS as peers, in both directions.
+peers: tools
+	@tests/need openssl:openssl gnutls-serv:gnutls-bin
+	$(CARGO) test --locked --test peers -- --ignored --nocapture
+
+# BoringSSL's protocol test runner.
+bogo: tools
+	tests/bogo/run
+
+# NFS and NVMe/TCP over TLS on real kernels, in an emulated machine.
+kernel: tools
+	tests/kernel/test
+
+lint: tools
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- --deny warnings
+	$(CARGO) check --locked --lib --no-default-features
+	RUSTDOCFLAGS="--deny warnings" $(CARGO) doc --locked --no-deps --document-private-items
+
+bench: tools
+	$(CARGO) bench --locked
+
+install: build
+	install -D -m 0755 $(BINARY) $(DESTDIR)$(PREFIX)/sbin/handclasp
+	install -D -m 0644 dist/handclasp.service $(DESTDIR)$(UNITDIR)/handclasp.service
+	install -D -m 0644 dist/config $(DESTDIR)$(PREFIX)/share/doc/handclasp/config.example
+
+clean:
+	$(CARGO) clean

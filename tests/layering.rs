@@ -1,0 +1,109 @@
+//! The architecture's import rules, read from src/: a diagram that fails the build.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Every Rust file under a folder of src/, with its path relative to src/.
+fn sources(folder: &str) -> Vec<(PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    let mut folders = vec![root.join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display())) {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&path).unwrap();
+                files.push((path.strip_prefix(&root).unwrap().to_path_buf(), text));
+            }
+        }
+    }
+    assert!(!files.is_empty(), "no sources in src/{folder}");
+    files
+}
+
+/// The code of a file: without comments and without its test module.
+fn code(text: &str) -> String {
+    let text = text.split("#[cfg(test)]\nmod ").next().unwrap();
+    text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+/// Whether a path segment occurs as a whole word.
+fn mentions(code: &str, word: &str) -> bool {
+    code.match_indices(word).any(|(at, _)| {
+        let is_word = |c: char| c.is_alphanumeric() || c == '_';
+        !code[..at].ends_with(is_word) && !code[at + word.len()..].starts_with(is_word)
+    })
+}
+
+fn refuse(folder: &str, words: &[&str], except: &[&str]) {
+    for (path, text) in sources(folder) {
+        if except.iter().any(|prefix| path.starts_with(prefix)) {
+            continue;
+        }
+        for word in words {
+            assert!(!mentions(&code(&text), word), "src/{} must not mention {word}", path.display());
+        }
+    }
+}
+
+#[test]
+fn crypto_knows_neither_engine_nor_agent() {
+    refuse("crypto", &["crate::engine", "crate::agent", "nix", "neli", "libc"], &[]);
+}
+
+#[test]
+fn engine_knows_no_agent_and_no_input_or_output() {
+    refuse("engine", &["crate::agent", "nix", "neli", "libc", "std", "ring", "x509"], &[]);
+}
+
+#[test]
+fn only_x509_reads_certificates_with_x509_parser() {
+    refuse("crypto", &["x509_parser", "std"], &["crypto/x509"]);
+    refuse("agent", &["x509_parser", "ring"], &[]);
+}
+
+#[test]
+fn client_and_server_do_not_know_each_other() {
+    refuse("engine/client", &["server::", "engine::server"], &[]);
+    refuse("engine/server", &["client::", "engine::client"], &[]);
+}
+
+#[test]
+fn messages_know_no_keys_and_only_records_protect() {
+    refuse("engine/message", &["crypto"], &[]);
+    refuse("engine", &["aead"], &["engine/record.rs", "engine/error.rs"]);
+}
+
+#[test]
+fn only_the_netlink_module_mentions_neli() {
+    refuse("agent", &["neli"], &["agent/netlink", "agent/netlink.rs"]);
+}
+
+#[test]
+fn unsafe_stands_in_one_file() {
+    for folder in ["crypto", "engine", "agent"] {
+        refuse(folder, &["unsafe"], &["agent/system.rs", "crypto/mod.rs", "engine/mod.rs"]);
+    }
+    let system = sources("agent").into_iter().find(|(path, _)| path.ends_with("system.rs")).unwrap().1;
+    let blocks = code(&system).matches("unsafe {").count();
+    assert_eq!(system.matches("// SAFETY:").count(), blocks, "each unsafe block says why it is sound");
+}
+
+#[test]
+fn the_spine_stays_readable() {
+    let mut spine = 0;
+    for (path, text) in sources("engine").into_iter().chain(sources("crypto")) {
+        let path = path.to_str().unwrap();
+        let is_spine = path.starts_with("engine/client/")
+            || path.starts_with("engine/server/")
+            || ["engine/transcript.rs", "crypto/key_schedule.rs"].contains(&path);
+        if is_spine {
+            spine += text.split("#[cfg(test)]\nmod ").next().unwrap().lines().count();
+        }
+    }
+    assert!((1..2000).contains(&spine), "the spine has {spine} lines");
+}
