@@ -88,7 +88,6 @@ pub(crate) struct Records {
     sent: usize,
     /// Whether the next record says TLS 1.0, as a first ClientHello does for middleboxes that look (Section 5.1).
     says_tls10: bool,
-    change_cipher_spec_due: bool,
     change_cipher_spec_allowed: bool,
     useless_records: u8,
     early_data_left: usize,
@@ -292,10 +291,11 @@ impl Records {
         self.change_cipher_spec_allowed = allowed;
     }
 
-    /// Sends a change_cipher_spec before our next record (Section D.4).
+    /// Sends a change_cipher_spec, which is never protected (Section D.4).
     pub(crate) fn send_change_cipher_spec(&mut self) -> Result<(), Error> {
         self.flush()?;
-        self.change_cipher_spec_due = true;
+        self.outgoing.extend_from_slice(&header(CHANGE_CIPHER_SPEC, 3, 1));
+        self.outgoing.push(1);
         Ok(())
     }
 
@@ -346,9 +346,6 @@ impl Records {
     }
 
     fn write_record(&mut self, content_type: u8, fragment: &[u8]) -> Result<(), Error> {
-        if mem::take(&mut self.change_cipher_spec_due) {
-            self.outgoing.extend_from_slice(&[CHANGE_CIPHER_SPEC, 3, 3, 0, 1, 1]);
-        }
         match &mut self.writing {
             None => {
                 let minor = if mem::take(&mut self.says_tls10) { 1 } else { 3 };

@@ -108,9 +108,6 @@ impl WaitServerHello {
         let Self { offered, client_hello } = self;
         let suite = offered.check_hello(&message.hello)?;
         let transcript = Transcript::new(suite.hash(), &client_hello);
-        if offered.common.config.middlebox_compatibility {
-            records.send_change_cipher_spec()?;
-        }
         offered.exchange(message, bytes, suite, transcript, false, records)
     }
 }

@@ -26,6 +26,9 @@ use crate::{
     },
 };
 
+/// How many offered identities are looked for; each costs a search in a keyring. The kernel's consumers offer at most five.
+const MAX_PSK_OFFERS: usize = 32;
+
 /// What a server has before it knows its client.
 #[derive(Debug)]
 struct Listening {
@@ -172,7 +175,7 @@ impl Listening {
                     identity: identity.into(),
                     obfuscated_ticket_age: age,
                 };
-                let offers = psks.identities().map(offer).collect();
+                let offers = psks.identities().take(MAX_PSK_OFFERS).map(offer).collect();
                 Ok(State::WaitPsk(WaitPsk { listening: self, client_hello: bytes.into(), offers }))
             }
             _ => self.negotiate(message, bytes, None, records),

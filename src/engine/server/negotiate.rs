@@ -92,13 +92,13 @@ fn check_key_shares(hello: &ClientHello<'_>) -> Result<(), Violation> {
     let (Some(groups), Some(shares)) = (hello.extensions.supported_groups, hello.extensions.key_share) else {
         return Ok(());
     };
-    for (index, share) in shares.iter().enumerate() {
-        if !groups.contains(share.group) {
-            return Err(Violation::KeyShareOutsideGroups);
-        }
-        // Each share before this one stands for another group of ours or is a duplicate: the search is short or fails.
-        if shares.iter().take(index).any(|earlier| earlier.group == share.group) {
-            return Err(Violation::DuplicateKeyShare);
+    // Only for the groups that we know: a search over all of a stranger's shares would be quadratic.
+    for group in NamedGroup::ALL {
+        match shares.iter().filter(|share| share.group == group.code()).count() {
+            0 => {}
+            1 if groups.contains(group.code()) => {}
+            1 => return Err(Violation::KeyShareOutsideGroups),
+            _ => return Err(Violation::DuplicateKeyShare),
         }
     }
     Ok(())
@@ -137,8 +137,8 @@ fn select_certificate(hello: &ClientHello<'_>, config: &ServerConfig) -> Result<
         let offered = hello.extensions.pre_shared_key.is_some();
         return Err(if offered { Violation::UnknownPskIdentity } else { Violation::NoPskOffered });
     }
-    let missing = Violation::MissingExtension(ExtensionType::SIGNATURE_ALGORITHMS);
-    let schemes = hello.extensions.signature_algorithms.ok_or(missing)?;
+    // Only a client that came with PSKs alone may leave them out (`check_mandatory_extensions`).
+    let schemes = hello.extensions.signature_algorithms.ok_or(Violation::UnknownPskIdentity)?;
     choose_credential(&config.credentials, schemes, hello.extensions.certificate_authorities)
         .map(|(index, scheme)| Authentication::Certificate(index, scheme))
         .ok_or(Violation::NoCommonScheme)
