@@ -107,3 +107,48 @@ fn the_spine_stays_readable() {
     }
     assert!((1..2000).contains(&spine), "the spine has {spine} lines");
 }
+
+/// The lengths of all functions in formatted code, signature to closing brace.
+fn function_lengths(text: &str) -> Vec<usize> {
+    let lines: Vec<&str> = text.lines().collect();
+    let mut lengths = Vec::new();
+    for (start, line) in lines.iter().enumerate() {
+        let trimmed = line.trim_start();
+        let opening = trimmed.split('(').next().unwrap_or_default();
+        let is_function = opening.split_whitespace().any(|word| word == "fn") && !opening.starts_with("//");
+        if !is_function || trimmed.ends_with(';') || trimmed.ends_with('}') {
+            continue;
+        }
+        let closing = format!("{}}}", &line[..line.len() - trimmed.len()]);
+        let end =
+            lines[start..].iter().position(|l| *l == closing || (l.ends_with(';') && l.starts_with(")")));
+        lengths.extend(end.map(|length| length + 1));
+    }
+    lengths
+}
+
+#[test]
+fn functions_are_short() {
+    let mut lengths: Vec<usize> = Vec::new();
+    for folder in ["crypto", "engine", "agent"] {
+        for (_, text) in sources(folder) {
+            lengths.extend(function_lengths(text.split("#[cfg(test)]\nmod ").next().unwrap()));
+        }
+    }
+    lengths.sort_unstable();
+    let at = |percent: usize| lengths[(lengths.len() - 1) * percent / 100];
+    println!(
+        "{} functions: median {}, 90th percentile {}, longest {}",
+        lengths.len(),
+        at(50),
+        at(90),
+        at(100)
+    );
+    assert!(
+        at(50) <= 10 && at(90) <= 35 && at(100) <= 60,
+        "median {}, 90 % {}, longest {}",
+        at(50),
+        at(90),
+        at(100)
+    );
+}

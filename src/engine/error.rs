@@ -130,11 +130,12 @@ pub enum Violation {
     BadFinished,
 }
 
+use Violation as V;
+
 impl Violation {
     /// The alert that RFC 8446 names for this violation: the whole map, without a wildcard.
     pub fn alert(&self) -> AlertDescription {
         use AlertDescription as A;
-        use Violation as V;
         match self {
             V::UnexpectedRecord(_)
             | V::EmptyHandshakeRecord
@@ -192,7 +193,6 @@ impl Violation {
 
     /// What happened, in the words of a log line.
     fn describe(&self) -> &'static str {
-        use Violation as V;
         match self {
             V::UnexpectedRecord(_) => "a record of a type that cannot stand here",
             V::RecordTooLong => "a record longer than allowed",
@@ -206,8 +206,7 @@ impl Violation {
             V::MalformedAlert => "a malformed alert",
             V::MessageTooLong => "a handshake message beyond our limit",
             V::TooManyKeyUpdates => "too many KeyUpdates without data",
-            V::UnknownMessage(_) => "a handshake message of unknown type",
-            V::UnexpectedMessage { .. } => "an unexpected message",
+            V::UnknownMessage(_) | V::UnexpectedMessage { .. } => "an unexpected message",
             V::Malformed(_) => "a malformed message",
             V::DuplicateExtension(_) => "an extension twice",
             V::TooManyExtensions => "too many extensions",
@@ -260,7 +259,7 @@ impl fmt::Display for Violation {
         f.write_str(self.describe())?;
         match self {
             Self::UnexpectedRecord(content_type) => write!(f, " (type {content_type})"),
-            Self::UnknownMessage(handshake_type) => write!(f, " ({handshake_type})"),
+            Self::UnknownMessage(handshake_type) => write!(f, " (of unknown type {handshake_type})"),
             Self::UnexpectedMessage { message, state } => write!(f, " ({message} in state {state})"),
             Self::Malformed(name) => write!(f, " ({name})"),
             Self::DuplicateExtension(extension)

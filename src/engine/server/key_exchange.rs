@@ -9,7 +9,8 @@ use super::{
 };
 use crate::{
     crypto::{
-        certificate::UnixTime, hash::Digest, key_schedule::EarlySecret, random::Random, suite::CipherSuite,
+        certificate::UnixTime, hash::Digest, key_schedule::EarlySecret, kx::Response, random::Random,
+        suite::CipherSuite,
     },
     engine::{
         authentication::HandshakeKeys,
@@ -269,10 +270,9 @@ impl Listening {
         psk: Option<(u16, Psk)>,
         records: &mut Records,
     ) -> Result<State, Error> {
+        let Response { public, shared_secret } = self.random.respond(selection.group, key_exchange)?;
+        let server_hello = self.server_hello(message, &selection, &public)?;
         let Selection { suite, group, authentication, protocol, record_size_limits, .. } = selection;
-        let response = self.random.respond(group, key_exchange)?;
-        let mut random = [0; 32];
-        self.random.fill(&mut random)?;
         let Self { config, now, retry, .. } = self;
         let hello_retry = retry.is_some();
         let mut transcript = match retry {
@@ -282,18 +282,6 @@ impl Listening {
             }
             None => Transcript::new(suite.hash(), bytes),
         };
-        let head = ServerHelloHead {
-            random: &random,
-            session_id_echo: message.session_id,
-            cipher_suite: suite.code(),
-        };
-        let key_share = KeyShareEntry { group: group.code(), key_exchange: &response.public };
-        let selected_identity = match authentication {
-            Authentication::Psk(index) => Some(index),
-            Authentication::Certificate(..) => None,
-        };
-        let server_hello = ServerHello { hello: head, key_share, selected_identity };
-        let server_hello = message::write(HandshakeType::ServerHello, |w| server_hello.write(w))?;
         transcript.add(&server_hello);
         records.send(&server_hello);
         if !message.session_id.is_empty() && !hello_retry {
@@ -302,8 +290,7 @@ impl Listening {
         let common = Common { config, now, client_random: *message.random };
         let no_psk = EarlySecret::new(suite.hash(), None);
         let early_secret = psk.as_ref().map_or(&no_psk, |(_, psk)| psk.early_secret());
-        let keys =
-            HandshakeKeys::new(suite, early_secret, &response.shared_secret, &transcript, &common.log());
+        let keys = HandshakeKeys::new(suite, early_secret, &shared_secret, &transcript, &common.log());
         records.receive_with(&keys.client)?;
         records.send_with(&keys.server)?;
         let server_name = message.extensions.server_name.map(String::from);
@@ -316,5 +303,25 @@ impl Listening {
             psk,
             records,
         )
+    }
+
+    fn server_hello(
+        &mut self,
+        message: &ClientHello<'_>,
+        selection: &Selection<'_>,
+        public: &[u8],
+    ) -> Result<Vec<u8>, Error> {
+        let mut random = [0; 32];
+        self.random.fill(&mut random)?;
+        let (session_id_echo, cipher_suite) = (message.session_id, selection.suite.code());
+        let server_hello = ServerHello {
+            hello: ServerHelloHead { random: &random, session_id_echo, cipher_suite },
+            key_share: KeyShareEntry { group: selection.group.code(), key_exchange: public },
+            selected_identity: match selection.authentication {
+                Authentication::Psk(index) => Some(index),
+                Authentication::Certificate(..) => None,
+            },
+        };
+        Ok(message::write(HandshakeType::ServerHello, |w| server_hello.write(w))?)
     }
 }
