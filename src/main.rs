@@ -22,6 +22,7 @@ fn dispatch(mut arguments: Arguments) -> Result<ExitCode, CommandError> {
     match arguments.command()?.as_str() {
         "--help" | "help" => print!("{USAGE}{}", command::SUMMARY),
         "--version" => println!("handclasp {}", env!("CARGO_PKG_VERSION")),
+        "verify" => return command::verify::run(arguments),
         other => {
             return Err(CommandError::Usage(format!("there is no command {other:?}; see handclasp --help")));
         }

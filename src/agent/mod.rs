@@ -15,3 +15,4 @@ mod notify;
 mod pending;
 mod request;
 mod system;
+mod trust_store;

@@ -10,8 +10,12 @@ use std::{
 
 use lexopt::{Arg, Parser, ValueExt};
 
+pub mod verify;
+
 /// One line for each command, for `handclasp --help`.
-pub const SUMMARY: &str = "";
+pub const SUMMARY: &str = "\
+  verify   validates a certificate chain
+";
 
 /// Why a command cannot do what it was asked.
 #[derive(Debug)]

@@ -1,0 +1,136 @@
+//! `handclasp verify`: path validation on its own.
+
+use std::{
+    path::PathBuf,
+    process::ExitCode,
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use super::{Argument, Arguments, CommandError, file_error, read_file, unexpected_operand, unknown_option};
+use crate::{
+    agent::trust_store,
+    crypto::{
+        certificate::{ServerName, UnixTime},
+        pem,
+        x509::{Policy, Request, RequiredPurpose, Side, TrustStore, Verifier, time},
+    },
+};
+
+const USAGE: &str = "\
+Validates a certificate chain. Prints the path it found, end entity first, and exits with 0; or says why there is none, and exits with 1.
+
+Usage: handclasp verify --cafile FILE [OPTIONS] CHAIN.pem      (the end entity first, then intermediates in any order)
+
+  --cafile FILE          trust anchors: a PEM file or a directory of them; may be repeated
+  --host NAME            a DNS name or IP address that the certificate must prove; any one of several
+  --purpose PURPOSE      server (as without it), client, rpc-server or rpc-client (RFC 9289)
+  --time TIME            the time to validate at, as 2026-01-31T12:00:00Z, instead of now
+  --max-intermediates N  the longest path to accept
+";
+
+/// Everything the command line says.
+struct Options {
+    store: TrustStore,
+    names: Vec<ServerName>,
+    side: Side,
+    policy: Policy,
+    now: UnixTime,
+    chain: PathBuf,
+}
+
+/// Runs the command.
+pub fn run(arguments: Arguments) -> Result<ExitCode, CommandError> {
+    let Some(options) = parse(arguments)? else {
+        print!("{USAGE}");
+        return Ok(ExitCode::SUCCESS);
+    };
+    let Options { store, names, side, policy, now, chain } = options;
+    let certificates = pem::certificates(&read_file(&chain)?).map_err(|error| file_error(&chain, &error))?;
+    if certificates.is_empty() {
+        return Err(file_error(&chain, &"no certificate in it"));
+    }
+    let store = Arc::new(store);
+    let request = Request { side, names: &names, now };
+    match Verifier::with_policy(Arc::clone(&store), policy).find_path(&certificates, &request) {
+        Ok(path) => {
+            path.subjects.iter().for_each(|subject| println!("{subject}"));
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(rejection) => {
+            store.set_aside().iter().for_each(|note| eprintln!("handclasp: not used: {note}"));
+            Err(CommandError::Failure(rejection.detail))
+        }
+    }
+}
+
+/// `None` if only help was asked for.
+fn parse(mut arguments: Arguments) -> Result<Option<Options>, CommandError> {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let mut options = Options {
+        store: TrustStore::empty(),
+        names: Vec::new(),
+        side: Side::Server,
+        policy: Policy::default(),
+        now: UnixTime(since_1970.as_secs()),
+        chain: PathBuf::new(),
+    };
+    let mut trusts_anyone = false;
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Argument::Operand(chain) if options.chain.as_os_str().is_empty() => options.chain = chain.into(),
+            Argument::Operand(more) => return Err(unexpected_operand(&more)),
+            Argument::Option(name) => match name.as_str() {
+                "h" | "help" => return Ok(None),
+                "cafile" => {
+                    trusts_anyone = true;
+                    trust_store::add_anchors(&mut options.store, &arguments.path()?)
+                        .map_err(CommandError::Failure)?;
+                }
+                _ => options.take(&name, &mut arguments)?,
+            },
+        }
+    }
+    let missing = |what| CommandError::Usage(format!("{what} is missing; see handclasp verify --help"));
+    if options.chain.as_os_str().is_empty() {
+        return Err(missing("the chain to verify"));
+    }
+    if trusts_anyone { Ok(Some(options)) } else { Err(missing("--cafile")) }
+}
+
+impl Options {
+    fn take(&mut self, name: &str, arguments: &mut Arguments) -> Result<(), CommandError> {
+        match name {
+            "host" => self.names.push(value(arguments, "a DNS name or an IP address", ServerName::parse)?),
+            "purpose" => {
+                (self.side, self.policy.purpose) =
+                    value(arguments, "a purpose (server, client, rpc-server or rpc-client)", purpose)?;
+            }
+            "time" => {
+                self.now = value(arguments, "a time like 2026-01-31T12:00:00Z", time::parse_rfc3339)?;
+            }
+            "max-intermediates" => self.policy.max_intermediates = arguments.parse()?,
+            _ => return Err(unknown_option(name)),
+        }
+        Ok(())
+    }
+}
+
+fn value<T>(
+    arguments: &mut Arguments,
+    what: &str,
+    parse: impl FnOnce(&str) -> Option<T>,
+) -> Result<T, CommandError> {
+    let text = arguments.text()?;
+    parse(&text).ok_or_else(|| CommandError::Usage(format!("{text:?} is not {what}")))
+}
+
+fn purpose(text: &str) -> Option<(Side, RequiredPurpose)> {
+    Some(match text {
+        "server" => (Side::Server, RequiredPurpose::Tls),
+        "client" => (Side::Client, RequiredPurpose::Tls),
+        "rpc-server" => (Side::Server, RequiredPurpose::RpcTls),
+        "rpc-client" => (Side::Client, RequiredPurpose::RpcTls),
+        _ => return None,
+    })
+}
