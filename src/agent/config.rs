@@ -10,7 +10,7 @@ use std::{
 };
 
 /// Where the configuration is looked for, in this order.
-pub(super) const PATHS: [&str; 3] = ["/etc/handclasp/config", "/etc/tlshd/config", "/etc/tlshd.conf"];
+const PATHS: [&str; 3] = ["/etc/handclasp/config", "/etc/tlshd/config", "/etc/tlshd.conf"];
 
 /// A path in the configuration, and the line that names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,20 +61,18 @@ impl fmt::Display for ConfigError {
     }
 }
 
-/// The file to use when none is named: the first of [`PATHS`] that exists.
-pub(super) fn find() -> Result<PathBuf, ConfigError> {
-    PATHS.into_iter().map(PathBuf::from).find(|path| path.exists()).ok_or_else(|| ConfigError {
-        path: PATHS[0].into(),
-        line: 0,
-        problem: format!(
-            "there is no configuration file, nor {}, nor {}; an empty one will do for NVMe and for NFS clients",
-            PATHS[1], PATHS[2]
-        ),
-    })
-}
-
 impl Config {
-    pub(super) fn load(path: &Path) -> Result<Self, ConfigError> {
+    /// Reads the file that is named, else the first of [`PATHS`] that exists; if there is none, the defaults are enough for NVMe
+    /// and for NFS clients.
+    pub(super) fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
+        let found = || PATHS.into_iter().map(Path::new).find(|path| path.exists());
+        match path.or_else(found) {
+            Some(path) => Self::read(path),
+            None => Ok(Self { path: "no configuration file".into(), ..Self::default() }),
+        }
+    }
+
+    fn read(path: &Path) -> Result<Self, ConfigError> {
         let error = |error: io::Error| ConfigError { path: path.into(), line: 0, problem: error.to_string() };
         Self::parse(path, &fs::read_to_string(path).map_err(error)?)
     }

@@ -3,16 +3,21 @@
 //! Reading order: `ktls` (what the kernel is given in the end) and `driver` (how a handshake meets a socket).
 #![deny(unsafe_code)]
 
+mod broker;
 pub mod command;
 mod config;
 mod driver;
 mod failure;
+mod flight;
+mod flow;
 mod keyring;
 mod ktls;
 mod log;
+mod material;
 mod netlink;
 mod notify;
 mod pending;
 mod request;
+mod service;
 mod system;
 mod trust_store;

@@ -1,5 +1,8 @@
 //! The commands, and how they read their arguments.
 
+pub mod agent;
+pub mod verify;
+
 use std::{
     ffi::OsString,
     fmt, fs, io,
@@ -10,11 +13,11 @@ use std::{
 
 use lexopt::{Arg, Parser, ValueExt};
 
-pub mod verify;
-
 /// One line for each command, for `handclasp --help`.
 pub const SUMMARY: &str = "\
-  verify   validates a certificate chain
+Commands:
+\x20 agent     do the handshakes that the kernel asks for, in place of tlshd
+\x20 verify    validate a certificate chain
 ";
 
 /// Why a command cannot do what it was asked.

@@ -1,0 +1,135 @@
+//! Answers the engine's questions: the one holder of private keys and PSKs.
+//!
+//! What parses a peer's bytes asks; what has the keys answers. Both are in one process now, and this type is where the border
+//! between two will run.
+
+use std::sync::Arc;
+
+use crate::engine::{Peer, Psk, PskOffer, SignRequest};
+
+use super::{
+    driver::Answers,
+    flow::read_psk,
+    keyring::{self, KeySerial},
+    log::Sanitised,
+    material::Identity,
+};
+
+/// REMOTE_AUTH for a client that proved a certificate: nfsd only looks whether it is 0, so no key is made for it.
+const CERTIFIED: u32 = u32::MAX;
+/// How many offered identities are looked up: a kernel offers at most 5, and each costs a search of every keyring.
+const MAX_OFFERS: usize = 16;
+
+/// What one handshake's questions are answered from.
+#[derive(Debug)]
+pub(super) struct Broker {
+    source: Source,
+    /// Why a PSK that exists was not used.
+    trouble: Option<String>,
+}
+
+#[derive(Debug)]
+enum Source {
+    /// A certificate's key, or none.
+    Signer(Option<Arc<Identity>>),
+    /// The PSKs that we offer, in order.
+    Offerer(Vec<KeySerial>),
+    /// The keyrings to look in, and what was found there.
+    Finder { keyrings: Vec<KeySerial>, found: Option<KeySerial> },
+}
+
+impl Broker {
+    /// For a handshake with certificates.
+    pub(super) fn signer(identity: Option<Arc<Identity>>) -> Self {
+        Self { source: Source::Signer(identity), trouble: None }
+    }
+
+    /// For a client that offers these PSKs.
+    pub(super) fn offerer(keys: Vec<KeySerial>) -> Self {
+        Self { source: Source::Offerer(keys), trouble: None }
+    }
+
+    /// For a server that looks for PSKs in these keyrings.
+    pub(super) fn finder(keyrings: Vec<KeySerial>) -> Self {
+        Self { source: Source::Finder { keyrings, found: None }, trouble: None }
+    }
+
+    /// Who the peer is, for DONE: the serial of its PSK, or that a client proved a certificate.
+    pub(super) fn remote_auth(&self, peer: &Peer, we_are_server: bool) -> Option<u32> {
+        match (peer, &self.source) {
+            (Peer::Psk { index, .. }, Source::Offerer(keys)) => keys.get(*index).map(|key| key.number()),
+            (Peer::Psk { .. }, Source::Finder { found, .. }) => found.map(KeySerial::number),
+            (Peer::Certificate { .. }, Source::Signer(_)) if we_are_server => Some(CERTIFIED),
+            _ => None,
+        }
+    }
+
+    /// Why a PSK that exists was not used, for the log.
+    pub(super) fn trouble(&self) -> Option<&str> {
+        self.trouble.as_deref()
+    }
+
+    /// Looks an identity up; the first keyring that has it decides.
+    fn look_up(&mut self, keyrings: &[KeySerial], identity: &[u8]) -> Option<(KeySerial, Psk)> {
+        for keyring in keyrings {
+            let outcome = match keyring::find_psk(*keyring, identity) {
+                Ok(None) => continue,
+                Ok(Some(key)) => read_psk(key).map(|psk| (key, psk)).map_err(|error| error.to_string()),
+                Err(error) => Err(format!("keyring {keyring}: {error}")),
+            };
+            match outcome {
+                Ok(found) => return Some(found),
+                Err(problem) => self.trouble = Some(problem),
+            }
+        }
+        None
+    }
+}
+
+impl Answers for Broker {
+    fn sign(&mut self, request: &SignRequest<'_>) -> Option<Vec<u8>> {
+        let Source::Signer(Some(identity)) = &self.source else { return None };
+        identity.key.sign(request.scheme, request.message).ok()
+    }
+
+    fn find_psk(&mut self, offers: &[PskOffer]) -> Option<(usize, Psk)> {
+        let Source::Finder { keyrings, .. } = &self.source else { return None };
+        let keyrings = keyrings.clone();
+        for (index, offer) in offers.iter().take(MAX_OFFERS).enumerate() {
+            if let Some((key, psk)) = self.look_up(&keyrings, &offer.identity) {
+                self.source = Source::Finder { keyrings, found: Some(key) };
+                return Some((index, psk));
+            }
+        }
+        if self.trouble.is_none() {
+            self.trouble =
+                offers.first().map(|offer| format!("it offered \"{}\"", Sanitised(&offer.identity)));
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(serial: i32) -> KeySerial {
+        KeySerial::new(serial).unwrap()
+    }
+
+    #[test]
+    fn the_kernel_learns_who_the_peer_is() {
+        let psk = |index| Peer::Psk { identity: vec![], index };
+        let offerer = Broker::offerer(vec![key(11), key(12)]);
+        assert_eq!(offerer.remote_auth(&psk(1), false), Some(12));
+        let signer = Broker::signer(None);
+        let certificate = Peer::Certificate { chain: vec![vec![]] };
+        assert_eq!(signer.remote_auth(&certificate, true), Some(u32::MAX));
+        assert_eq!(
+            signer.remote_auth(&certificate, false),
+            None,
+            "a server's certificate is not the peer of a mount"
+        );
+        assert_eq!(signer.remote_auth(&Peer::Anonymous, true), None);
+    }
+}

@@ -1,0 +1,39 @@
+//! `handclasp agent`: serves the kernel's handshake requests.
+
+use std::process::ExitCode;
+
+use super::{Argument, Arguments, CommandError, unexpected_operand, unknown_option};
+use crate::agent::service;
+
+const USAGE: &str = "\
+Does the TLS handshakes that the kernel's NFS and NVMe/TCP ask for.
+
+Usage: handclasp agent [OPTIONS]
+
+  -c, --config FILE   the configuration, in tlshd's format; without it the first that exists of
+                      /etc/handclasp/config, /etc/tlshd/config and /etc/tlshd.conf, or the defaults
+  -h, --help          this text
+
+It stays in the foreground and logs to stderr. SIGHUP: read the configuration and its files again.
+SIGTERM, SIGINT: end. Exit code 1: it cannot run on this host (`handclasp check` says why).
+";
+
+/// Runs the agent.
+pub fn run(arguments: &mut Arguments) -> Result<ExitCode, CommandError> {
+    let mut path = None;
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Argument::Option(name) => match name.as_str() {
+                "c" | "config" => path = Some(arguments.path()?),
+                "h" | "help" => {
+                    print!("{USAGE}");
+                    return Ok(ExitCode::SUCCESS);
+                }
+                other => return Err(unknown_option(other)),
+            },
+            Argument::Operand(operand) => return Err(unexpected_operand(&operand)),
+        }
+    }
+    service::run(path).map_err(CommandError::Failure)?;
+    Ok(ExitCode::SUCCESS)
+}

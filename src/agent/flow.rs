@@ -1,0 +1,267 @@
+//! The five flows: what each request becomes for the engine.
+//!
+//! ```text
+//!   client unauthenticated   the server proves its name                       NFS xprtsec=tls
+//!   client x509              and we show a certificate when asked             NFS xprtsec=mtls
+//!   client PSK               all the request's PSKs in one offer              NVMe host
+//!   server x509              we show a certificate, the client may            nfsd
+//!   server PSK               the client offers identities, we look them up    NVMe target
+//! ```
+
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+use crate::{
+    crypto::{
+        certificate::{ServerName, UnixTime},
+        hash::Hash,
+        random::SystemRandom,
+        suite::CipherSuite,
+    },
+    engine::{
+        Handshake, Psk,
+        config::{ClientAuthentication, ClientConfig, ServerConfig},
+    },
+};
+
+use super::{
+    broker::Broker,
+    failure::Failure,
+    keyring::{self, KeySerial},
+    material::{Identity, Settings, identity_from_keys},
+    request::{Authentication, Request, Role},
+};
+
+/// RFC 9289, Section 4.1: the application protocol of RPC-with-TLS. A consumer does not tell its name, but x509 and
+/// unauthenticated handshakes on TCP are RPC's; a client offers it and a server does not insist.
+const SUNRPC: &[u8] = b"sunrpc";
+/// The longest record that a receiver can announce (RFC 8449, Section 4): the kernel takes all.
+const RECORD_SIZE_LIMIT: u16 = 16385;
+
+/// What the kernel can do, as far as handshakes differ by it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Abilities {
+    /// It can be told the largest record to send (TLS_TX_MAX_PAYLOAD_LEN); without that, no limit may be negotiated.
+    pub(super) record_size_limit: bool,
+}
+
+/// A handshake about to begin, and who answers its questions.
+pub(super) struct Flow {
+    pub(super) handshake: Handshake,
+    pub(super) broker: Broker,
+}
+
+/// Everything beside the request that decides a flow.
+pub(super) struct Circumstances<'a> {
+    pub(super) settings: &'a Settings,
+    /// The keyrings to look for PSKs in, after the request's own.
+    pub(super) keyrings: &'a [KeySerial],
+    pub(super) abilities: Abilities,
+    pub(super) peer: IpAddr,
+    pub(super) now: UnixTime,
+}
+
+impl Flow {
+    /// Prepares the handshake that a request asks for.
+    pub(super) fn new(request: &Request, circumstances: &Circumstances<'_>) -> Result<Self, Failure> {
+        match (request.role, request.authentication) {
+            (Role::Client, Authentication::Psk) => client_psk(request, circumstances),
+            (Role::Client, _) => client_certificate(request, circumstances),
+            (Role::Server, Authentication::Psk) => server_psk(request, circumstances),
+            (Role::Server, _) => server_certificate(circumstances),
+        }
+    }
+}
+
+fn client_certificate(request: &Request, circumstances: &Circumstances<'_>) -> Result<Flow, Failure> {
+    let Circumstances { settings, peer, .. } = circumstances;
+    let identity = match request.authentication {
+        Authentication::X509 => Some(client_identity(request, settings)?),
+        _ => None,
+    };
+    let verifier = settings.client.verifier.clone().ok_or_else(|| {
+        Failure::Missing("there are no trust anchors: set x509.truststore in [authenticate.client]".into())
+    })?;
+    let config = ClientConfig {
+        server_name: Some(request.peer_name.clone().unwrap_or(ServerName::Ip(*peer))),
+        verifier: Some(verifier as _),
+        credentials: identity.iter().map(|identity| identity.credential.clone()).collect(),
+        alpn: vec![SUNRPC.into()],
+        ..client_config(circumstances)
+    };
+    client(config, Broker::signer(identity), circumstances)
+}
+
+fn client_identity(request: &Request, settings: &Settings) -> Result<Arc<Identity>, Failure> {
+    if let Some((certificate, private_key)) = request.certificate {
+        return identity_from_keys(certificate, private_key).map(Arc::new);
+    }
+    settings.client.identity.clone().ok_or_else(|| {
+        Failure::Missing(
+            "there is no client certificate: set x509.certificate and x509.private_key in [authenticate.client]"
+                .into(),
+        )
+    })
+}
+
+fn client_psk(request: &Request, circumstances: &Circumstances<'_>) -> Result<Flow, Failure> {
+    if request.peer_identities.is_empty() {
+        return Err(Failure::Missing("the kernel names no PSK to offer".into()));
+    }
+    let psks = request.peer_identities.iter().map(|key| read_psk(*key)).collect::<Result<Vec<_>, _>>()?;
+    let config = ClientConfig { suites: suites_for(&psks), psks, ..client_config(circumstances) };
+    client(config, Broker::offerer(request.peer_identities.clone()), circumstances)
+}
+
+/// A PSK from its key: the description is the identity.
+pub(super) fn read_psk(key: KeySerial) -> Result<Psk, Failure> {
+    let unfit = |problem: &str| Failure::Material(format!("{key}: {problem}"));
+    let description = keyring::describe(key)?;
+    if !matches!(description.kind.as_str(), "psk" | "user") {
+        return Err(unfit(&format!("a key of type {} cannot be a PSK", description.kind)));
+    }
+    let hash = psk_hash(&description.text)
+        .ok_or_else(|| unfit("its NVMe identity asks for a hash other than 01 (SHA-256) and 02 (SHA-384)"))?;
+    let secret = keyring::read(key)?;
+    if secret.expose().is_empty() {
+        return Err(unfit("it is empty"));
+    }
+    Ok(Psk::external(&description.text, secret.expose(), hash))
+}
+
+/// The hash that an identity asks for: "NVMe0R02 ..." (TP 8018) is SHA-384; what is not NVMe's is SHA-256, as RFC 8446,
+/// Section 4.2.11, has it for an external PSK that says nothing.
+pub(super) fn psk_hash(identity: &[u8]) -> Option<Hash> {
+    let Some([version, kind, first, second, rest @ ..]) = identity.strip_prefix(b"NVMe") else {
+        return Some(Hash::Sha256);
+    };
+    let is_nvme = version.is_ascii_digit() && kind.is_ascii_uppercase() && rest.first() == Some(&b' ');
+    match [*first, *second] {
+        _ if !is_nvme => Some(Hash::Sha256),
+        [b'0', b'1'] => Some(Hash::Sha256),
+        [b'0', b'2'] => Some(Hash::Sha384),
+        _ => None,
+    }
+}
+
+/// The suites with the hashes of the PSKs, the hash of the first PSK first.
+fn suites_for(psks: &[Psk]) -> Vec<CipherSuite> {
+    let mut suites = Vec::new();
+    for psk in psks {
+        let fitting = CipherSuite::ALL.into_iter().filter(|suite| suite.hash() == psk.hash());
+        suites.extend(fitting.filter(|suite| !suites.contains(suite)).collect::<Vec<_>>());
+    }
+    suites
+}
+
+fn server_certificate(circumstances: &Circumstances<'_>) -> Result<Flow, Failure> {
+    let side = &circumstances.settings.server;
+    let identity = side.identity.clone().ok_or_else(|| {
+        Failure::Missing(
+            "there is no server certificate: set x509.certificate and x509.private_key in [authenticate.server]"
+                .into(),
+        )
+    })?;
+    let config = ServerConfig {
+        credentials: vec![identity.credential.clone()],
+        // Without a truststore of the administrator's choice nobody is asked: any certificate of a public authority would do.
+        client_authentication: match side.verifier {
+            Some(_) => ClientAuthentication::Optional,
+            None => ClientAuthentication::None,
+        },
+        verifier: side.verifier.clone().map(|verifier| verifier as _),
+        alpn: vec![SUNRPC.into()],
+        ..server_config(circumstances)
+    };
+    server(config, Broker::signer(Some(identity)), circumstances)
+}
+
+fn server_psk(request: &Request, circumstances: &Circumstances<'_>) -> Result<Flow, Failure> {
+    let keyrings: Vec<_> = request.keyring.iter().chain(circumstances.keyrings).copied().collect();
+    if keyrings.is_empty() {
+        return Err(Failure::Missing(
+            "there is no keyring to look for PSKs in (.nvme comes with nvmet-tcp)".into(),
+        ));
+    }
+    let config = ServerConfig { psk: true, ..server_config(circumstances) };
+    server(config, Broker::finder(keyrings), circumstances)
+}
+
+fn client_config(circumstances: &Circumstances<'_>) -> ClientConfig {
+    ClientConfig { record_size_limit: record_size_limit(circumstances), ..ClientConfig::default() }
+}
+
+fn server_config(circumstances: &Circumstances<'_>) -> ServerConfig {
+    ServerConfig { record_size_limit: record_size_limit(circumstances), ..ServerConfig::default() }
+}
+
+fn record_size_limit(circumstances: &Circumstances<'_>) -> Option<u16> {
+    circumstances.abilities.record_size_limit.then_some(RECORD_SIZE_LIMIT)
+}
+
+fn client(config: ClientConfig, broker: Broker, circumstances: &Circumstances<'_>) -> Result<Flow, Failure> {
+    let handshake = Handshake::client(Arc::new(config), Box::new(SystemRandom), circumstances.now)?;
+    Ok(Flow { handshake, broker })
+}
+
+fn server(config: ServerConfig, broker: Broker, circumstances: &Circumstances<'_>) -> Result<Flow, Failure> {
+    let handshake = Handshake::server(Arc::new(config), Box::new(SystemRandom), circumstances.now)?;
+    Ok(Flow { handshake, broker })
+}
+
+/// How long a handshake may take: always a little less than its consumer waits, so that it hears our reason.
+pub(super) fn time_limit(request: &Request) -> Duration {
+    match (request.timeout, request.role) {
+        (Some(timeout), _) => timeout * 9 / 10,
+        // nfsd waits for 5 s (SVC_HANDSHAKE_TO).
+        (None, Role::Server) => Duration::from_millis(4500),
+        // The NFS client waits for 10 s (XS_TLS_HANDSHAKE_TO).
+        (None, Role::Client) => Duration::from_secs(9),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_identity_names_its_hash() {
+        assert_eq!(psk_hash(b"NVMe0R01 nqn.host nqn.sub"), Some(Hash::Sha256));
+        assert_eq!(psk_hash(b"NVMe1G02 nqn.host nqn.sub digest="), Some(Hash::Sha384));
+        assert_eq!(psk_hash(b"NVMe1R03 nqn.host nqn.sub"), None);
+        for other in [&b"client@example"[..], b"", b"NVMe", b"NVMe1R0", b"NVMe1R02"] {
+            assert_eq!(psk_hash(other), Some(Hash::Sha256), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn suites_go_with_the_hashes_of_the_psks() {
+        let psk = |hash| Psk::external(b"i", b"secret", hash);
+        use CipherSuite::{Aes128GcmSha256, Aes256GcmSha384, Chacha20Poly1305Sha256};
+        assert_eq!(suites_for(&[psk(Hash::Sha384)]), [Aes256GcmSha384]);
+        assert_eq!(
+            suites_for(&[psk(Hash::Sha384), psk(Hash::Sha256), psk(Hash::Sha384)]),
+            [Aes256GcmSha384, Aes128GcmSha256, Chacha20Poly1305Sha256]
+        );
+    }
+
+    #[test]
+    fn we_give_up_before_the_consumer_does() {
+        let request = |role, timeout| Request {
+            role,
+            authentication: Authentication::X509,
+            peer_name: None,
+            timeout,
+            keyring: None,
+            peer_identities: vec![],
+            certificate: None,
+        };
+        let ten = Some(Duration::from_secs(10));
+        assert_eq!(time_limit(&request(Role::Server, None)), Duration::from_millis(4500));
+        assert_eq!(time_limit(&request(Role::Client, None)), Duration::from_secs(9));
+        assert_eq!(time_limit(&request(Role::Server, ten)), Duration::from_secs(9));
+        assert_eq!(
+            time_limit(&request(Role::Client, Some(Duration::from_millis(1)))),
+            Duration::from_micros(900)
+        );
+    }
+}

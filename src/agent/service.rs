@@ -1,0 +1,335 @@
+//! The agent: one loop over the kernel's requests, the signals, and every handshake in flight.
+//!
+//! Nothing in it waits but `poll`: a slow or silent peer delays no other. Nothing that the kernel's netlink says ends it.
+
+use std::{
+    io,
+    net::SocketAddr,
+    os::fd::AsFd,
+    path::PathBuf,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use nix::{
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    sys::{
+        prctl,
+        resource::{Resource, getrlimit, setrlimit},
+        signal::{SigSet, Signal},
+        signalfd::{SfdFlags, SignalFd},
+    },
+};
+
+use crate::crypto::certificate::UnixTime;
+
+use super::{
+    failure::Failure,
+    flight::Flight,
+    flow::{Abilities, Circumstances, Flow},
+    keyring::{self, KeySerial, Keyrings},
+    ktls, log,
+    material::Settings,
+    netlink::Kernel,
+    notify::notify,
+    pending::Pending,
+    request::{Authentication, Incoming, Request},
+};
+
+/// How many handshakes are in flight at most. Each holds a descriptor and up to some 100 KiB (a peer's longest messages), so this
+/// bounds the memory that strangers can take; further requests wait in the kernel, which holds up to 50 more.
+const MAX_IN_FLIGHT: usize = 1024;
+/// Descriptors that are not a handshake's: netlink, signals, stderr, files that are being read, and some to spare.
+const OTHER_DESCRIPTORS: u64 = 64;
+/// How often the kernel is asked without having called: a READY can be lost.
+const SLOW_TIMER: Duration = Duration::from_secs(5);
+/// How many refusals of ACCEPT are borne in one go; each takes one request off the kernel's queue (at most 50), or none.
+const MAX_REFUSALS: usize = 50;
+
+/// The running agent.
+struct Service {
+    /// The configuration that was named; `None` to look for one.
+    path: Option<PathBuf>,
+    settings: Settings,
+    keyrings: Keyrings,
+    abilities: Abilities,
+    kernel: Kernel,
+    signals: SignalFd,
+    flights: Vec<Flight>,
+    max_in_flight: usize,
+    /// When to ask the kernel for requests, whether it calls or not.
+    ask: Instant,
+}
+
+/// Runs until SIGTERM or SIGINT. The error says why it cannot run at all.
+pub(super) fn run(path: Option<PathBuf>) -> Result<(), String> {
+    let mut service = Service::start(path)?;
+    notify("READY=1");
+    while service.turn()? {}
+    notify("STOPPING=1");
+    service.stop();
+    Ok(())
+}
+
+impl Service {
+    fn start(path: Option<PathBuf>) -> Result<Self, String> {
+        harden();
+        let signals = take_signals().map_err(|error| format!("signals: {error}"))?;
+        let settings = Settings::load(path.as_deref()).map_err(|error| error.to_string())?;
+        let kernel = Kernel::open().map_err(|error| error.to_string())?;
+        check_policy(&kernel);
+        let mut service = Self {
+            path,
+            keyrings: Keyrings::default(),
+            settings,
+            abilities: probe_ktls(),
+            kernel,
+            signals,
+            flights: Vec::new(),
+            max_in_flight: max_in_flight(),
+            ask: Instant::now(),
+        };
+        if let Err(error) = keyring::possess_user_keyring() {
+            log::debug(format_args!("root's user keyring cannot be linked: {error}"));
+        }
+        service.apply();
+        service.check_permission()?;
+        Ok(service)
+    }
+
+    /// What follows from new settings.
+    fn apply(&mut self) {
+        let Settings { config, client, server } = &self.settings;
+        log::set_debug(config.debug);
+        config.warnings.iter().for_each(|warning| log::warning(format_args!("{warning}")));
+        self.keyrings = Keyrings::new(&config.keyrings);
+        self.keyrings.refresh();
+        for name in self.keyrings.missing().filter(|name| config.keyrings.iter().any(|n| n == name)) {
+            log::warning(format_args!("{}: there is no keyring {name:?} (yet)", config.path.display()));
+        }
+        log::notice(format_args!(
+            "ready with {}: client certificate {}, server certificate {}, client certificates {}",
+            config.path.display(),
+            if client.identity.is_some() { "set" } else { "not set" },
+            if server.identity.is_some() { "set" } else { "not set" },
+            if server.verifier.is_some() {
+                "verified"
+            } else {
+                "not asked for (no truststore in [authenticate.server])"
+            },
+        ));
+    }
+
+    /// ACCEPT needs CAP_NET_ADMIN; without it the agent would sit in the kernel's way, which queues requests for it.
+    fn check_permission(&mut self) -> Result<(), String> {
+        match self.kernel.accept() {
+            Ok(None) => Ok(()),
+            Ok(Some(incoming)) => {
+                self.begin(incoming);
+                Ok(())
+            }
+            Err(error) if error.raw_os_error() == Some(libc::EPERM) => {
+                Err("the kernel gives handshakes only to root (CAP_NET_ADMIN in the initial user namespace)"
+                    .into())
+            }
+            Err(error) => {
+                log::warning(format_args!("ACCEPT: {error}"));
+                Ok(())
+            }
+        }
+    }
+
+    /// One turn of the loop; `Ok(false)` at the end.
+    fn turn(&mut self) -> Result<bool, String> {
+        if self.ask <= Instant::now() {
+            self.accept();
+        }
+        let (called, signalled, ready) = self.wait().map_err(|error| format!("poll: {error}"))?;
+        if called {
+            self.ask = Instant::now();
+            if let Err(error) = self.kernel.drain_events() {
+                log::warning(format_args!("netlink events: {error}"));
+            }
+        }
+        self.advance(&ready);
+        Ok(!signalled || self.take_signal())
+    }
+
+    /// Waits for whatever comes first: whether the kernel called, whether there is a signal, and which handshakes can go on.
+    fn wait(&self) -> io::Result<(bool, bool, Vec<bool>)> {
+        let mut entries = vec![
+            PollFd::new(self.kernel.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
+        ];
+        entries.extend(self.flights.iter().map(|flight| {
+            let (socket, interest) = flight.interest();
+            PollFd::new(socket, interest)
+        }));
+        match poll(&mut entries, self.patience()) {
+            Ok(_) | Err(nix::errno::Errno::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let mut ready = entries.iter().map(|entry| entry.any().unwrap_or(true));
+        Ok((ready.next() == Some(true), ready.next() == Some(true), ready.collect()))
+    }
+
+    /// Until the next deadline, or until the kernel is to be asked.
+    fn patience(&self) -> PollTimeout {
+        let next = self.flights.iter().map(|flight| flight.deadline()).chain([self.ask]).min();
+        let wait = next.map_or(SLOW_TIMER, |next| next.saturating_duration_since(Instant::now()));
+        // Rounded up, lest it turns round and round in the last millisecond.
+        PollTimeout::try_from(wait + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX)
+    }
+
+    /// Takes requests until there are no more, or no more can be borne.
+    fn accept(&mut self) {
+        self.ask = Instant::now() + SLOW_TIMER;
+        let mut refusals = 0;
+        while self.flights.len() < self.max_in_flight && refusals < MAX_REFUSALS {
+            match self.kernel.accept() {
+                Ok(Some(incoming)) => self.begin(incoming),
+                Ok(None) => return,
+                Err(error) => {
+                    refusals += 1;
+                    log::error(format_args!("a request could not be accepted: {error}"));
+                    if matches!(
+                        error.raw_os_error(),
+                        Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM)
+                    ) {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn begin(&mut self, incoming: Incoming) {
+        let Some(socket) = incoming.socket else {
+            log::error(format_args!("the kernel gave a request without a socket"));
+            return;
+        };
+        let pending = Pending::new(socket, self.kernel.answers());
+        let needs_keyrings = incoming
+            .request
+            .as_ref()
+            .is_ok_and(|request| request.authentication != Authentication::Unauthenticated);
+        let keyrings = if needs_keyrings { self.keyrings.refresh() } else { Vec::new() };
+        let flight =
+            Flight::begin(pending, incoming.request, |request, peer| self.prepare(request, peer, &keyrings));
+        self.flights.extend(flight);
+    }
+
+    fn prepare(&self, request: &Request, peer: SocketAddr, keyrings: &[KeySerial]) -> Result<Flow, Failure> {
+        log::debug(format_args!("{peer}: {request:?}"));
+        Flow::new(
+            request,
+            &Circumstances {
+                settings: &self.settings,
+                keyrings,
+                abilities: self.abilities,
+                peer: peer.ip(),
+                now: now(),
+            },
+        )
+    }
+
+    /// Goes on with the handshakes that can, and ends those whose time is over.
+    fn advance(&mut self, ready: &[bool]) {
+        let now = Instant::now();
+        let was_full = self.flights.len() >= self.max_in_flight;
+        // From the last to the first, so that what takes the place of a removed one has had its turn.
+        for index in (0..self.flights.len()).rev() {
+            let is_ready = ready.get(index).is_some_and(|ready| *ready);
+            let is_late = self.flights.get(index).is_some_and(|flight| flight.deadline() <= now);
+            if is_late {
+                let flight = self.flights.swap_remove(index);
+                let failure = flight.timeout();
+                flight.give_up(&failure);
+            } else if is_ready {
+                let flight = self.flights.swap_remove(index);
+                self.flights.extend(flight.advance());
+            }
+        }
+        if was_full && self.flights.len() < self.max_in_flight {
+            self.ask = now;
+        }
+    }
+
+    /// `false` when the signal is to end.
+    fn take_signal(&mut self) -> bool {
+        let Ok(Some(information)) = self.signals.read_signal() else { return true };
+        if information.ssi_signo != Signal::SIGHUP as u32 {
+            return false;
+        }
+        match Settings::load(self.path.as_deref()) {
+            Ok(settings) => {
+                self.settings = settings;
+                self.apply();
+            }
+            Err(error) => log::error(format_args!("{error}; going on with the configuration as it was")),
+        }
+        true
+    }
+
+    fn stop(&mut self) {
+        let count = self.flights.len();
+        self.flights.drain(..).for_each(|flight| flight.give_up(&Failure::Stopping));
+        log::notice(format_args!("stopped, with {count} handshakes in flight"));
+    }
+}
+
+/// No core file and no debugger sees the keys.
+fn harden() {
+    let results = [prctl::set_dumpable(false), setrlimit(Resource::RLIMIT_CORE, 0, 0)];
+    for error in results.into_iter().filter_map(Result::err) {
+        log::warning(format_args!("the agent's memory is not protected from core dumps: {error}"));
+    }
+}
+
+fn take_signals() -> nix::Result<SignalFd> {
+    let mut signals = SigSet::empty();
+    [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP].into_iter().for_each(|signal| signals.add(signal));
+    signals.thread_block()?;
+    SignalFd::with_flags(&signals, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
+}
+
+/// As many handshakes as there may be descriptors for, up to [`MAX_IN_FLIGHT`].
+fn max_in_flight() -> usize {
+    let wanted = MAX_IN_FLIGHT as u64 + OTHER_DESCRIPTORS;
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return MAX_IN_FLIGHT / 4 };
+    let limit = if setrlimit(Resource::RLIMIT_NOFILE, wanted.min(hard).max(soft), hard).is_ok() {
+        wanted.min(hard).max(soft)
+    } else {
+        soft
+    };
+    usize::try_from(limit.saturating_sub(OTHER_DESCRIPTORS)).unwrap_or(MAX_IN_FLIGHT).clamp(1, MAX_IN_FLIGHT)
+}
+
+/// DONE's attributes are as old as the family; a kernel that differs is told of, and served as well as can be.
+fn check_policy(kernel: &Kernel) {
+    match kernel.policy() {
+        Ok(policy) if policy.takes_results() => log::debug(format_args!("policy of the kernel: {policy:?}")),
+        Ok(policy) => {
+            log::warning(format_args!("the kernel's handshake service takes other results: {policy:?}"))
+        }
+        Err(error) => {
+            log::warning(format_args!("the kernel's handshake service does not tell its policy: {error}"))
+        }
+    }
+}
+
+/// Loads the tls module, and finds out what it can do.
+fn probe_ktls() -> Abilities {
+    match ktls::probe() {
+        Ok(record_size_limit) => Abilities { record_size_limit },
+        Err(error) => {
+            log::warning(format_args!(
+                "kernel TLS cannot be tried on a loopback connection: {error} (modprobe tls)"
+            ));
+            Abilities::default()
+        }
+    }
+}
+
+fn now() -> UnixTime {
+    UnixTime(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs()))
+}
