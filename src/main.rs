@@ -21,6 +21,7 @@ fn main() -> ExitCode {
 fn dispatch(mut arguments: Arguments) -> Result<ExitCode, CommandError> {
     match arguments.command()?.as_str() {
         "agent" => return command::agent::run(&mut arguments),
+        "check" => return command::check::run(&mut arguments),
         "--help" | "help" => print!("{USAGE}{}", command::SUMMARY),
         "--version" => println!("handclasp {}", env!("CARGO_PKG_VERSION")),
         "verify" => return command::verify::run(arguments),

@@ -1,6 +1,7 @@
 //! The commands, and how they read their arguments.
 
 pub mod agent;
+pub mod check;
 pub mod verify;
 
 use std::{
@@ -17,6 +18,7 @@ use lexopt::{Arg, Parser, ValueExt};
 pub const SUMMARY: &str = "\
 Commands:
 \x20 agent     do the handshakes that the kernel asks for, in place of tlshd
+\x20 check     tell whether this host is ready, and what to do if it is not
 \x20 verify    validate a certificate chain
 ";
 

@@ -1,0 +1,137 @@
+//! `handclasp check`: is this host ready? Each line says what is so, and what to do about it if it is not good.
+
+mod kernel;
+mod material;
+
+use std::{fmt, path::PathBuf, process::ExitCode};
+
+use super::{Argument, Arguments, CommandError, unexpected_operand, unknown_option};
+use crate::agent::{keyring::Keyrings, material::Settings};
+
+const USAGE: &str = "\
+Tells whether this host is ready: kernel, ciphers, keyrings, configuration, certificates.
+
+Usage: handclasp check [OPTIONS]
+
+  -c, --config FILE   the configuration to check; without it the one that the agent would use
+  -h, --help          this text
+
+Exit code 0: ready, though perhaps with warnings. 1: something must be done first.
+";
+
+/// How good a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Level {
+    Ok,
+    Warn,
+    Fail,
+}
+
+/// One line of the report.
+#[derive(Debug, PartialEq, Eq)]
+struct Finding {
+    level: Level,
+    subject: &'static str,
+    text: String,
+}
+
+impl Finding {
+    fn ok(subject: &'static str, text: impl Into<String>) -> Self {
+        Self { level: Level::Ok, subject, text: text.into() }
+    }
+
+    fn warn(subject: &'static str, text: impl Into<String>) -> Self {
+        Self { level: Level::Warn, subject, text: text.into() }
+    }
+
+    fn fail(subject: &'static str, text: impl Into<String>) -> Self {
+        Self { level: Level::Fail, subject, text: text.into() }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let level = match self.level {
+            Level::Ok => "ok",
+            Level::Warn => "WARN",
+            Level::Fail => "FAIL",
+        };
+        write!(f, "{level:4}  {:13} {}", self.subject, self.text)
+    }
+}
+
+/// Checks the host.
+pub fn run(arguments: &mut Arguments) -> Result<ExitCode, CommandError> {
+    let mut path = None;
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Argument::Option(name) => match name.as_str() {
+                "c" | "config" => path = Some(arguments.path()?),
+                "h" | "help" => {
+                    print!("{USAGE}");
+                    return Ok(ExitCode::SUCCESS);
+                }
+                other => return Err(unknown_option(other)),
+            },
+            Argument::Operand(operand) => return Err(unexpected_operand(&operand)),
+        }
+    }
+    Ok(report(path))
+}
+
+fn report(path: Option<PathBuf>) -> ExitCode {
+    let mut worst = Level::Ok;
+    let mut show = |findings: Vec<Finding>| {
+        for finding in findings {
+            println!("{finding}");
+            worst = worst.max(finding.level);
+        }
+    };
+    show(kernel::check());
+    match Settings::load(path.as_deref()) {
+        Err(error) => show(vec![Finding::fail("configuration", error.to_string())]),
+        Ok(settings) => {
+            show(keyrings(&settings.config.keyrings));
+            show(material::check(&settings));
+        }
+    }
+    if worst == Level::Fail { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+fn keyrings(configured: &[String]) -> Vec<Finding> {
+    let mut keyrings = Keyrings::new(configured);
+    let found = keyrings.refresh().len();
+    let mut findings = vec![Finding::ok("keyrings", format!("{found} found and linked"))];
+    findings.extend(keyrings.missing().map(|name| match name {
+        ".nvme" => Finding::warn(
+            "keyrings",
+            ".nvme is not there: NVMe over TLS needs it (modprobe nvme-tcp or nvmet-tcp)",
+        ),
+        ".nfs" => Finding::ok(
+            "keyrings",
+            ".nfs is not there: only Linux 7 and newer have it, and nothing here needs it",
+        ),
+        name => Finding::warn("keyrings", format!("{name} is not there; it is named in the configuration")),
+    }));
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worst_finding_decides() {
+        assert!(Level::Fail > Level::Warn && Level::Warn > Level::Ok);
+    }
+
+    #[test]
+    fn a_missing_keyring_comes_with_advice() {
+        let findings = keyrings(&["no such keyring".into()]);
+        let line = findings.iter().find(|finding| finding.text.contains("no such keyring")).unwrap();
+        assert_eq!(
+            line.to_string(),
+            "WARN  keyrings      no such keyring is not there; it is named in the configuration"
+        );
+    }
+}
