@@ -20,11 +20,11 @@ fn main() -> ExitCode {
 
 fn dispatch(mut arguments: Arguments) -> Result<ExitCode, CommandError> {
     match arguments.command()?.as_str() {
-        "agent" => return command::agent::run(&mut arguments),
-        "check" => return command::check::run(&mut arguments),
+        "agent" => return command::agent::run(arguments),
+        "check" => return command::check::run(arguments),
+        "verify" => return command::verify::run(arguments),
         "--help" | "help" => print!("{USAGE}{}", command::SUMMARY),
         "--version" => println!("handclasp {}", env!("CARGO_PKG_VERSION")),
-        "verify" => return command::verify::run(arguments),
         other => {
             return Err(CommandError::Usage(format!("there is no command {other:?}; see handclasp --help")));
         }

@@ -61,12 +61,16 @@ impl fmt::Display for ConfigError {
     }
 }
 
+/// The files to look at, in order: the one that is named, else [`PATHS`].
+pub(super) fn candidates(path: Option<&Path>) -> Vec<&Path> {
+    path.map_or_else(|| PATHS.into_iter().map(Path::new).collect(), |path| vec![path])
+}
+
 impl Config {
     /// Reads the file that is named, else the first of [`PATHS`] that exists; if there is none, the defaults are enough for NVMe
     /// and for NFS clients.
     pub(super) fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
-        let found = || PATHS.into_iter().map(Path::new).find(|path| path.exists());
-        match path.or_else(found) {
+        match candidates(path).into_iter().find(|candidate| path.is_some() || candidate.exists()) {
             Some(path) => Self::read(path),
             None => Ok(Self { path: "no configuration file".into(), ..Self::default() }),
         }
@@ -96,6 +100,12 @@ impl Config {
             }
         }
         Ok(config)
+    }
+
+    /// The files that it names.
+    pub(super) fn files(&self) -> impl Iterator<Item = &FileAt> {
+        let sides = [&self.client, &self.server].into_iter();
+        sides.flat_map(|side| [&side.truststore, &side.crl, &side.certificate, &side.private_key]).flatten()
     }
 
     fn set(&mut self, section: &str, key: &str, value: &str, line: usize) -> Result<(), ConfigError> {

@@ -144,16 +144,14 @@ fn refuse(pending: Pending, subject: &Subject, failure: &Failure, trouble: Optio
 fn give_to_kernel(socket: BorrowedFd<'_>, session: &Session) -> Result<(), Failure> {
     let step = |what| move |error| Failure::Ktls(what, error);
     ktls::attach(socket).map_err(step("turning kernel TLS on"))?;
-    if let Some(limit) = session.peer_record_size_limit {
-        let is_known = ktls::limit_records(socket, limit).map_err(step("limiting the size of records"))?;
-        if !is_known {
-            let error = io::Error::from_raw_os_error(libc::ENOPROTOOPT);
-            return Err(Failure::Ktls("limiting the size of records", error));
-        }
-    }
     let tx = (&session.tx.secret, session.tx.next_sequence);
     let rx = (&session.rx.secret, session.rx.next_sequence);
-    ktls::install(socket, tx, rx).map_err(step("giving the keys to the kernel"))
+    ktls::install(socket, tx, rx).map_err(step("giving the keys to the kernel"))?;
+    let Some(limit) = session.peer_record_size_limit else { return Ok(()) };
+    match ktls::limit_records(socket, limit).map_err(step("limiting the size of records"))? {
+        true => Ok(()),
+        false => Err(step("limiting the size of records")(io::Error::from_raw_os_error(libc::ENOPROTOOPT))),
+    }
 }
 
 /// The peer's address; TCP over IP is what TLS runs on here.

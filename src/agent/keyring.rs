@@ -118,7 +118,7 @@ pub(super) fn find_psk(keyring: KeySerial, identity: &[u8]) -> io::Result<Option
     let Ok(identity) = CString::new(identity) else { return Ok(None) };
     let found = match system::keyctl_search(keyring.0, c"psk", &identity) {
         Ok(serial) => KeySerial::new(serial),
-        Err(error) if is_absence(&error) => None,
+        Err(error) if error.raw_os_error() == Some(libc::ENOKEY) => None,
         Err(error) => return Err(error),
     };
     match found {
@@ -128,23 +128,22 @@ pub(super) fn find_psk(keyring: KeySerial, identity: &[u8]) -> io::Result<Option
     }
 }
 
-/// No key, or one that is over.
-fn is_absence(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(libc::ENOKEY | libc::EKEYREVOKED | libc::EKEYEXPIRED))
-}
-
 fn is_psk(key: KeySerial, identity: &[u8]) -> bool {
     describe(key).is_ok_and(|description| description.kind == "psk" && description.text == identity)
 }
 
 fn find_exactly(keyring: KeySerial, identity: &[u8]) -> Option<KeySerial> {
-    let links = read(keyring).ok()?;
-    let serials = links.expose().chunks_exact(4).filter_map(|chunk| chunk.try_into().ok());
-    let mut keys = serials
-        .filter_map(|serial| KeySerial::new(i32::from_ne_bytes(serial)))
-        .filter(|key| is_psk(*key, identity));
+    let links = keys_of(keyring).ok()?;
+    let mut keys = links.into_iter().filter(|key| is_psk(*key, identity));
     let key = keys.next();
     key.filter(|_| keys.next().is_none())
+}
+
+/// The keys that are linked to a keyring.
+pub(super) fn keys_of(keyring: KeySerial) -> Result<Vec<KeySerial>, KeyError> {
+    let links = read(keyring)?;
+    let serials = links.expose().chunks_exact(4).filter_map(|chunk| chunk.try_into().ok());
+    Ok(serials.filter_map(|serial| KeySerial::new(i32::from_ne_bytes(serial))).collect())
 }
 
 /// Finds a keyring by name among all that this process may see; `None` if there is none.
@@ -191,8 +190,8 @@ impl Keyrings {
         Self(names.into_iter().map(|name| (name, None)).collect())
     }
 
-    /// Finds and possesses those that were not there, or are there no more; returns the ones that are.
-    pub(super) fn refresh(&mut self) -> Vec<KeySerial> {
+    /// Finds and possesses those that were not there, or are there no more.
+    pub(super) fn refresh(&mut self) {
         for (name, found) in &mut self.0 {
             if found.is_none_or(|keyring| describe(keyring).is_err()) {
                 *found = find_keyring(name).ok().flatten();
@@ -201,7 +200,11 @@ impl Keyrings {
                 }
             }
         }
-        self.0.iter().filter_map(|(_, found)| *found).collect()
+    }
+
+    /// The keyrings that were found, with their names.
+    pub(super) fn present(&self) -> impl Iterator<Item = (&str, KeySerial)> {
+        self.0.iter().filter_map(|(name, found)| found.map(|keyring| (name.as_str(), keyring)))
     }
 
     /// The names that stand for no keyring at present.

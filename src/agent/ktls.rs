@@ -39,7 +39,7 @@ pub(crate) fn install(
 
 /// Tells the kernel the largest record that the peer takes: its record_size_limit (RFC 8449), content type octet included.
 ///
-/// It comes after [`attach`] and before [`install`]. `Ok(false)`: this kernel has no such option.
+/// It comes after [`install`]: only then does the kernel take the smallest limit. `Ok(false)`: this kernel has no such option.
 pub(crate) fn limit_records(socket: BorrowedFd<'_>, record_size_limit: u16) -> io::Result<bool> {
     let plaintext = record_size_limit.saturating_sub(1).min(1 << 14);
     match system::set_socket_option(socket, libc::SOL_TLS, TX_MAX_PAYLOAD_LENGTH, &plaintext.to_ne_bytes()) {

@@ -14,10 +14,12 @@ use crate::{
 };
 
 use super::{
-    config::{Config, ConfigError, FileAt, Section},
+    config::{self, Config, ConfigError, FileAt, Section},
     failure::Failure,
     keyring::{self, KeySerial},
     log,
+    stamps::Stamps,
+    trust_store,
 };
 
 /// Where systems keep the certificates of the authorities that they trust.
@@ -48,25 +50,35 @@ pub(super) struct Settings {
     pub(super) config: Config,
     pub(super) client: Side,
     pub(super) server: Side,
+    /// The files that all this was read from.
+    pub(super) stamps: Stamps,
 }
 
 impl Settings {
     /// Reads the configuration (the one that is named, or the one that is found) and its files.
     pub(super) fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
+        let mut stamps = Stamps::default();
+        config::candidates(path).into_iter().for_each(|path| stamps.add(path));
         let config = Config::load(path)?;
+        config.files().for_each(|file| stamps.add(&file.path));
         let mut client = load_side(&config, &config.client)?;
         let server = load_side(&config, &config.server)?;
         if client.verifier.is_none() {
+            system_store().into_iter().for_each(|path| stamps.add(Path::new(path)));
             client.verifier = system_verifier(&config)?;
         }
-        Ok(Self { config, client, server })
+        Ok(Self { config, client, server, stamps })
     }
 }
 
 fn load_side(config: &Config, section: &Section) -> Result<Side, ConfigError> {
+    if let Some(crl) = &section.crl {
+        let problem = "x509.crl is not supported yet; without that line nothing is revoked";
+        return Err(config_error(config, crl, problem.into()));
+    }
     Ok(Side {
         identity: load_identity(config, section)?.map(Arc::new),
-        verifier: section.truststore.as_ref().map(|file| load_verifier(config, section, file)).transpose()?,
+        verifier: section.truststore.as_ref().map(|file| load_verifier(config, file)).transpose()?,
     })
 }
 
@@ -151,21 +163,12 @@ fn read_secret(path: &Path, length: u64) -> io::Result<Secret> {
     Ok(content)
 }
 
-fn load_verifier(config: &Config, section: &Section, file: &FileAt) -> Result<Arc<Verifier>, ConfigError> {
-    if let Some(crl) = &section.crl {
-        return Err(config_error(
-            config,
-            crl,
-            "x509.crl is not supported yet; without it nothing is revoked".into(),
-        ));
-    }
-    let at = |problem: String| config_error(config, file, problem);
-    let text = fs::read(&file.path).map_err(|error| at(error.to_string()))?;
-    let origin = file.path.display().to_string();
-    let store = TrustStore::from_pem(&text, &origin).map_err(|error| ConfigError {
+fn load_verifier(config: &Config, file: &FileAt) -> Result<Arc<Verifier>, ConfigError> {
+    let mut store = TrustStore::empty();
+    trust_store::add_anchors(&mut store, &file.path).map_err(|problem| ConfigError {
         path: config.path.clone(),
         line: file.line,
-        problem: error.to_string(),
+        problem,
     })?;
     store.set_aside().iter().for_each(|problem| log::debug(format_args!("not trusted: {problem}")));
     Ok(Arc::new(Verifier::new(Arc::new(store))))
@@ -173,9 +176,12 @@ fn load_verifier(config: &Config, section: &Section, file: &FileAt) -> Result<Ar
 
 /// The system's own authorities, for a client without a truststore; a system without any has no verifier.
 fn system_verifier(config: &Config) -> Result<Option<Arc<Verifier>>, ConfigError> {
-    let Some(path) = SYSTEM_STORES.into_iter().find(|path| Path::new(path).exists()) else { return Ok(None) };
-    let file = FileAt { path: path.into(), line: 0 };
-    load_verifier(config, &Section { truststore: None, ..config.client.clone() }, &file).map(Some)
+    let Some(path) = system_store() else { return Ok(None) };
+    load_verifier(config, &FileAt { path: path.into(), line: 0 }).map(Some)
+}
+
+fn system_store() -> Option<&'static str> {
+    SYSTEM_STORES.into_iter().find(|path| Path::new(path).exists())
 }
 
 fn config_error(config: &Config, file: &FileAt, problem: String) -> ConfigError {

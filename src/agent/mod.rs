@@ -19,5 +19,6 @@ mod notify;
 mod pending;
 mod request;
 mod service;
+mod stamps;
 mod system;
 mod trust_store;

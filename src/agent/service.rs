@@ -26,7 +26,7 @@ use super::{
     failure::Failure,
     flight::Flight,
     flow::{Abilities, Circumstances, Flow},
-    keyring::{self, KeySerial, Keyrings},
+    keyring::{self, Keyrings},
     ktls, log,
     material::Settings,
     netlink::Kernel,
@@ -58,6 +58,8 @@ struct Service {
     max_in_flight: usize,
     /// When to ask the kernel for requests, whether it calls or not.
     ask: Instant,
+    /// When to look for changed files.
+    look: Instant,
 }
 
 /// Runs until SIGTERM or SIGINT. The error says why it cannot run at all.
@@ -87,6 +89,7 @@ impl Service {
             flights: Vec::new(),
             max_in_flight: max_in_flight(),
             ask: Instant::now(),
+            look: Instant::now() + SLOW_TIMER,
         };
         if let Err(error) = keyring::possess_user_keyring() {
             log::debug(format_args!("root's user keyring cannot be linked: {error}"));
@@ -98,7 +101,7 @@ impl Service {
 
     /// What follows from new settings.
     fn apply(&mut self) {
-        let Settings { config, client, server } = &self.settings;
+        let Settings { config, client, server, .. } = &self.settings;
         log::set_debug(config.debug);
         config.warnings.iter().for_each(|warning| log::warning(format_args!("{warning}")));
         self.keyrings = Keyrings::new(&config.keyrings);
@@ -141,6 +144,7 @@ impl Service {
     /// One turn of the loop; `Ok(false)` at the end.
     fn turn(&mut self) -> Result<bool, String> {
         if self.ask <= Instant::now() {
+            self.watch_files();
             self.accept();
         }
         let (called, signalled, ready) = self.wait().map_err(|error| format!("poll: {error}"))?;
@@ -180,6 +184,18 @@ impl Service {
         PollTimeout::try_from(wait + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX)
     }
 
+    /// Looks now and then whether a file of the configuration was replaced.
+    fn watch_files(&mut self) {
+        let now = Instant::now();
+        if self.look <= now {
+            self.look = now + SLOW_TIMER;
+            if self.settings.stamps.changed() {
+                log::notice(format_args!("the configuration or a file that it names has changed"));
+                self.reload();
+            }
+        }
+    }
+
     /// Takes requests until there are no more, or no more can be borne.
     fn accept(&mut self) {
         self.ask = Instant::now() + SLOW_TIMER;
@@ -208,28 +224,20 @@ impl Service {
             return;
         };
         let pending = Pending::new(socket, self.kernel.answers());
-        let needs_keyrings = incoming
-            .request
-            .as_ref()
-            .is_ok_and(|request| request.authentication != Authentication::Unauthenticated);
-        let keyrings = if needs_keyrings { self.keyrings.refresh() } else { Vec::new() };
-        let flight =
-            Flight::begin(pending, incoming.request, |request, peer| self.prepare(request, peer, &keyrings));
+        if incoming.request.as_ref().is_ok_and(needs_keyrings) {
+            self.keyrings.refresh();
+        }
+        let flight = Flight::begin(pending, incoming.request, |request, peer| self.prepare(request, peer));
         self.flights.extend(flight);
     }
 
-    fn prepare(&self, request: &Request, peer: SocketAddr, keyrings: &[KeySerial]) -> Result<Flow, Failure> {
+    fn prepare(&self, request: &Request, peer: SocketAddr) -> Result<Flow, Failure> {
         log::debug(format_args!("{peer}: {request:?}"));
-        Flow::new(
-            request,
-            &Circumstances {
-                settings: &self.settings,
-                keyrings,
-                abilities: self.abilities,
-                peer: peer.ip(),
-                now: now(),
-            },
-        )
+        let keyrings: Vec<_> = self.keyrings.present().map(|(_, keyring)| keyring).collect();
+        let (settings, abilities) = (&self.settings, self.abilities);
+        let circumstances =
+            Circumstances { settings, keyrings: &keyrings, abilities, peer: peer.ip(), now: now() };
+        Flow::new(request, &circumstances)
     }
 
     /// Goes on with the handshakes that can, and ends those whose time is over.
@@ -260,14 +268,22 @@ impl Service {
         if information.ssi_signo != Signal::SIGHUP as u32 {
             return false;
         }
+        self.reload();
+        true
+    }
+
+    /// Reads the configuration and its files again; what was good stays until it is replaced by something good.
+    fn reload(&mut self) {
         match Settings::load(self.path.as_deref()) {
             Ok(settings) => {
                 self.settings = settings;
                 self.apply();
             }
-            Err(error) => log::error(format_args!("{error}; going on with the configuration as it was")),
+            Err(error) => {
+                log::error(format_args!("{error}; going on with the configuration as it was"));
+                self.settings.stamps.renew();
+            }
         }
-        true
     }
 
     fn stop(&mut self) {
@@ -275,6 +291,11 @@ impl Service {
         self.flights.drain(..).for_each(|flight| flight.give_up(&Failure::Stopping));
         log::notice(format_args!("stopped, with {count} handshakes in flight"));
     }
+}
+
+/// Whether a request has to do with keys in keyrings; finding those takes reading /proc/keys when one is missing.
+fn needs_keyrings(request: &Request) -> bool {
+    request.authentication == Authentication::Psk || request.certificate.is_some()
 }
 
 /// No core file and no debugger sees the keys.

@@ -19,7 +19,7 @@ SIGTERM, SIGINT: end. Exit code 1: it cannot run on this host (`handclasp check`
 ";
 
 /// Runs the agent.
-pub fn run(arguments: &mut Arguments) -> Result<ExitCode, CommandError> {
+pub fn run(mut arguments: Arguments) -> Result<ExitCode, CommandError> {
     let mut path = None;
     while let Some(argument) = arguments.next()? {
         match argument {

@@ -6,7 +6,12 @@ mod material;
 use std::{fmt, path::PathBuf, process::ExitCode};
 
 use super::{Argument, Arguments, CommandError, unexpected_operand, unknown_option};
-use crate::agent::{keyring::Keyrings, material::Settings};
+use crate::agent::{
+    flow::read_psk,
+    keyring::{self, KeySerial, Keyrings},
+    log::Sanitised,
+    material::Settings,
+};
 
 const USAGE: &str = "\
 Tells whether this host is ready: kernel, ciphers, keyrings, configuration, certificates.
@@ -61,7 +66,7 @@ impl fmt::Display for Finding {
 }
 
 /// Checks the host.
-pub fn run(arguments: &mut Arguments) -> Result<ExitCode, CommandError> {
+pub fn run(mut arguments: Arguments) -> Result<ExitCode, CommandError> {
     let mut path = None;
     while let Some(argument) = arguments.next()? {
         match argument {
@@ -100,19 +105,45 @@ fn report(path: Option<PathBuf>) -> ExitCode {
 
 fn keyrings(configured: &[String]) -> Vec<Finding> {
     let mut keyrings = Keyrings::new(configured);
-    let found = keyrings.refresh().len();
-    let mut findings = vec![Finding::ok("keyrings", format!("{found} found and linked"))];
-    findings.extend(keyrings.missing().map(|name| match name {
+    keyrings.refresh();
+    let missing = keyrings.missing().map(missing_keyring);
+    missing.chain(keyrings.present().flat_map(|(name, keyring)| keys(name, keyring))).collect()
+}
+
+fn missing_keyring(name: &str) -> Finding {
+    match name {
         ".nvme" => Finding::warn(
             "keyrings",
             ".nvme is not there: NVMe over TLS needs it (modprobe nvme-tcp or nvmet-tcp)",
         ),
         ".nfs" => Finding::ok(
             "keyrings",
-            ".nfs is not there: only Linux 7 and newer have it, and nothing here needs it",
+            ".nfs is not there: only newer kernels have it, and nothing here needs it",
         ),
         name => Finding::warn("keyrings", format!("{name} is not there; it is named in the configuration")),
-    }));
+    }
+}
+
+/// The PSKs of a keyring, and whether the agent can use them.
+fn keys(name: &str, keyring: KeySerial) -> Vec<Finding> {
+    let keys = match keyring::keys_of(keyring) {
+        Ok(keys) => keys,
+        Err(error) => return vec![Finding::fail("keyrings", format!("{name}: {error}"))],
+    };
+    let mut findings = vec![Finding::ok("keyrings", format!("{name}: {} keys", keys.len()))];
+    for key in keys {
+        match keyring::describe(key) {
+            Ok(description) if description.kind != "psk" => {}
+            Ok(description) => {
+                let identity = Sanitised(&description.text).to_string();
+                findings.push(match read_psk(key) {
+                    Ok(psk) => Finding::ok("psk", format!("\"{identity}\", {:?}", psk.hash())),
+                    Err(failure) => Finding::fail("psk", format!("\"{identity}\": {failure}")),
+                });
+            }
+            Err(error) => findings.push(Finding::warn("keyrings", format!("{name}: {error}"))),
+        }
+    }
     findings
 }
 
