@@ -57,8 +57,8 @@ fn run(case: &Json) -> Result<(), String> {
     for pem in texts(case.get("trusted_certs")) {
         store.add_pem(pem.as_bytes(), "trusted").map_err(|error| error.to_string())?;
     }
-    for _pem in texts(case.get("crls")) {
-        //        store.add_crl_pem(pem.as_bytes(), "crl").map_err(|error| error.to_string())?;
+    for pem in texts(case.get("crls")) {
+        store.add_crl_pem(pem.as_bytes(), "crl").map_err(|error| error.to_string())?;
     }
     let mut chain = Vec::new();
     for pem in texts(&Json::Array(vec![case.get("peer_certificate").clone()]))

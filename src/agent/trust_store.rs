@@ -21,6 +21,23 @@ pub(crate) fn add_anchors(store: &mut TrustStore, path: &Path) -> Result<(), Str
     Ok(())
 }
 
+/// Reads CRLs, in PEM or in DER: a file, or all files of a directory.
+pub(crate) fn add_crls(store: &mut TrustStore, path: &Path) -> Result<(), String> {
+    let files = if path.is_dir() {
+        files(path).map_err(|error| format!("{}: {error}", path.display()))?
+    } else {
+        vec![path.to_owned()]
+    };
+    for file in files {
+        let (contents, origin) = (read(&file)?, file.display().to_string());
+        let is_der = contents.first() == Some(&0x30);
+        let added =
+            if is_der { store.add_crl(&contents, &origin) } else { store.add_crl_pem(&contents, &origin) };
+        added.map_err(|error| error.to_string())?;
+    }
+    Ok(())
+}
+
 const CERTIFICATE: &[u8] = b"CERTIFICATE-----";
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {

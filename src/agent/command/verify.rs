@@ -13,7 +13,7 @@ use crate::{
     crypto::{
         certificate::{ServerName, UnixTime},
         pem,
-        x509::{Policy, Request, RequiredPurpose, Side, TrustStore, Verifier, time},
+        x509::{Policy, Request, RequiredPurpose, Revocation, Side, TrustStore, Verifier, time},
     },
 };
 
@@ -26,6 +26,8 @@ Usage: handclasp verify --cafile FILE [OPTIONS] CHAIN.pem      (the end entity f
   --host NAME            a DNS name or IP address that the certificate must prove; any one of several
   --purpose PURPOSE      server (as without it), client, rpc-server or rpc-client (RFC 9289)
   --time TIME            the time to validate at, as 2026-01-31T12:00:00Z, instead of now
+  --crl FILE             CRLs, in PEM or DER, or a directory of them; may be repeated
+  --crl-required PART    end-entity or whole-path: what has no CRL is refused
   --max-intermediates N  the longest path to accept
 ";
 
@@ -109,6 +111,13 @@ impl Options {
             "time" => {
                 self.now = value(arguments, "a time like 2026-01-31T12:00:00Z", time::parse_rfc3339)?;
             }
+            "crl" => {
+                trust_store::add_crls(&mut self.store, &arguments.path()?).map_err(CommandError::Failure)?
+            }
+            "crl-required" => {
+                self.policy.revocation =
+                    value(arguments, "a part of the path (end-entity or whole-path)", revocation)?;
+            }
             "max-intermediates" => self.policy.max_intermediates = arguments.parse()?,
             _ => return Err(unknown_option(name)),
         }
@@ -123,6 +132,14 @@ fn value<T>(
 ) -> Result<T, CommandError> {
     let text = arguments.text()?;
     parse(&text).ok_or_else(|| CommandError::Usage(format!("{text:?} is not {what}")))
+}
+
+fn revocation(text: &str) -> Option<Revocation> {
+    Some(match text {
+        "end-entity" => Revocation::EndEntity,
+        "whole-path" => Revocation::WholePath,
+        _ => return None,
+    })
 }
 
 fn purpose(text: &str) -> Option<(Side, RequiredPurpose)> {

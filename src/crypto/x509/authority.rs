@@ -84,8 +84,8 @@ impl<'a> Authority<'a> {
         NameConstraints { permitted: &self.permitted, excluded: &self.excluded }
     }
 
-    pub(super) fn has_key_identifier(&self) -> bool {
-        self.key_identifier.is_some()
+    pub(super) fn key_identifier(&self) -> Option<&[u8]> {
+        self.key_identifier.as_deref()
     }
 
     /// Whether `certificate` names this CA as its issuer, and if it also names the key, this key.

@@ -159,16 +159,20 @@ fn read_version(reader: &mut SliceReader<'_>) -> Result<(), Problem> {
     }
 }
 
-/// Reads a serial number: positive, and of at most 20 octets (Section 4.1.2.2).
-pub(super) fn read_serial<'a>(reader: &mut SliceReader<'a>) -> Result<&'a [u8], Problem> {
-    const MALFORMED: Problem =
-        Problem::Malformed("its serial number is not a positive integer of at most 20 octets");
+/// Reads a serial number (Section 4.1.2.2).
+fn read_serial<'a>(reader: &mut SliceReader<'a>) -> Result<&'a [u8], Problem> {
     let integer = AnyRef::decode(reader)?;
     integer.tag().assert_eq(Tag::Integer)?;
-    match integer.value() {
-        [] | [0x80..=0xff, ..] | [0] | [0, ..=0x7f, ..] => Err(MALFORMED),
-        [0, rest @ ..] | rest if rest.len() > 20 => Err(MALFORMED),
-        serial => Ok(serial),
+    serial_octets(integer.value())
+        .ok_or(Problem::Malformed("its serial number is not a positive integer of at most 20 octets"))
+}
+
+/// The contents of an INTEGER if they are a serial number's: minimal, positive, and of at most 20 octets beside the sign.
+pub(super) fn serial_octets(contents: &[u8]) -> Option<&[u8]> {
+    match contents {
+        [] | [0x80..=0xff, ..] | [0] | [0, ..=0x7f, ..] => None,
+        [0, rest @ ..] | rest if rest.len() > 20 => None,
+        serial => Some(serial),
     }
 }
 

@@ -99,14 +99,15 @@ impl<'a> Extensions<'a> {
     }
 }
 
-struct Extension<'a> {
-    oid: ObjectIdentifier,
-    critical: bool,
-    value: &'a [u8],
+/// One extension, of a certificate or a CRL.
+pub(super) struct Extension<'a> {
+    pub(super) oid: ObjectIdentifier,
+    pub(super) critical: bool,
+    pub(super) value: &'a [u8],
 }
 
 impl<'a> Extension<'a> {
-    fn read(reader: &mut SliceReader<'a>) -> Result<Self, Problem> {
+    pub(super) fn read(reader: &mut SliceReader<'a>) -> Result<Self, Problem> {
         reader.sequence(|r| {
             let oid = r.decode()?;
             let critical = default_false(r)?;
@@ -192,7 +193,7 @@ pub(super) struct AuthorityKeyIdentifier<'a> {
 }
 
 impl<'a> AuthorityKeyIdentifier<'a> {
-    fn read(reader: &mut SliceReader<'a>) -> Result<Self, Problem> {
+    pub(super) fn read(reader: &mut SliceReader<'a>) -> Result<Self, Problem> {
         reader.sequence(|r| {
             let key_identifier = implicit(r, 0, false)?;
             let issuer = implicit(r, 1, true)?;

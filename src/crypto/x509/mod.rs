@@ -1,9 +1,55 @@
-//! Certificate path validation (RFC 5280 for TLS, RFC 9525 names).
+//! Certificate path validation: RFC 5280 for TLS, with the names of RFC 9525 and the purposes of RFC 9289.
+//!
+//! # How it works
+//!
+//! ```text
+//! DER -> certificate  every octet accounted for        store      the trust anchors, read once
+//!        extensions   none twice, none passed over     crl        revoked serial numbers, sorted
+//!     -> authority    may it issue at all?
+//!     -> path         from the end entity upward, every step checked as it is taken
+//!          time, purpose, pathLenConstraint, signature, constraints, and at the anchor: policy, crl
+//!     -> names        does the end entity prove the name that was asked for?
+//! ```
+//!
+//! One strict reader, built on `der`, reads everything that a decision rests on: shortest lengths, no trailing octets, no default
+//! written out, times to the second, each name held to the syntax of its kind. x509-parser is more lenient and decides nothing:
+//! it turns names into text for people (`text`), after the strict reader has accepted them. Two readers cannot disagree then.
+//!
+//! A certificate that cannot be read, or that may not issue, does no harm as long as no path needs it: peers send superfluous
+//! ones. If there is no path, the failure that tells most is reported, with the certificate it concerns ([`Problem`]).
+//!
+//! # What is decided here
+//!
+//! * **Trust anchors** are certificates, and held to the same form as any other CA's (`authority`); RFC 5280, Section 6.1.1 (d)
+//!   leaves that to us. One need not be self-signed (an intermediate in the store ends a path), and its own signature is not
+//!   verified. It is not an anchor outside its validity: whoever let a root expire did not mean to trust it for ever. Its name
+//!   constraints, pathLenConstraint, extendedKeyUsage and policyConstraints bind the path below it.
+//! * **A certificate that is itself in the store** is trusted as an end entity, whoever issued it, CA or not: storage appliances
+//!   come with a self-signed one. Its validity, names and purpose, keyUsage and key are checked like any other's; CRLs are not.
+//! * **Form**: version 3, a positive serial number of at most 20 octets, one algorithm inside and outside, and what Section 4.2
+//!   demands of issuers of each extension. A critical extension that is not understood is refused anywhere in the path.
+//!   keyIdentifiers must be there as the RFC demands ([`Policy::key_identifiers`] waives that alone) and choose among issuers of
+//!   one name. keyUsage may be absent from a CA's certificate (OpenSSL's defaults leave it out); where present, it binds.
+//! * **Keys and signatures**: RSA of 2048 to 4096 bits (PKCS #1 and PSS) with SHA-256, -384, -512; P-256 and P-384 with SHA-256 and
+//!   -384; Ed25519. No SHA-1, no MD5.
+//! * **Names**: subjectAltName alone, never the common name; see `names`. Constraints on them: see `constraints`.
+//! * **Purposes**: an end entity's extendedKeyUsage has serverAuth or clientAuth, or rpcTLSServer or rpcTLSClient, or is absent;
+//!   [`RequiredPurpose::RpcTls`] demands the latter two. One that lists anyExtendedKeyUsage is refused. Each CA in the path that has
+//!   the extension must leave the purpose over. keyUsage of an end entity has digitalSignature, or is absent (RFC 8446, 4.4.2.2).
+//! * **Policies**: any will do, unless a CA in the path requires one; see `policy`.
+//! * **Revocation**: by CRLs that are at hand, and as [`Revocation`] demands; nothing is ever fetched. See `crl`.
+//! * **Effort**: bounded by [`Budget`], whatever is sent. A path has at most [`Policy::max_intermediates`] intermediates.
+//!
+//! # What is not here
+//!
+//! OCSP, delta and indirect CRLs, policy mapping where a policy is required, internationalised mailboxes (RFC 8398), and the
+//! normalisation of Unicode in directoryName constraints: two spellings of one accented letter count as different.
 
 mod authority;
 mod budget;
 mod certificate;
 mod constraints;
+mod crl;
 mod distinguished_name;
 mod extensions;
 mod general_name;
@@ -24,6 +70,7 @@ use problem::{Failure, Role};
 
 pub use self::{
     budget::Budget,
+    crl::Revocation,
     problem::Problem,
     purpose::{RequiredPurpose, Side},
     store::{StoreError, TrustStore},
@@ -42,6 +89,8 @@ pub struct Policy {
     pub purpose: RequiredPurpose,
     /// Whether authorityKeyIdentifier and a CA's subjectKeyIdentifier must be there, as RFC 5280 asks of every issuer.
     pub key_identifiers: bool,
+    /// Of which certificates it must be known that they are not revoked.
+    pub revocation: Revocation,
     /// The most intermediates in a path; self-issued ones do not count.
     pub max_intermediates: usize,
     /// What a search may cost.
@@ -53,6 +102,7 @@ impl Default for Policy {
         Self {
             purpose: RequiredPurpose::default(),
             key_identifiers: true,
+            revocation: Revocation::default(),
             max_intermediates: 10,
             budget: Budget::default(),
         }

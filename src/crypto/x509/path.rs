@@ -10,6 +10,7 @@ use super::{
     authority::Authority,
     budget::Budget,
     certificate::Certificate,
+    crl::{self, Revocation},
     policy,
     problem::{Failure, Problem, Role},
     purpose::{KeyPurposes, Side},
@@ -203,12 +204,15 @@ impl<'p> Search<'p> {
     ) -> Result<KeyPurposes, Failure<'p>> {
         self.budget.node().map_err(|p| child.blame(p))?;
         issuer.validity.check(self.now).map_err(&blame)?;
-        self.check_key_identifiers(child, issuer, &blame)?;
         self.check_length(child, issuer, &blame)?;
         let purposes = child.purposes & issuer.purposes;
         self.policy.purpose.check(self.side, Some(purposes)).map_err(&blame)?;
         self.budget.signature().map_err(|p| child.blame(p))?;
-        child.certificate.signed.verify(&issuer.key).map_err(|p| child.blame(p))?;
+        child.certificate.signed.verify(&issuer.key).map_err(|problem| match problem {
+            Problem::Signature if child.certificate.self_issued() => child.blame(Problem::UntrustedRoot),
+            problem => child.blame(problem),
+        })?;
+        self.check_key_identifiers(child, issuer, &blame)?;
         self.check_names(issuer)?;
         Ok(purposes)
     }
@@ -229,7 +233,7 @@ impl<'p> Search<'p> {
                 child.blame(Problem::Profile("authorityKeyIdentifier must be there (Section 4.2.1.1)"))
             );
         }
-        if !issuer.has_key_identifier() {
+        if issuer.key_identifier().is_none() {
             return Err(blame(Problem::Profile("a CA must have a subjectKeyIdentifier (Section 4.2.1.2)")));
         }
         Ok(())
@@ -269,21 +273,41 @@ impl<'p> Search<'p> {
     }
 
     /// The checks that need the whole path; whether they hold.
-    fn complete(&mut self, anchor: &Authority<'p>) -> Result<bool, Failure<'p>> {
+    fn complete(&mut self, anchor: &'p Authority<'p>) -> Result<bool, Failure<'p>> {
+        match self.check_policies(anchor).and_then(|()| self.check_revocation(anchor)) {
+            Ok(()) => Ok(true),
+            Err(failure) if failure.ends_search() => Err(failure),
+            Err(failure) => {
+                self.note(failure);
+                Ok(false)
+            }
+        }
+    }
+
+    fn check_policies(&self, anchor: &Authority<'p>) -> Result<(), Failure<'p>> {
         let steps = self
             .path
             .iter()
             .rev()
             .map(|link| (link.certificate.extensions.policies, link.certificate.self_issued()));
-        match policy::check(anchor.policies, steps) {
-            Ok(()) => Ok(true),
-            Err(problem) => {
-                let Some(end_entity) = self.path.first() else { return Ok(false) };
-                let failure = end_entity.blame(problem);
-                self.note(failure);
-                Ok(false)
-            }
+        let checked = policy::check(anchor.policies, steps);
+        self.path.first().map_or(Ok(()), |end_entity| checked.map_err(|problem| end_entity.blame(problem)))
+    }
+
+    /// Section 6.3: only now, when every issuer in the path is known to be one.
+    fn check_revocation(&mut self, anchor: &'p Authority<'p>) -> Result<(), Failure<'p>> {
+        let issuers = self.path.iter().skip(1).filter_map(|link| link.authority).chain([anchor]);
+        for (index, (link, issuer)) in self.path.iter().zip(issuers).enumerate() {
+            let required = match self.policy.revocation {
+                Revocation::WhereKnown => false,
+                Revocation::EndEntity => index == 0,
+                Revocation::WholePath => true,
+            };
+            let crls = self.store.crls(link.certificate.issuer);
+            let effort = (self.now, &mut self.budget);
+            crl::check(crls, link.certificate, issuer, required, effort).map_err(|p| link.blame(p))?;
         }
+        Ok(())
     }
 }
 

@@ -20,6 +20,8 @@ pub enum Problem {
     Profile(&'static str),
     /// An extension marked critical is not one that this validator understands.
     CriticalExtension(ObjectIdentifier),
+    /// It is of a kind that this validator does not handle: which.
+    Unsupported(&'static str),
     /// Its key is not acceptable.
     Key(KeyError),
     /// The algorithm of its signature is not acceptable.
@@ -62,7 +64,10 @@ impl Problem {
     /// What the peer is told.
     pub fn reason(&self) -> Reason {
         match self {
-            Self::CriticalExtension(_) | Self::Key(_) | Self::SignatureAlgorithm(_) => Reason::Unsupported,
+            Self::CriticalExtension(_)
+            | Self::Unsupported(_)
+            | Self::Key(_)
+            | Self::SignatureAlgorithm(_) => Reason::Unsupported,
             Self::Expired(_) | Self::NotYetValid(_) => Reason::Expired,
             Self::Purpose(_) => Reason::WrongPurpose,
             Self::Name(..) => Reason::WrongName,
@@ -110,6 +115,7 @@ impl fmt::Display for Problem {
             Self::Malformed(what) => write!(f, "malformed: {what}"),
             Self::Profile(rule) => write!(f, "breaks RFC 5280: {rule}"),
             Self::CriticalExtension(oid) => write!(f, "critical extension {oid} is not supported"),
+            Self::Unsupported(what) => write!(f, "{what} are not supported"),
             Self::Key(error) => write!(f, "{error}"),
             Self::SignatureAlgorithm(KeyError::Algorithm) => f.write_str(
                 "its signature algorithm is not accepted (SHA-256, -384 and -512 with RSA, SHA-256 and -384 with ECDSA, Ed25519 are)",

@@ -6,6 +6,7 @@ use core::fmt;
 use super::{
     authority::Authority,
     certificate::Certificate,
+    crl::Crl,
     path::Issuer,
     problem::{Problem, Role},
     text,
@@ -18,6 +19,8 @@ pub struct TrustStore {
     /// By subject (DER).
     anchors: BTreeMap<Vec<u8>, Vec<Anchor>>,
     authorities: Vec<Vec<u8>>,
+    /// By issuer (DER).
+    crls: BTreeMap<Vec<u8>, Vec<Crl>>,
     set_aside: Vec<String>,
 }
 
@@ -103,6 +106,32 @@ impl TrustStore {
         if !same_name.iter().any(|known| known.der == anchor.der) {
             same_name.push(anchor);
         }
+    }
+
+    /// Adds every CRL of a PEM text; one that cannot be used is an error, and so is a text without any.
+    pub fn add_crl_pem(&mut self, text: &[u8], origin: &str) -> Result<(), StoreError> {
+        let error = |problem: &dyn fmt::Display| StoreError(format!("{origin}: {problem}"));
+        let mut found = false;
+        for block in pem::Blocks::new(text) {
+            let block = block.map_err(|e| error(&e))?;
+            if block.label == "X509 CRL" {
+                found = true;
+                self.add_crl(block.contents.expose(), &format!("{origin}: line {}", block.line))?;
+            }
+        }
+        if found { Ok(()) } else { Err(error(&"no CRL in it")) }
+    }
+
+    /// Adds a CRL in DER.
+    pub fn add_crl(&mut self, der: &[u8], origin: &str) -> Result<(), StoreError> {
+        let crl = Crl::read(der).map_err(|problem| StoreError(format!("{origin}: CRL: {problem}")))?;
+        self.crls.entry(crl.issuer.clone()).or_default().push(crl);
+        Ok(())
+    }
+
+    /// The CRLs that bear an issuer's name.
+    pub(super) fn crls(&self, issuer: &[u8]) -> &[Crl] {
+        self.crls.get(issuer).map_or(&[], Vec::as_slice)
     }
 
     /// How many certificates are in it.

@@ -1,0 +1,258 @@
+//! Certificate revocation lists (RFC 5280, Section 5): read once, looked up by serial number.
+//!
+//! A list is complete for its issuer or it is not used: delta CRLs, indirect ones and those of a distribution point are refused
+//! when they are read, with every unknown critical extension. A list past its nextUpdate still revokes, but no longer clears.
+
+use alloc::{format, string::String, vec::Vec};
+use std::sync::OnceLock;
+
+use der::{
+    Decode, Reader, SliceReader, Tag, Tagged,
+    asn1::{AnyRef, ObjectIdentifier, UintRef},
+};
+
+use super::{
+    authority::Authority,
+    budget::Budget,
+    certificate::{Certificate, Signed, serial_octets},
+    distinguished_name,
+    extensions::{AuthorityKeyIdentifier, Extension, for_each, implicit},
+    problem::Problem,
+    time::{self, Rfc3339},
+};
+use crate::crypto::{certificate::UnixTime, public_key::PublicKey};
+
+const CRL_NUMBER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.20");
+const REASON_CODE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.21");
+const DELTA_CRL_INDICATOR: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.27");
+const ISSUING_DISTRIBUTION_POINT: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.28");
+const AUTHORITY_KEY_IDENTIFIER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.35");
+
+/// Of which certificates the status must be known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Revocation {
+    /// Of those whose issuer's CRL is loaded. It must be a good one, though: whoever loads a CRL wants it heeded.
+    #[default]
+    WhereKnown,
+    /// Of the end entity.
+    EndEntity,
+    /// Of every certificate below the trust anchor.
+    WholePath,
+}
+
+/// A complete CRL of one issuer; its signature is verified when the issuer's key is known.
+#[derive(Debug)]
+pub(super) struct Crl {
+    der: Vec<u8>,
+    pub(super) issuer: Vec<u8>,
+    key_identifier: Option<Vec<u8>>,
+    this_update: UnixTime,
+    next_update: UnixTime,
+    /// In the order of their serial numbers.
+    revoked: Vec<Revoked>,
+    /// The key under which the signature was found right: it is dear to hash a long list for each handshake.
+    verified_by: OnceLock<PublicKey>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Revoked {
+    serial: Serial,
+    at: UnixTime,
+    reason: u8,
+}
+
+/// A serial number, with zeros before it.
+type Serial = [u8; 20];
+
+fn pad(octets: &[u8]) -> Serial {
+    let mut serial = Serial::default();
+    let octets = octets.strip_prefix(&[0]).unwrap_or(octets);
+    serial.iter_mut().rev().zip(octets.iter().rev()).for_each(|(to, from)| *to = *from);
+    serial
+}
+
+impl Crl {
+    /// Reads a CertificateList.
+    pub(super) fn read(der: &[u8]) -> Result<Self, Problem> {
+        let signed = Signed::read(der)?;
+        let mut reader = SliceReader::new(signed.tbs)?;
+        reader.sequence(|r| {
+            if r.decode::<Option<u8>>()? != Some(1) {
+                return Err(Problem::Malformed("it is not of version 2"));
+            }
+            if r.tlv_bytes()? != signed.algorithm {
+                return Err(Problem::Malformed("signatureAlgorithm differs inside and outside"));
+            }
+            let issuer = distinguished_name::read(r)?;
+            if issuer == distinguished_name::EMPTY {
+                return Err(Problem::Profile("a CRL's issuer must not be empty (Section 5.1.2.3)"));
+            }
+            let this_update = time::read(r)?;
+            if !matches!(Tag::peek(r), Ok(Tag::UtcTime | Tag::GeneralizedTime)) {
+                return Err(Problem::Profile("a CRL must have a nextUpdate (Section 5.1.2.5)"));
+            }
+            let next_update = time::read(r)?;
+            let mut revoked = read_revoked(r)?;
+            revoked.sort_unstable();
+            Ok(Self {
+                der: der.into(),
+                issuer: issuer.into(),
+                key_identifier: read_extensions(r)?.map(Vec::from),
+                this_update,
+                next_update,
+                revoked,
+                verified_by: OnceLock::new(),
+            })
+        })
+    }
+
+    /// Whether this list may be the issuer's: one name can stand for several keys.
+    fn is_named_for(&self, issuer: &Authority<'_>) -> bool {
+        match (self.key_identifier.as_deref(), issuer.key_identifier()) {
+            (Some(named), Some(own)) => named == own,
+            _ => true,
+        }
+    }
+
+    fn check_signature(&self, issuer: &Authority<'_>, budget: &mut Budget) -> Result<(), Problem> {
+        if self.verified_by.get() == Some(&issuer.key) {
+            return Ok(());
+        }
+        budget.signature()?;
+        Signed::read(&self.der)?.verify(&issuer.key)?;
+        let _ = self.verified_by.set(issuer.key.clone());
+        Ok(())
+    }
+
+    /// The status of a certificate by this list, whose signature has been verified.
+    fn status(&self, certificate: &Certificate<'_>, now: UnixTime) -> Result<(), Problem> {
+        let serial = pad(certificate.serial);
+        let found = self.revoked.binary_search_by(|revoked| revoked.serial.cmp(&serial)).ok();
+        if let Some(revoked) = found.and_then(|index| self.revoked.get(index)) {
+            return Err(Problem::Revoked(revoked.at, reason(revoked.reason)));
+        }
+        if now < self.this_update {
+            return Err(unknown(format!("the CRL is not valid before {}", Rfc3339(self.this_update))));
+        }
+        if now > self.next_update {
+            return Err(unknown(format!("the CRL expired at {}", Rfc3339(self.next_update))));
+        }
+        Ok(())
+    }
+}
+
+fn unknown(why: String) -> Problem {
+    Problem::StatusUnknown(why)
+}
+
+/// Checks a certificate against the CRLs that bear its issuer's name.
+///
+/// One list that is in order decides; otherwise the last reason why none is. Without any list, `required` decides.
+pub(super) fn check(
+    crls: &[Crl],
+    certificate: &Certificate<'_>,
+    issuer: &Authority<'_>,
+    required: bool,
+    (now, budget): (UnixTime, &mut Budget),
+) -> Result<(), Problem> {
+    let mut status = if required { Err(unknown("no CRL of its issuer is at hand".into())) } else { Ok(()) };
+    let mut known = false;
+    for crl in crls.iter().filter(|crl| crl.is_named_for(issuer)) {
+        if !issuer.crl_sign {
+            return Err(unknown("its issuer's keyUsage lacks cRLSign".into()));
+        }
+        let checked = match crl.check_signature(issuer, budget) {
+            Ok(()) => crl.status(certificate, now),
+            Err(Problem::Budget(what)) => return Err(Problem::Budget(what)),
+            Err(problem) => Err(unknown(format!("the CRL: {problem}"))),
+        };
+        match checked {
+            Ok(()) => known = true,
+            Err(Problem::Revoked(at, why)) => return Err(Problem::Revoked(at, why)),
+            problem => status = problem,
+        }
+    }
+    if known { Ok(()) } else { status }
+}
+
+/// revokedCertificates: absent if nothing was revoked.
+fn read_revoked(reader: &mut SliceReader<'_>) -> Result<Vec<Revoked>, Problem> {
+    let mut revoked = Vec::new();
+    if reader.is_finished() || Tag::peek(reader)? != Tag::Sequence {
+        return Ok(revoked);
+    }
+    for_each(reader, |r, _| {
+        r.sequence(|r| {
+            let serial = AnyRef::decode(r)?;
+            serial.tag().assert_eq(Tag::Integer)?;
+            let at = time::read(r)?;
+            let reason = if r.is_finished() { 0 } else { read_entry_extensions(r)? };
+            // A certificate with a serial number that is not well-formed is refused for that.
+            if let Some(octets) = serial_octets(serial.value()) {
+                revoked.push(Revoked { serial: pad(octets), at, reason });
+            }
+            Ok(())
+        })
+    })?;
+    Ok(revoked)
+}
+
+/// crlEntryExtensions (Section 5.3), and of them the reason.
+fn read_entry_extensions(reader: &mut SliceReader<'_>) -> Result<u8, Problem> {
+    let mut reason = 0;
+    for_each(reader, |r, _| {
+        let extension = Extension::read(r)?;
+        match (extension.oid, extension.value) {
+            (REASON_CODE, [0x0a, 1, code @ (1..=6 | 9 | 10)]) => reason = *code,
+            (REASON_CODE, _) => return Err(Problem::Malformed("a reasonCode is not one of a complete CRL")),
+            (oid, _) if extension.critical => return Err(Problem::CriticalExtension(oid)),
+            _ => {}
+        }
+        Ok(())
+    })?;
+    Ok(reason)
+}
+
+fn reason(code: u8) -> &'static str {
+    match code {
+        1 => "keyCompromise",
+        2 => "cACompromise",
+        3 => "affiliationChanged",
+        4 => "superseded",
+        5 => "cessationOfOperation",
+        6 => "certificateHold",
+        9 => "privilegeWithdrawn",
+        10 => "aACompromise",
+        _ => "unspecified",
+    }
+}
+
+/// crlExtensions (Section 5.2), and of them the key identifier.
+fn read_extensions<'a>(reader: &mut SliceReader<'a>) -> Result<Option<&'a [u8]>, Problem> {
+    const NUMBER_MISSING: Problem = Problem::Profile("a CRL must have a cRLNumber (Section 5.2.3)");
+    let contents = implicit(reader, 0, true)?.ok_or(NUMBER_MISSING)?;
+    let mut key_identifier = None;
+    let mut seen = Vec::new();
+    let mut inner = SliceReader::new(contents)?;
+    for_each(&mut inner, |r, _| {
+        let extension = Extension::read(r)?;
+        if seen.contains(&extension.oid) {
+            return Err(Problem::Malformed("an extension stands twice"));
+        }
+        seen.push(extension.oid);
+        let mut value = SliceReader::new(extension.value)?;
+        match extension.oid {
+            CRL_NUMBER if !extension.critical => drop(UintRef::decode(&mut value)?),
+            AUTHORITY_KEY_IDENTIFIER if !extension.critical => {
+                key_identifier = AuthorityKeyIdentifier::read(&mut value)?.key_identifier;
+            }
+            DELTA_CRL_INDICATOR => return Err(Problem::Unsupported("delta CRLs")),
+            ISSUING_DISTRIBUTION_POINT => return Err(Problem::Unsupported("CRLs of one distribution point")),
+            oid if extension.critical => return Err(Problem::CriticalExtension(oid)),
+            _ => return Ok(()),
+        }
+        Ok(value.finish()?)
+    })?;
+    inner.finish()?;
+    if seen.contains(&CRL_NUMBER) { Ok(key_identifier) } else { Err(NUMBER_MISSING) }
+}

@@ -1,0 +1,433 @@
+//! Paths, names, purposes, algorithms and CRLs, on the certificates of `tests/vectors/x509` (its script says what each is).
+#![cfg(feature = "x509")]
+
+use std::{fs, path::Path, sync::Arc};
+
+use handclasp::crypto::{
+    certificate::{CertificateVerifier, Purpose, Reason, Rejection, ServerName, UnixTime},
+    pem,
+    x509::{self, Policy, Request, RequiredPurpose, Revocation, Side, TrustStore, Verifier, time},
+};
+
+fn file(name: &str) -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/vectors/x509/{name}.pem"));
+    fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn certificates(names: &str) -> Vec<Vec<u8>> {
+    names.split_whitespace().flat_map(|name| pem::certificates(&file(name)).unwrap()).collect()
+}
+
+fn store(names: &str) -> TrustStore {
+    let mut store = TrustStore::empty();
+    names.split_whitespace().for_each(|name| store.add_pem(&file(name), name).unwrap());
+    store
+}
+
+/// One question: everything that is not said is as the plain case has it.
+struct Ask {
+    trusted: &'static str,
+    crls: &'static str,
+    chain: &'static str,
+    host: &'static str,
+    side: Side,
+    time: &'static str,
+    policy: Policy,
+}
+
+const SERVER: fn() -> Ask = || Ask {
+    trusted: "root",
+    crls: "",
+    chain: "leaf intermediate",
+    host: "server.test",
+    side: Side::Server,
+    time: "2030-01-01T00:00:00Z",
+    policy: Policy::default(),
+};
+
+impl Ask {
+    fn answer(&self) -> Result<Vec<String>, Rejection> {
+        let mut store = store(self.trusted);
+        self.crls.split_whitespace().for_each(|name| store.add_crl_pem(&file(name), name).unwrap());
+        let names: Vec<_> = ServerName::parse(self.host).into_iter().collect();
+        let request =
+            Request { side: self.side, names: &names, now: time::parse_rfc3339(self.time).unwrap() };
+        let verifier = Verifier::with_policy(Arc::new(store), self.policy.clone());
+        verifier.find_path(&certificates(self.chain), &request).map(|path| path.subjects)
+    }
+
+    /// The path, from the end entity to the anchor.
+    fn path(&self) -> String {
+        self.answer().unwrap_or_else(|rejection| panic!("{}: {rejection}", self.chain)).join(" < ")
+    }
+
+    fn refused(&self, reason: Reason, detail: &str) {
+        let rejection = self.answer().expect_err(self.chain);
+        assert_eq!((rejection.reason, rejection.detail.as_str()), (reason, detail), "{}", self.chain);
+    }
+}
+
+#[test]
+fn the_plain_case() {
+    assert_eq!(SERVER().path(), "CN=server < O=Lab, CN=Intermediate < CN=Root");
+    let superfluous = "leaf other twin-1 leaf-b root intermediate";
+    assert_eq!(
+        Ask { chain: superfluous, ..SERVER() }.path(),
+        SERVER().path(),
+        "any order, and more than needed"
+    );
+    let anchored_below = Ask { trusted: "intermediate", chain: "leaf", ..SERVER() };
+    assert_eq!(
+        anchored_below.path(),
+        "CN=server < O=Lab, CN=Intermediate",
+        "an anchor need not be self-signed"
+    );
+}
+
+#[test]
+fn the_seam_answers_with_the_key() {
+    let verifier = Verifier::new(Arc::new(store("root root-b")));
+    let (chain, name) = (certificates("leaf intermediate"), ServerName::parse("10.0.0.1").unwrap());
+    let now = time::parse_rfc3339("2030-01-01T00:00:00Z").unwrap();
+    let key = verifier.verify(&chain, Purpose::Server(&name), now).unwrap();
+    assert_eq!(Ok(key), x509::public_key(&chain[0]));
+    assert!(verifier.verify(&chain, Purpose::Client, now).is_ok());
+    assert!(verifier.verify(&[], Purpose::Client, now).is_err());
+    assert_eq!(verifier.authorities().len(), 2);
+}
+
+#[test]
+fn missing_and_untrusted_issuers() {
+    let unknown = |ask: Ask, detail| ask.refused(Reason::UnknownAuthority, detail);
+    let missing =
+        "server certificate 'CN=server': its issuer 'O=Lab, CN=Intermediate' is neither sent nor trusted";
+    unknown(Ask { chain: "leaf", ..SERVER() }, missing);
+    // The other root has the same name and another key.
+    let wrong_ca = "intermediate 'O=Lab, CN=Intermediate': its issuer 'CN=Root' is neither sent nor trusted";
+    unknown(Ask { trusted: "other", ..SERVER() }, wrong_ca);
+    let sent = "intermediate 'CN=Root': is self-signed and not trusted";
+    unknown(Ask { trusted: "other", chain: "leaf intermediate root", ..SERVER() }, sent);
+    let appliance = "server certificate 'CN=appliance': is self-signed and not trusted";
+    unknown(Ask { chain: "appliance", ..SERVER() }, appliance);
+    assert!(Ask { chain: "leaf-loop loop-a loop-b", ..SERVER() }.answer().is_err());
+}
+
+#[test]
+fn graphs() {
+    let cross = |trusted| Ask { trusted, chain: "leaf-b root-b cross-b", ..SERVER() }.path();
+    assert_eq!(cross("root-b"), "CN=server < CN=Root B");
+    assert_eq!(cross("root"), "CN=server < CN=Root B < CN=Root");
+    for chain in ["leaf-twin twin-1 twin-2", "leaf-twin twin-2 twin-1", "leaf-twin-unnamed twin-1 twin-2"] {
+        assert_eq!(Ask { chain, ..SERVER() }.path(), "CN=server < CN=Twin < CN=Root", "{chain}");
+    }
+    Ask { chain: "leaf-twin-unnamed twin-1", ..SERVER() }.refused(
+        Reason::UnknownAuthority,
+        "server certificate 'CN=server': its issuer 'CN=Twin' is neither sent nor trusted",
+    );
+}
+
+#[test]
+fn authorities_are_held_to_what_they_may_do() {
+    let refused = |chain, detail| Ask { chain, ..SERVER() }.refused(Reason::Bad, detail);
+    refused(
+        "leaf-too-deep below intermediate",
+        "intermediate 'O=Lab, CN=Intermediate': pathLenConstraint 0 exceeded",
+    );
+    refused("leaf intermediate-no-sign", "intermediate 'O=Lab, CN=Intermediate': keyUsage lacks keyCertSign");
+    refused(
+        "leaf intermediate-no-ca",
+        "intermediate 'O=Lab, CN=Intermediate': issued a certificate, but is not a CA (basicConstraints)",
+    );
+    refused(
+        "leaf intermediate-lax",
+        "intermediate 'O=Lab, CN=Intermediate': breaks RFC 5280: a CA's basicConstraints must be critical (Section 4.2.1.9)",
+    );
+    Ask { chain: "leaf intermediate-critical", ..SERVER() }.refused(
+        Reason::Unsupported,
+        "intermediate 'O=Lab, CN=Intermediate': critical extension 1.2.3.4 is not supported",
+    );
+    assert!(
+        Ask { chain: "leaf intermediate-critical intermediate", ..SERVER() }.answer().is_ok(),
+        "it is superfluous"
+    );
+    let policy = Policy { max_intermediates: 0, ..Policy::default() };
+    let detail = "intermediate 'O=Lab, CN=Intermediate': more than 0 intermediates";
+    Ask { policy, ..SERVER() }.refused(Reason::UnknownAuthority, detail);
+}
+
+#[test]
+fn every_certificate_is_valid_in_time() {
+    let late = Ask { chain: "leaf intermediate-brief", time: "2040-01-01T00:00:00Z", ..SERVER() };
+    let rejection = late.answer().unwrap_err();
+    assert_eq!(rejection.reason, Reason::Expired);
+    assert!(
+        rejection.detail.starts_with("intermediate 'O=Lab, CN=Intermediate': expired at 2036-"),
+        "{rejection}"
+    );
+    assert!(
+        Ask { chain: "leaf intermediate-brief intermediate", ..late }.answer().is_ok(),
+        "another one is valid"
+    );
+    let early = Ask { time: "2020-01-01T00:00:00Z", ..SERVER() }.answer().unwrap_err();
+    assert_eq!(early.reason, Reason::Expired);
+    assert!(early.detail.starts_with("server certificate 'CN=server': not valid before 20"), "{early}");
+    let validity = x509::validity(&certificates("leaf")[0]).unwrap();
+    let at = |now: UnixTime| {
+        let request = Request { side: Side::Server, names: &[], now };
+        Verifier::new(Arc::new(store("root intermediate other")))
+            .find_path(&certificates("leaf"), &request)
+            .is_ok()
+    };
+    assert!(at(validity.not_before) && !at(UnixTime(validity.not_before.0 - 1)), "to the second");
+    let own = Verifier::new(Arc::new(store("leaf")));
+    let direct =
+        |now| own.find_path(&certificates("leaf"), &Request { side: Side::Server, names: &[], now }).is_ok();
+    assert!(direct(validity.not_after) && !direct(UnixTime(validity.not_after.0 + 1)), "to the second");
+}
+
+#[test]
+fn anchors_have_their_time_too() {
+    let after = "2130-01-01T00:00:00Z";
+    let rejection = Ask { time: after, ..SERVER() }.answer().unwrap_err();
+    assert_eq!(rejection.reason, Reason::Expired);
+    let brief =
+        Ask { trusted: "intermediate-brief", chain: "leaf", time: "2040-01-01T00:00:00Z", ..SERVER() };
+    let rejection = brief.answer().unwrap_err();
+    assert!(
+        rejection.detail.starts_with("trust anchor 'O=Lab, CN=Intermediate': expired at 2036-"),
+        "{rejection}"
+    );
+}
+
+#[test]
+fn names() {
+    for host in ["SERVER.test.", "a.wild.test", "10.0.0.1", "fd00::1", ""] {
+        assert!(Ask { host, ..SERVER() }.answer().is_ok(), "{host}");
+    }
+    for host in ["other.test", "wild.test", "b.a.wild.test", "10.0.0.2", "::ffff:10.0.0.1", "test"] {
+        let rejection = Ask { host, ..SERVER() }.answer().expect_err(host);
+        assert_eq!(rejection.reason, Reason::WrongName, "{host}");
+    }
+    Ask { host: "other.test", ..SERVER() }.refused(
+        Reason::WrongName,
+        "server certificate 'CN=server': is for 'server.test', '*.wild.test', '10.0.0.1', 'fd00::1', not for 'other.test'",
+    );
+    Ask { chain: "leaf-common-name intermediate", ..SERVER() }.refused(
+        Reason::WrongName,
+        "server certificate 'CN=server.test': is for no name (subjectAltName has no dNSName or iPAddress), not for 'server.test'",
+    );
+}
+
+#[test]
+fn purposes() {
+    let client = |chain| Ask { chain, side: Side::Client, host: "", ..SERVER() };
+    assert!(
+        client("leaf-client intermediate").answer().is_ok() && client("leaf intermediate").answer().is_ok()
+    );
+    let refused = |ask: Ask, detail: String| ask.refused(Reason::WrongPurpose, &detail);
+    let lacking = |name, purpose| format!("{name}': extendedKeyUsage does not allow {purpose}");
+    let as_server = Ask { chain: "leaf-client intermediate", host: "", ..SERVER() };
+    refused(as_server, lacking("server certificate 'CN=client", "serverAuth"));
+    let any = Ask { chain: "leaf-any intermediate", ..SERVER() };
+    refused(any, lacking("server certificate 'CN=any", "TLS alone: it lists anyExtendedKeyUsage"));
+    let nested = client("leaf-client intermediate-server");
+    refused(nested, lacking("intermediate 'O=Lab, CN=Intermediate", "clientAuth"));
+    Ask { chain: "leaf-agreement intermediate", ..SERVER() }
+        .refused(Reason::Bad, "server certificate 'CN=server': keyUsage lacks digitalSignature");
+}
+
+#[test]
+fn purposes_of_rpc_with_tls() {
+    let rpc = || Policy { purpose: RequiredPurpose::RpcTls, ..Policy::default() };
+    assert!(
+        Ask { chain: "leaf-rpc intermediate", ..SERVER() }.answer().is_ok(),
+        "RFC 9289's purpose will do"
+    );
+    assert!(Ask { chain: "leaf-rpc intermediate", policy: rpc(), ..SERVER() }.answer().is_ok());
+    assert!(Ask { chain: "leaf-plain intermediate", ..SERVER() }.answer().is_ok());
+    for chain in ["leaf intermediate", "leaf-plain intermediate"] {
+        let rejection = Ask { chain, policy: rpc(), ..SERVER() }.answer().expect_err(chain);
+        assert_eq!(rejection.reason, Reason::WrongPurpose);
+    }
+    let mixed = Ask { chain: "leaf-rpc intermediate-server", ..SERVER() };
+    mixed.refused(
+        Reason::WrongPurpose,
+        "intermediate 'O=Lab, CN=Intermediate': extendedKeyUsage does not allow serverAuth",
+    );
+}
+
+#[test]
+fn a_certificate_in_the_store_is_trusted_itself() {
+    for name in ["appliance", "appliance-no-ca", "leaf"] {
+        assert!(Ask { trusted: name, chain: name, ..SERVER() }.answer().is_ok(), "{name}");
+        let another =
+            Ask { trusted: name, chain: name, host: "other.test", ..SERVER() }.answer().unwrap_err();
+        assert_eq!(another.reason, Reason::WrongName, "{name}");
+        let late = Ask { trusted: name, chain: name, time: "2200-01-01T00:00:00Z", ..SERVER() };
+        assert_eq!(late.answer().unwrap_err().reason, Reason::Expired, "{name}");
+    }
+    let as_client = Ask {
+        trusted: "appliance-no-ca",
+        chain: "appliance-no-ca",
+        side: Side::Client,
+        host: "",
+        ..SERVER()
+    };
+    assert_eq!(as_client.answer().unwrap_err().reason, Reason::WrongPurpose);
+    let forged = Ask { trusted: "appliance-no-ca", chain: "appliance", ..SERVER() };
+    assert!(forged.answer().is_err(), "the name alone is not enough");
+}
+
+#[test]
+fn key_identifiers_are_asked_for_unless_configured() {
+    let ask = || Ask { chain: "leaf-no-ids intermediate", ..SERVER() };
+    ask().refused(
+        Reason::Bad,
+        "server certificate 'CN=server': breaks RFC 5280: authorityKeyIdentifier must be there (Section 4.2.1.1)",
+    );
+    assert!(Ask { policy: Policy { key_identifiers: false, ..Policy::default() }, ..ask() }.answer().is_ok());
+}
+
+#[test]
+fn algorithms() {
+    for (chain, trusted) in [
+        ("leaf-rsa-2048", "root-rsa-2048"),
+        ("leaf-rsa-pss", "root-rsa-2048"),
+        ("leaf-rsa-sha512", "root-rsa-2048"),
+        ("leaf-p384", "root-p384"),
+        ("leaf-p384-sha256", "root-p384"),
+        ("leaf-p256-sha384", "root"),
+        ("leaf-ed25519", "root-ed25519"),
+    ] {
+        assert!(Ask { chain, trusted, ..SERVER() }.answer().is_ok(), "{chain}");
+    }
+    for (chain, trusted) in [
+        ("leaf-rsa-sha1", "root-rsa-2048"),
+        ("leaf-rsa-md5", "root-rsa-2048"),
+        ("leaf-rsa-pss-salt", "root-rsa-2048"),
+        ("leaf-p256-sha512", "root"),
+        ("leaf-rsa-1024", "root"),
+        ("leaf-p521", "root-p521"),
+    ] {
+        let rejection = Ask { chain, trusted, ..SERVER() }.answer().expect_err(chain);
+        assert_eq!(rejection.reason, Reason::Unsupported, "{chain}: {rejection}");
+    }
+    let weak = Ask { chain: "leaf-rsa-1024", ..SERVER() };
+    weak.refused(
+        Reason::Unsupported,
+        "server certificate 'CN=server': an RSA key of 1024 bits is not of whole octets in 2048..=4096",
+    );
+}
+
+#[test]
+fn constraints_and_policies() {
+    assert!(Ask { chain: "leaf-uri constrained-uri", ..SERVER() }.answer().is_ok());
+    Ask { chain: "leaf-uri-outside constrained-uri", ..SERVER() }.refused(
+        Reason::Bad,
+        "server certificate 'CN=server': 'https://a.example/x' is not permitted by 'CN=Constrained'",
+    );
+    assert!(Ask { chain: "leaf-uri-hostless constrained-uri", ..SERVER() }.answer().is_err());
+    assert!(Ask { chain: "leaf-policy policy-ca", ..SERVER() }.answer().is_ok());
+    let detail = "server certificate 'CN=server': no certificate policy is valid along the path, and a CA in it requires one";
+    Ask { chain: "leaf-policy-none policy-ca", ..SERVER() }.refused(Reason::Bad, detail);
+}
+
+#[test]
+fn revocation() {
+    let with = |crls| Ask { crls, ..SERVER() };
+    for clear in ["crl-clear", "crl-clear crl-root-clear", "crl-root-clear", "crl-stale crl-clear"] {
+        assert!(with(clear).answer().is_ok(), "{clear}");
+    }
+    for (crls, concerns) in [
+        ("crl-revoked", "server certificate 'CN=server"),
+        ("crl-clear crl-revoked", "server certificate 'CN=server"),
+        ("crl-stale-revoked", "server certificate 'CN=server"),
+        ("crl-clear crl-root", "intermediate 'O=Lab, CN=Intermediate"),
+    ] {
+        let rejection = with(crls).answer().expect_err(crls);
+        assert_eq!(rejection.reason, Reason::Revoked, "{crls}: {rejection}");
+        assert!(rejection.detail.starts_with(&format!("{concerns}': revoked at ")), "{rejection}");
+        assert!(rejection.detail.ends_with("(keyCompromise)"), "{rejection}");
+    }
+    let unknown = |crls, why| {
+        let detail = format!("server certificate 'CN=server': revocation status unknown: {why}");
+        with(crls).refused(Reason::StatusUnknown, &detail);
+    };
+    unknown("crl-stale", "the CRL expired at 2028-01-01T00:00:00Z");
+    unknown("crl-forged", "the CRL: its signature is wrong");
+}
+
+#[test]
+fn revocation_as_required() {
+    let requiring = |revocation, crls| {
+        let policy = Policy { revocation, ..Policy::default() };
+        Ask { policy, crls, ..SERVER() }.answer().map_err(|rejection| rejection.detail)
+    };
+    assert!(requiring(Revocation::EndEntity, "crl-clear").is_ok());
+    assert!(requiring(Revocation::WholePath, "crl-clear crl-root-clear").is_ok());
+    let missing = |name| Err(format!("{name}': revocation status unknown: no CRL of its issuer is at hand"));
+    assert_eq!(requiring(Revocation::EndEntity, "crl-root-clear"), missing("server certificate 'CN=server"));
+    assert_eq!(
+        requiring(Revocation::WholePath, "crl-clear"),
+        missing("intermediate 'O=Lab, CN=Intermediate")
+    );
+}
+
+#[test]
+fn partial_crls_are_not_loaded() {
+    for (name, problem) in [
+        ("crl-delta", "crl: line 1: CRL: delta CRLs are not supported"),
+        ("crl-partial", "crl: line 1: CRL: CRLs of one distribution point are not supported"),
+    ] {
+        let error = TrustStore::empty().add_crl_pem(&file(name), "crl").unwrap_err();
+        assert_eq!(error.to_string(), problem);
+    }
+    let error = TrustStore::empty().add_crl_pem(&file("root"), "crl").unwrap_err();
+    assert_eq!(error.to_string(), "crl: no CRL in it");
+}
+
+#[test]
+fn a_strangers_name_is_harmless_in_a_log() {
+    let detail = Ask { chain: "leaf-nasty intermediate", ..SERVER() }.answer().unwrap_err().detail;
+    assert!(detail.starts_with(r"server certificate 'CN=a\u{a}b\'c\u{202e}d': expired at"), "{detail}");
+    assert!(x509::describe(&certificates("leaf")[0]).starts_with("CN=server (SHA256:"));
+    assert!(x509::describe(b"garbage").starts_with("(SHA256:"));
+}
+
+/// No bytes of a stranger can make us panic, and none but the signed ones are accepted.
+#[test]
+fn mutated_certificates_are_refused() {
+    let request =
+        Request { side: Side::Server, names: &[], now: time::parse_rfc3339("2030-01-01T00:00:00Z").unwrap() };
+    let verifier = Verifier::new(Arc::new(store("root")));
+    let chain = certificates("leaf intermediate");
+    for position in 0..chain.len() {
+        for index in 0..chain[position].len() {
+            for flip in [0x01, 0x80, 0xff] {
+                let mut mutated = chain.clone();
+                mutated[position][index] ^= flip;
+                assert!(verifier.find_path(&mutated, &request).is_err(), "{position} {index} {flip}");
+            }
+            let mut cut = chain.clone();
+            cut[position].truncate(index);
+            assert!(verifier.find_path(&cut, &request).is_err(), "{position} {index}");
+        }
+    }
+}
+
+#[test]
+fn mutated_anchors_and_crls_do_not_panic() {
+    for name in ["root", "constrained-uri", "policy-ca", "crl-revoked"] {
+        let der = pem::Blocks::new(&file(name)).next().unwrap().unwrap().contents.expose().to_vec();
+        for index in 0..der.len() {
+            for flip in [0x01, 0x20, 0x80, 0xff] {
+                let mut mutated = der.clone();
+                mutated[index] ^= flip;
+                let mut store = TrustStore::empty();
+                store.add(&mutated, name);
+                let _ = store.add_crl(&mutated, name);
+                let _ = x509::describe(&mutated);
+            }
+        }
+    }
+}
