@@ -37,7 +37,7 @@
 //! #     digits.chunks(2).map(|d| d[0] << 4 | d[1]).collect()
 //! # }
 //! let shared = Secret::from_slice(&hex("8bd4054fb55b9d63fdfbacf9f04b9f0d35e6d63f537563efd46272900f89492d"));
-//! let hello_hash = hex("860c06edc07858ee8e78f0e7428c58edd6b43f2ca3e6e95f02f063cf0e1cad8e");
+//! let hello_hash = hex("860c06edc07858ee8e78f0e7428c58edd6b43f2ca3e6e95f02ed063cf0e1cad8");
 //! let handshake = EarlySecret::new(Hash::Sha256, None).handshake(&shared);
 //! let client = handshake.client_traffic(CipherSuite::Aes128GcmSha256, &hello_hash);
 //! let server = handshake.server_traffic(CipherSuite::Aes128GcmSha256, &hello_hash);
@@ -220,7 +220,7 @@ impl TrafficSecret {
 pub struct FinishedKey(hmac::Key);
 
 impl FinishedKey {
-    fn new(hash: Hash, base: &Secret) -> Self {
+    pub(crate) fn new(hash: Hash, base: &Secret) -> Self {
         let key = expand_label(hash, base, b"finished", b"", hash_length(hash));
         Self(hmac::Key::new(hash.hmac(), key.expose()))
     }
