@@ -57,7 +57,7 @@ fn crypto_knows_neither_engine_nor_agent() {
 
 #[test]
 fn engine_knows_no_agent_and_no_input_or_output() {
-    refuse("engine", &["crate::agent", "nix", "neli", "libc", "std", "ring", "x509"], &[]);
+    refuse("engine", &["crate::agent", "nix", "neli", "libc", "std", "ring", "x509"], &["engine/rfc8448"]);
 }
 
 #[test]

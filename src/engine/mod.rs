@@ -264,3 +264,6 @@ impl Handshake {
         self.state = State::Failed(error);
     }
 }
+
+#[cfg(test)]
+mod rfc8448;

@@ -292,3 +292,35 @@ impl Offered {
 fn entry_of(share: &dyn KeyShare) -> KeyShareEntry<'_> {
     KeyShareEntry { group: share.group().code(), key_exchange: share.public() }
 }
+
+#[cfg(test)]
+mod entry {
+    //! Where the traces of RFC 8448 enter.
+    use super::*;
+    use crate::engine::message::Message;
+
+    impl WaitServerHello {
+        /// As after a ClientHello that another implementation wrote.
+        pub(in crate::engine::client) fn after_client_hello(
+            config: Arc<ClientConfig>,
+            random: Box<dyn Random>,
+            client_hello: &[u8],
+            key_share: Box<dyn KeyShare>,
+        ) -> Self {
+            let Ok(Message::ClientHello(hello)) = Message::read(client_hello) else {
+                panic!("a ClientHello")
+            };
+            let common = Common { config, now: UnixTime(0), client_random: *hello.random };
+            let (session_id, key_shares) = (hello.session_id.into(), Vec::from([key_share]));
+            let offered = Offered { common, random, session_id, key_shares, psks: Vec::new() };
+            Self { offered, client_hello: client_hello.into() }
+        }
+    }
+
+    impl WaitSecondServerHello {
+        /// As after another ClientHello than ours.
+        pub(in crate::engine) fn with_transcript(self, transcript: Transcript) -> Self {
+            Self { transcript, ..self }
+        }
+    }
+}

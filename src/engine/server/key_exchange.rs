@@ -325,3 +325,17 @@ impl Listening {
         Ok(message::write(HandshakeType::ServerHello, |w| server_hello.write(w))?)
     }
 }
+
+#[cfg(test)]
+mod entry {
+    //! Where the traces of RFC 8448 enter.
+    use super::*;
+
+    impl WaitSecondClientHello {
+        /// As after another HelloRetryRequest than ours.
+        pub(in crate::engine) fn with_transcript(mut self, transcript: Transcript) -> Self {
+            self.0.retry.as_mut().expect("it was sent").transcript = transcript;
+            self
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The key schedule of all five traces, value by value, and the binder of Section 4.
+
+use alloc::format;
+
+use super::{CLIENT_AUTHENTICATION, COMPATIBILITY, HELLO_RETRY, RESUMED, SIMPLE, Trace};
+use crate::crypto::{
+    hash::Hash,
+    hkdf::{expand_label, extract},
+    key_schedule::{EarlySecret, FinishedKey},
+    secret::Secret,
+    suite::CipherSuite,
+};
+
+/// HKDF-Expand-Label with the label and the context of a printed `info`, which is HkdfLabel (RFC 8446, Section 7.1).
+fn expand(secret: &[u8], info: &[u8]) -> Secret {
+    let (length, rest) = info.split_first_chunk::<2>().unwrap();
+    let (label, rest) = rest[1..].split_at(usize::from(rest[0]));
+    let (context, rest) = rest[1..].split_at(usize::from(rest[0]));
+    assert!(rest.is_empty());
+    let label = label.strip_prefix(b"tls13 ").unwrap();
+    let secret = Secret::from_slice(secret);
+    expand_label(Hash::Sha256, &secret, label, context, u16::from_be_bytes(*length))
+}
+
+#[test]
+fn every_extraction_and_every_expansion() {
+    let (mut extracted, mut expanded) = (0, 0);
+    for text in [SIMPLE, RESUMED, HELLO_RETRY, CLIENT_AUTHENTICATION, COMPATIBILITY] {
+        for step in Trace::read(text).steps {
+            if let (Some(salt), Some(input)) = (step.value("salt"), step.value("IKM")) {
+                let secret = extract(Hash::Sha256, salt, input);
+                assert_eq!(Some(secret.expose()), step.value("secret"), "{}", step.heading);
+                extracted += 1;
+            }
+            for prefix in ["", "key ", "iv "] {
+                let Some(info) = step.value(&format!("{prefix}info")) else { continue };
+                let secret = expand(step.value("PRK").unwrap(), info);
+                assert_eq!(
+                    Some(secret.expose()),
+                    step.value(&format!("{prefix}expanded")),
+                    "{}",
+                    step.heading
+                );
+                expanded += 1;
+            }
+        }
+    }
+    assert_eq!((extracted, expanded), (15, 59 + 21 + 21));
+}
+
+#[test]
+fn every_secret_by_the_types_of_the_schedule() {
+    for text in [SIMPLE, RESUMED, HELLO_RETRY, CLIENT_AUTHENTICATION, COMPATIBILITY] {
+        let trace = Trace::read(text);
+        let suite = CipherSuite::Aes128GcmSha256;
+        let early =
+            trace.steps.iter().find(|step| step.heading.contains("extract secret \"early\"")).unwrap();
+        let psk = early.value("IKM").unwrap();
+        let shared = trace.value("{server}  extract secret \"handshake\"", "IKM");
+        let label =
+            |label: &str, name| trace.value(&format!("{{server}}  derive secret \"tls13 {label}\""), name);
+        let handshake = EarlySecret::new(Hash::Sha256, Some(psk)).handshake(&Secret::from_slice(shared));
+        let hello = label("c hs traffic", "hash");
+        assert_eq!(handshake.client_traffic(suite, hello).expose(), label("c hs traffic", "expanded"));
+        let server = handshake.server_traffic(suite, hello);
+        assert_eq!(server.expose(), label("s hs traffic", "expanded"));
+        let keys = "{server}  derive write traffic keys for handshake data";
+        assert_eq!(server.key().expose(), trace.value(keys, "key expanded"));
+        assert_eq!(server.iv().expose(), trace.value(keys, "iv expanded"));
+        let (master, finished) = (handshake.master(), label("c ap traffic", "hash"));
+        assert_eq!(master.client_traffic(suite, finished).expose(), label("c ap traffic", "expanded"));
+        assert_eq!(master.server_traffic(suite, finished).expose(), label("s ap traffic", "expanded"));
+        assert_eq!(master.exporter(finished).expose(), label("exp master", "expanded"));
+    }
+}
+
+#[test]
+fn the_binder_of_the_resumed_handshake() {
+    let trace = Trace::read(RESUMED);
+    let binder = |name| trace.value("{client}  calculate PSK binder", name);
+    let hash = Hash::Sha256.digest(binder("ClientHello prefix"));
+    assert_eq!(hash.as_ref(), binder("binder hash"));
+    let key = FinishedKey::new(Hash::Sha256, &Secret::from_slice(binder("PRK")));
+    assert_eq!(key.verify_data(&hash).as_ref(), binder("finished"));
+    let hello = trace.records("{client}")[0];
+    assert!(hello.ends_with(binder("finished")), "it stands at the end of the ClientHello");
+}
