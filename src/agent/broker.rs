@@ -17,9 +17,6 @@ use super::{
 
 /// REMOTE_AUTH for a client that proved a certificate: nfsd only looks whether it is 0, so no key is made for it.
 const CERTIFIED: u32 = u32::MAX;
-/// How many offered identities are looked up: a kernel offers at most 5, and each costs a search of every keyring.
-const MAX_OFFERS: usize = 16;
-
 /// What one handshake's questions are answered from.
 #[derive(Debug)]
 pub(super) struct Broker {
@@ -95,7 +92,7 @@ impl Answers for Broker {
     fn find_psk(&mut self, offers: &[PskOffer]) -> Option<(usize, Psk)> {
         let Source::Finder { keyrings, .. } = &self.source else { return None };
         let keyrings = keyrings.clone();
-        for (index, offer) in offers.iter().take(MAX_OFFERS).enumerate() {
+        for (index, offer) in offers.iter().enumerate() {
             if let Some((key, psk)) = self.look_up(&keyrings, &offer.identity) {
                 self.source = Source::Finder { keyrings, found: Some(key) };
                 return Some((index, psk));

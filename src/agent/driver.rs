@@ -15,9 +15,9 @@ use nix::{
 
 use crate::engine::{Error, Handshake, Psk, PskOffer, Session, SignRequest, Step};
 
-/// How many steps one call of [`Driver::advance`] makes at most, so that a peer that never stops sending delays no other:
-/// enough for an ordinary handshake in one go (about 30), with each record of a long chain counted twice.
-const MAX_STEPS: usize = 100;
+/// How many reads one call of [`Driver::advance`] makes at most, so that a peer that never stops sending delays no other:
+/// enough for an ordinary handshake in one go, with two reads for each record.
+const MAX_READS: usize = 64;
 
 /// Answers the engine's questions: whoever has the private keys and the PSKs.
 pub(crate) trait Answers {
@@ -76,7 +76,8 @@ impl Driver {
 
     /// Goes on as far as it can without waiting.
     pub(crate) fn advance(&mut self, socket: BorrowedFd<'_>, answers: &mut dyn Answers) -> Progress {
-        for _ in 0..MAX_STEPS {
+        let mut reads = 0;
+        loop {
             let result = match self.handshake.step() {
                 Step::Send(bytes) => match send_some(socket, bytes) {
                     Ok(count) => {
@@ -86,8 +87,12 @@ impl Driver {
                     Err(Errno::EAGAIN) => return Progress::WaitWritable,
                     Err(error) => Err(self.after_broken_send(error)),
                 },
+                Step::Receive(_) if reads == MAX_READS => return Progress::WaitReadable,
                 Step::Receive(length) => match self.receive(socket, length) {
-                    Ok(true) => Ok(()),
+                    Ok(true) => {
+                        reads += 1;
+                        Ok(())
+                    }
                     Ok(false) => Err(Failure::Closed),
                     Err(Errno::EAGAIN) => return Progress::WaitReadable,
                     Err(error) => Err(broken(error)),
@@ -115,7 +120,6 @@ impl Driver {
                 return Progress::Failed(failure);
             }
         }
-        Progress::WaitReadable
     }
 
     /// Gives up with an alert, which is sent only if that takes no waiting.
@@ -181,6 +185,7 @@ pub(super) mod tests {
         crypto::{certificate::UnixTime, hash::Hash, random::SystemRandom},
         engine::config::{ClientConfig, ServerConfig},
     };
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
     use std::{
         io::{Read, Write},
         os::{fd::AsFd, unix::net::UnixStream},
@@ -258,6 +263,28 @@ pub(super) mod tests {
         let mut flight = [0; 4096];
         let length = to_server.read(&mut flight).unwrap();
         assert!(length > 100, "the server's flight is there after the last byte, and not before");
+    }
+
+    #[test]
+    fn a_flood_of_records_is_read_in_turns() {
+        let mut client = psk_client();
+        let Step::Send(hello) = client.step() else { unreachable!() };
+        let message = &hello[5..];
+        assert!(message.len() > MAX_READS);
+        let (mut client_end, server_end) = pair();
+        for byte in message {
+            client_end.write_all(&[22, 3, 1, 0, 1, *byte]).unwrap();
+        }
+        let mut server = Driver::new(psk_server());
+        let turns = (1..).find(|_| {
+            let mut ready = [PollFd::new(server_end.as_fd(), PollFlags::POLLIN)];
+            let is_ready = poll(&mut ready, PollTimeout::ZERO).unwrap() == 1;
+            assert!(matches!(advance(&mut server, &server_end), Progress::WaitReadable));
+            !is_ready
+        });
+        assert!(turns.unwrap() > 2);
+        let mut flight = [0; 4096];
+        assert!(client_end.read(&mut flight).unwrap() > 100);
     }
 
     #[test]

@@ -220,48 +220,4 @@ pub(super) fn time_limit(request: &Request) -> Duration {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_identity_names_its_hash() {
-        assert_eq!(psk_hash(b"NVMe0R01 nqn.host nqn.sub"), Some(Hash::Sha256));
-        assert_eq!(psk_hash(b"NVMe1G02 nqn.host nqn.sub digest="), Some(Hash::Sha384));
-        assert_eq!(psk_hash(b"NVMe1R03 nqn.host nqn.sub"), None);
-        for other in [&b"client@example"[..], b"", b"NVMe", b"NVMe1R0", b"NVMe1R02"] {
-            assert_eq!(psk_hash(other), Some(Hash::Sha256), "{other:?}");
-        }
-    }
-
-    #[test]
-    fn suites_go_with_the_hashes_of_the_psks() {
-        let psk = |hash| Psk::external(b"i", b"secret", hash);
-        use CipherSuite::{Aes128GcmSha256, Aes256GcmSha384, Chacha20Poly1305Sha256};
-        assert_eq!(suites_for(&[psk(Hash::Sha384)]), [Aes256GcmSha384]);
-        assert_eq!(
-            suites_for(&[psk(Hash::Sha384), psk(Hash::Sha256), psk(Hash::Sha384)]),
-            [Aes256GcmSha384, Aes128GcmSha256, Chacha20Poly1305Sha256]
-        );
-    }
-
-    #[test]
-    fn we_give_up_before_the_consumer_does() {
-        let request = |role, timeout| Request {
-            role,
-            authentication: Authentication::X509,
-            peer_name: None,
-            timeout,
-            keyring: None,
-            peer_identities: vec![],
-            certificate: None,
-        };
-        let ten = Some(Duration::from_secs(10));
-        assert_eq!(time_limit(&request(Role::Server, None)), Duration::from_millis(4500));
-        assert_eq!(time_limit(&request(Role::Client, None)), Duration::from_secs(9));
-        assert_eq!(time_limit(&request(Role::Server, ten)), Duration::from_secs(9));
-        assert_eq!(
-            time_limit(&request(Role::Client, Some(Duration::from_millis(1)))),
-            Duration::from_micros(900)
-        );
-    }
-}
+mod tests;

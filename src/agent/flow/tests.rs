@@ -1,0 +1,223 @@
+use super::*;
+use crate::{
+    agent::{
+        driver::{Driver, Progress},
+        failure::Failure,
+    },
+    engine::{Peer, Session},
+};
+use std::{
+    os::{fd::AsFd, unix::net::UnixStream},
+    path::PathBuf,
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+/// The certificates are valid from 2026 to 2126.
+const NOW: UnixTime = UnixTime(1_900_000_000);
+const SERVER: &str =
+    "[authenticate.server]\nx509.certificate=DIR/server.pem\nx509.private_key=DIR/server.key\n";
+const MUTUAL: &str = "x509.truststore=DIR/ca.pem\n";
+const ANONYMOUS: &str = "[authenticate.client]\nx509.truststore=DIR/ca.pem\n";
+const CLIENT: &str = "x509.certificate=DIR/client.pem\nx509.private_key=DIR/client.key\n";
+
+fn settings(text: &str) -> Settings {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let path = std::env::temp_dir().join(format!("handclasp-flow-{}-{count}", std::process::id()));
+    let fixtures = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/agent");
+    std::fs::write(&path, text.replace("DIR", fixtures.to_str().unwrap())).unwrap();
+    let settings = Settings::load(Some(&path));
+    std::fs::remove_file(&path).unwrap();
+    settings.unwrap()
+}
+
+fn request(role: Role, authentication: Authentication) -> Request {
+    Request {
+        role,
+        authentication,
+        peer_name: None,
+        timeout: None,
+        keyring: None,
+        peer_identities: vec![],
+        certificate: None,
+    }
+}
+
+/// An NFS client's, for this server.
+fn mount(authentication: Authentication, server: &str) -> Request {
+    Request { peer_name: ServerName::parse(server), ..request(Role::Client, authentication) }
+}
+
+fn flow(request: &Request, settings: &Settings) -> Result<Flow, Failure> {
+    Flow::new(
+        request,
+        &Circumstances {
+            settings,
+            keyrings: &[],
+            abilities: Abilities { record_size_limit: true },
+            peer: "192.0.2.1".parse().unwrap(),
+            now: NOW,
+        },
+    )
+}
+
+/// How one end came out: its session and what the kernel is told of the peer, or the errno.
+type End = Result<(Session, Option<u32>), i32>;
+
+/// Lets an nfsd of these settings meet a client of those.
+fn meet(client: (&Request, &Settings), server: &Settings) -> (End, End) {
+    let server_request = request(Role::Server, Authentication::X509);
+    let (client_end, server_end) = UnixStream::pair().unwrap();
+    let client = flow(client.0, client.1).unwrap();
+    let server = flow(&server_request, server).unwrap();
+    let (mut client_driver, mut server_driver) =
+        (Driver::new(client.handshake), Driver::new(server.handshake));
+    let (mut client_broker, mut server_broker) = (client.broker, server.broker);
+    let (mut client_result, mut server_result) = (None, None);
+    for _ in 0..10 {
+        if client_result.is_none() {
+            client_result =
+                end(client_driver.advance(client_end.as_fd(), &mut client_broker), &client_broker, false);
+        }
+        if server_result.is_none() {
+            server_result =
+                end(server_driver.advance(server_end.as_fd(), &mut server_broker), &server_broker, true);
+        }
+    }
+    (client_result.unwrap(), server_result.unwrap())
+}
+
+fn end(progress: Progress, broker: &Broker, we_are_server: bool) -> Option<End> {
+    match progress {
+        Progress::WaitReadable | Progress::WaitWritable => None,
+        Progress::Done(session) => {
+            let remote_auth = broker.remote_auth(&session.peer, we_are_server);
+            Some(Ok((*session, remote_auth)))
+        }
+        Progress::Failed(failure) => Some(Err(Failure::Handshake(failure).errno(Some(Authentication::X509)))),
+    }
+}
+
+#[test]
+fn a_mount_with_tls() {
+    let client = settings(ANONYMOUS);
+    let request = mount(Authentication::Unauthenticated, "server.test");
+    let (client, server) = meet((&request, &client), &settings(SERVER));
+    let ((client, client_auth), (server, server_auth)) = (client.unwrap(), server.unwrap());
+    assert!(matches!(client.peer, Peer::Certificate { .. }));
+    assert_eq!((server.peer, server.server_name.as_deref()), (Peer::Anonymous, Some("server.test")));
+    assert_eq!((client_auth, server_auth), (None, None));
+    assert_eq!((client.alpn.as_deref(), server.alpn.as_deref()), (Some(SUNRPC), Some(SUNRPC)));
+    assert_eq!(client.peer_record_size_limit, Some(16385));
+}
+
+#[test]
+fn a_mount_with_mutual_tls() {
+    let client = settings(&[ANONYMOUS, CLIENT].concat());
+    let request = mount(Authentication::X509, "server.test");
+    let (client, server) = meet((&request, &client), &settings(&[SERVER, MUTUAL].concat()));
+    assert!(client.is_ok());
+    let (session, remote_auth) = server.unwrap();
+    assert!(matches!(session.peer, Peer::Certificate { .. }));
+    assert_eq!(remote_auth, Some(u32::MAX));
+}
+
+#[test]
+fn a_server_that_verifies_lets_an_anonymous_client_in_and_says_so() {
+    let request = mount(Authentication::Unauthenticated, "server.test");
+    let (client, server) = meet((&request, &settings(ANONYMOUS)), &settings(&[SERVER, MUTUAL].concat()));
+    assert!(client.is_ok());
+    let (session, remote_auth) = server.unwrap();
+    assert_eq!((session.peer, remote_auth), (Peer::Anonymous, None));
+}
+
+#[test]
+fn without_a_truststore_nobody_is_asked() {
+    let client = settings(&[ANONYMOUS, CLIENT].concat());
+    let request = mount(Authentication::X509, "server.test");
+    let (_, server) = meet((&request, &client), &settings(SERVER));
+    let (session, remote_auth) = server.unwrap();
+    assert_eq!((session.peer, remote_auth), (Peer::Anonymous, None));
+}
+
+#[test]
+fn a_client_of_another_authority_is_refused() {
+    let stranger = CLIENT.replace("client.", "stranger.");
+    let client = settings(&[ANONYMOUS, &stranger].concat());
+    let request = mount(Authentication::X509, "server.test");
+    let (_, server) = meet((&request, &client), &settings(&[SERVER, MUTUAL].concat()));
+    assert_eq!(server.unwrap_err(), libc::EACCES);
+}
+
+#[test]
+fn a_server_must_prove_its_name() {
+    let client = settings(ANONYMOUS);
+    for (name, is_right) in
+        [("server.test", true), ("other.test", false), ("192.0.2.1", true), ("192.0.2.2", false)]
+    {
+        let request = mount(Authentication::Unauthenticated, name);
+        let (client, server) = meet((&request, &client), &settings(SERVER));
+        assert_eq!(client.map(|_| ()).err(), (!is_right).then_some(libc::EACCES), "{name}");
+        assert_eq!(server.is_ok(), is_right, "{name}");
+    }
+}
+
+#[test]
+fn without_a_name_it_must_prove_its_address() {
+    let request = request(Role::Client, Authentication::Unauthenticated);
+    let (client, _) = meet((&request, &settings(ANONYMOUS)), &settings(SERVER));
+    assert!(client.is_ok());
+}
+
+#[test]
+fn a_server_of_another_authority_is_refused() {
+    let client = settings(&ANONYMOUS.replace("ca.pem", "foreign-ca.pem"));
+    let request = mount(Authentication::Unauthenticated, "server.test");
+    let (client, server) = meet((&request, &client), &settings(SERVER));
+    assert_eq!((client.unwrap_err(), server.unwrap_err()), (libc::EACCES, libc::EACCES));
+}
+
+#[test]
+fn what_is_missing_is_no_key() {
+    let nothing = settings("");
+    for request in [
+        request(Role::Server, Authentication::X509),
+        request(Role::Server, Authentication::Psk),
+        request(Role::Client, Authentication::Psk),
+        mount(Authentication::X509, "server.test"),
+    ] {
+        let Err(failure) = flow(&request, &nothing) else { panic!("{request:?}") };
+        assert_eq!(failure.errno(Some(request.authentication)), libc::ENOKEY, "{failure}");
+    }
+}
+
+#[test]
+fn an_identity_names_its_hash() {
+    assert_eq!(psk_hash(b"NVMe0R01 nqn.host nqn.sub"), Some(Hash::Sha256));
+    assert_eq!(psk_hash(b"NVMe1G02 nqn.host nqn.sub digest="), Some(Hash::Sha384));
+    assert_eq!(psk_hash(b"NVMe1R03 nqn.host nqn.sub"), None);
+    for other in [&b"client@example"[..], b"", b"NVMe", b"NVMe1R0", b"NVMe1R02"] {
+        assert_eq!(psk_hash(other), Some(Hash::Sha256), "{other:?}");
+    }
+}
+
+#[test]
+fn suites_go_with_the_hashes_of_the_psks() {
+    let psk = |hash| Psk::external(b"i", b"secret", hash);
+    use CipherSuite::{Aes128GcmSha256, Aes256GcmSha384, Chacha20Poly1305Sha256};
+    assert_eq!(suites_for(&[psk(Hash::Sha384)]), [Aes256GcmSha384]);
+    assert_eq!(
+        suites_for(&[psk(Hash::Sha384), psk(Hash::Sha256), psk(Hash::Sha384)]),
+        [Aes256GcmSha384, Aes128GcmSha256, Chacha20Poly1305Sha256]
+    );
+}
+
+#[test]
+fn we_give_up_before_the_consumer_does() {
+    let limit = |role, timeout| time_limit(&Request { timeout, ..request(role, Authentication::X509) });
+    let ten = Some(Duration::from_secs(10));
+    assert_eq!(limit(Role::Server, None), Duration::from_millis(4500));
+    assert_eq!(limit(Role::Client, None), Duration::from_secs(9));
+    assert_eq!(limit(Role::Server, ten), Duration::from_secs(9));
+    assert_eq!(limit(Role::Client, Some(Duration::from_millis(1))), Duration::from_micros(900));
+}
