@@ -99,6 +99,12 @@ impl Config {
                 }
             }
         }
+        if let Self { server: Section { truststore: None, crl: Some(crl), .. }, .. } = &config {
+            let problem =
+                "x509.crl has no effect without x509.truststore: no client is asked for a certificate";
+            let warning = ConfigError { path: path.into(), line: crl.line, problem: problem.into() };
+            config.warnings.push(warning);
+        }
         Ok(config)
     }
 
@@ -253,9 +259,10 @@ mod tests {
 
     #[test]
     fn what_has_no_effect_is_said() {
-        let config = parse("[debug]\ntls=3\n[authenticate.server]\nx509.pq.certificate=/p\n").unwrap();
+        let config =
+            parse("[debug]\ntls=3\n[authenticate.server]\nx509.pq.certificate=/p\nx509.crl=/c\n").unwrap();
         let lines: Vec<_> = config.warnings.iter().map(|warning| warning.line).collect();
-        assert_eq!(lines, [2, 4]);
+        assert_eq!(lines, [2, 4, 5]);
     }
 
     #[test]

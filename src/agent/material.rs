@@ -72,13 +72,10 @@ impl Settings {
 }
 
 fn load_side(config: &Config, section: &Section) -> Result<Side, ConfigError> {
-    if let Some(crl) = &section.crl {
-        let problem = "x509.crl is not supported yet; without that line nothing is revoked";
-        return Err(config_error(config, crl, problem.into()));
-    }
+    let anchors = section.truststore.as_ref();
     Ok(Side {
         identity: load_identity(config, section)?.map(Arc::new),
-        verifier: section.truststore.as_ref().map(|file| load_verifier(config, file)).transpose()?,
+        verifier: anchors.map(|file| load_verifier(config, file, section.crl.as_ref())).transpose()?,
     })
 }
 
@@ -163,13 +160,20 @@ fn read_secret(path: &Path, length: u64) -> io::Result<Secret> {
     Ok(content)
 }
 
-fn load_verifier(config: &Config, file: &FileAt) -> Result<Arc<Verifier>, ConfigError> {
+fn load_verifier(
+    config: &Config,
+    anchors: &FileAt,
+    crl: Option<&FileAt>,
+) -> Result<Arc<Verifier>, ConfigError> {
+    let at = |file: &FileAt| {
+        let (path, line) = (config.path.clone(), file.line);
+        move |problem| ConfigError { path, line, problem }
+    };
     let mut store = TrustStore::empty();
-    trust_store::add_anchors(&mut store, &file.path).map_err(|problem| ConfigError {
-        path: config.path.clone(),
-        line: file.line,
-        problem,
-    })?;
+    trust_store::add_anchors(&mut store, &anchors.path).map_err(at(anchors))?;
+    if let Some(crl) = crl {
+        trust_store::add_crls(&mut store, &crl.path).map_err(at(crl))?;
+    }
     store.set_aside().iter().for_each(|problem| log::debug(format_args!("not trusted: {problem}")));
     Ok(Arc::new(Verifier::new(Arc::new(store))))
 }
@@ -177,7 +181,8 @@ fn load_verifier(config: &Config, file: &FileAt) -> Result<Arc<Verifier>, Config
 /// The system's own authorities, for a client without a truststore; a system without any has no verifier.
 fn system_verifier(config: &Config) -> Result<Option<Arc<Verifier>>, ConfigError> {
     let Some(path) = system_store() else { return Ok(None) };
-    load_verifier(config, &FileAt { path: path.into(), line: 0 }).map(Some)
+    let anchors = FileAt { path: path.into(), line: 0 };
+    load_verifier(config, &anchors, config.client.crl.as_ref()).map(Some)
 }
 
 fn system_store() -> Option<&'static str> {

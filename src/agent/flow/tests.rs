@@ -150,6 +150,17 @@ fn a_client_of_another_authority_is_refused() {
 }
 
 #[test]
+fn a_revoked_client_is_refused_where_there_is_a_crl() {
+    let client = settings(&[ANONYMOUS, &CLIENT.replace("client.", "revoked.")].concat());
+    let request = mount(Authentication::X509, "server.test");
+    let (_, server) = meet((&request, &client), &settings(&[SERVER, MUTUAL].concat()));
+    assert!(server.is_ok());
+    let (_, server) =
+        meet((&request, &client), &settings(&[SERVER, MUTUAL, "x509.crl=DIR/crl.pem\n"].concat()));
+    assert_eq!(server.unwrap_err(), libc::EACCES);
+}
+
+#[test]
 fn a_server_must_prove_its_name() {
     let client = settings(ANONYMOUS);
     for (name, is_right) in
