@@ -32,9 +32,9 @@ pub(super) struct Section {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Config {
     pub(super) path: PathBuf,
-    /// [debug]: a `loglevel` above 0 asks for debug messages.
+    /// `[debug]`: a `loglevel` above 0 asks for debug messages.
     pub(super) debug: bool,
-    /// [authenticate]: the names of keyrings to possess.
+    /// `[authenticate]`: the names of keyrings to possess.
     pub(super) keyrings: Vec<String>,
     pub(super) client: Section,
     pub(super) server: Section,

@@ -13,7 +13,7 @@ pub enum Hash {
     Sha384,
 }
 
-/// The longest output of a [`Hash`], in bytes.
+/// The longest output of a [`enum@Hash`], in bytes.
 pub const MAX_DIGEST_LENGTH: usize = 48;
 
 impl Hash {
@@ -50,7 +50,7 @@ impl Hash {
     }
 }
 
-/// The output of a [`Hash`]: public bytes.
+/// The output of a [`enum@Hash`]: public bytes.
 #[derive(Clone, Copy)]
 pub struct Digest(digest::Digest);
 
