@@ -1,0 +1,276 @@
+# The vocabulary of the scenarios: two hosts, their agents, an NFS server, an NVMe target, and what to expect of them.
+# Host c is the client, host s the server: each is a network namespace with its own handshake agent.
+
+certificates=/project/target/kernel/certificates
+client_address=192.0.2.1 server_address=192.0.2.2 server_address6=2001:db8::2
+tracing=/sys/kernel/tracing
+
+fail() {
+    echo "FAILED: $*"
+    exit 1
+}
+skip() {
+    echo "SKIPPED: $*"
+    exit 77
+}
+
+# Waits for a condition, never for a time: polls until COMMAND succeeds, and fails after SECONDS.
+wait_for() { # SECONDS WHAT COMMAND...
+    local end=$((SECONDS + $1)) what=$2
+    shift 2
+    until "$@" >/dev/null 2>&1; do
+        [ $SECONDS -lt $end ] || fail "waited in vain for $what"
+        sleep 0.1
+    done
+}
+not() { ! "$@"; }
+
+# The two hosts.
+
+# Not `ip netns exec`, which mounts a new /sys and so hides configfs.
+on() { # HOST COMMAND...
+    local host=$1
+    shift
+    nsenter --net=/run/netns/"$host" "$@"
+}
+
+make_hosts() {
+    local host
+    ip link set lo up
+    for host in c s; do
+        ip netns add $host
+        ip -n $host link set lo up
+    done
+    ip link add veth netns c type veth peer veth netns s
+    ip -n c address add $client_address/24 dev veth
+    ip -n s address add $server_address/24 dev veth
+    ip -n c address add 2001:db8::1/64 dev veth nodad
+    ip -n s address add $server_address6/64 dev veth nodad
+    ip -n c link set veth up
+    ip -n s link set veth up
+    printf '%s\n' '127.0.0.1 localhost' "$client_address client.test" "$server_address server.test" >/etc/hosts
+}
+
+tls_stat() { on "$1" sed -n "s/^$2[[:space:]]*//p" /proc/net/tls_stat; } # HOST COUNTER
+
+# Expects that both kernels say they have encrypted and decrypted, and without an error. (Each counter of TLS is per host.)
+carried_by_ktls() {
+    local host counter
+    for host in c s; do
+        on $host cat /proc/net/tls_stat
+        for counter in TlsTxSw TlsRxSw; do
+            [ "$(tls_stat $host $counter)" -gt 0 ] || fail "$counter of host $host is 0"
+        done
+        [ "$(tls_stat $host TlsDecryptError)" = 0 ] || fail "host $host saw decryption errors"
+    done
+}
+
+# The modules are loaded beforehand: under emulation that takes longer than nfsd's five seconds for a handshake.
+start_everything() {
+    modprobe -a tls aesni-intel nfsd nfsv4 nvmet-tcp nvme-tcp
+    make_hosts
+    nfs_server_start
+    nvme_target_start
+    [ ! -e "$job/handclasp" ] || install "$job/handclasp" /run/handclasp
+    echo 1 >$tracing/events/handshake/enable
+}
+
+# Leaves both hosts as start_everything made them.
+clean_up() {
+    local host
+    umount -f -l /mnt
+    nvme disconnect-all
+    psk_clear
+    for host in c s; do agent_kill $host; done
+}
+
+# The agents.
+
+# Writes an agent's configuration, in tlshd's format, and starts the agent with it.
+agent() { # HOST CERTIFICATE|none [AUTHORITY]
+    configure "$@"
+    agent_start "$1"
+}
+
+configure() { # HOST CERTIFICATE|none [AUTHORITY]
+    local host=$1 certificate=$2 section
+    {
+        printf '[debug]\nloglevel=1\ntls=0\nnl=0\n[authenticate]\n'
+        for section in client server; do
+            printf '[authenticate.%s]\nx509.truststore=%s\n' $section "/run/$host.authority.pem"
+            [ "$certificate" = none ] ||
+                printf 'x509.certificate=%s\nx509.private_key=%s\n' "/run/$host.pem" "/run/$host.key"
+        done
+    } >"/run/$host.conf"
+    install -m 644 "$certificates/${3:-ca}.pem" "/run/$host.authority.pem"
+    [ "$certificate" = none ] || install_certificate "$host" "$certificate"
+}
+
+install_certificate() { # HOST CERTIFICATE
+    install -m 644 "$certificates/$2.pem" "/run/$1.pem"
+    install -m 600 "$certificates/$2.key" "/run/$1.key"
+}
+
+program_of() { # HOST: which program is the agent there
+    case $1 in c) echo "$CLIENT" ;; s) echo "$SERVER" ;; esac
+}
+
+# The agent listens once a generic netlink socket of its host has joined a multicast group.
+agent_listens() { on "$1" grep -qE '^[0-9a-f]+ +16 +[0-9]+ +[0-9a-f]*[1-9a-f]' /proc/net/netlink; } # HOST
+
+agent_start() { # HOST
+    local host=$1 command
+    case $(program_of "$host") in
+    handclasp) command=(/run/handclasp agent --config "/run/$host.conf") ;;
+    tlshd) command=(tlshd --stderr --config "/run/$host.conf") ;;
+    esac
+    nsenter --net="/run/netns/$host" "${command[@]}" >>"$(agent_log "$host")" 2>&1 &
+    echo $! >"/run/$host.pid"
+    wait_for 10 "the agent of $host to listen" agent_listens "$host"
+}
+
+agent_log() { echo "$job/$scenario.$1.log"; } # HOST
+agent_pid() { cat "/run/$1.pid"; }            # HOST
+agent_signal() { kill "-$2" "$(agent_pid "$1")"; } # HOST SIGNAL
+agent_runs() { kill -0 "$(agent_pid "$1")"; } # HOST
+
+agent_kill() { # HOST
+    agent_signal "$1" KILL 2>/dev/null || true
+    wait_for 5 "the agent of $1 to be gone" not agent_runs "$1"
+}
+
+# Expects a line in the log of our agent; what tlshd logs is not our concern.
+agent_says() { # HOST REGULAR-EXPRESSION
+    [ "$(program_of "$1")" = handclasp ] || return 0
+    wait_for 5 "a line of the agent of $1 like /$2/" grep -qE "$2" "$(agent_log "$1")"
+}
+
+# What the consumers were told: the status (0 or -errno) of each handshake of HOST, in order, from the kernel's tracepoints.
+# The event does not name its host, but who asks does: nfsd for the NFS server, nvme for the NVMe host, and workers of
+# the kernel for their peers.
+statuses() { # HOST
+    local line worker=c pattern='^ *(.*)-[0-9]+ .*handshake_(submit|complete): req=([0-9a-f]+) sk=[0-9a-f]+( status=(.*))?'
+    local -A host_of
+    grep -q ' nvme-[0-9]*.*handshake_submit' $tracing/trace && worker=s
+    while read -r line; do
+        [[ $line =~ $pattern ]] || continue
+        case ${BASH_REMATCH[2]}:${BASH_REMATCH[1]} in
+        submit:nfsd) host_of[${BASH_REMATCH[3]}]=s ;;
+        submit:nvme) host_of[${BASH_REMATCH[3]}]=c ;;
+        submit:*) host_of[${BASH_REMATCH[3]}]=$worker ;;
+        complete:*) [ "${host_of[${BASH_REMATCH[3]}]}" != "$1" ] || echo "${BASH_REMATCH[5]}" ;;
+        esac
+    done <$tracing/trace
+}
+told() { statuses "$1" | grep -qxE -- "$2"; } # HOST STATUS
+
+# Expects that our agent on HOST answered with a status like STATUS, and in time: what tlshd answers is not our concern.
+agent_answers() { # HOST STATUS
+    [ "$(program_of "$1")" = handclasp ] || return 0
+    wait_for 15 "an answer $2 of the agent of $1 (it gave: $(statuses "$1" | tr '\n' ' '))" told "$1" "$2"
+}
+nobody_timed_out() { ! grep 'handshake_cancel:' $tracing/trace || fail "a consumer's own timer ran out before its agent answered"; }
+
+# NFS.
+
+nfs_server_start() {
+    mkdir -p /srv /mnt
+    mount -t tmpfs tmpfs /srv
+    mkdir /srv/tls /srv/mtls
+    mount -t tmpfs tmpfs /srv/mtls
+    mkdir -p /var/lib/nfs/{rpc_pipefs,v4recovery,sm,sm.bak,nfsdcld}
+    touch /var/lib/nfs/{etab,rmtab} /etc/exports
+    on s mount -t nfsd nfsd /proc/fs/nfsd
+    on s mount -t rpc_pipefs rpc_pipefs /var/lib/nfs/rpc_pipefs
+    on s nfsdcld
+    on s exportfs -o rw,no_root_squash,insecure,no_subtree_check,fsid=0,xprtsec=tls:mtls '*:/srv'
+    on s exportfs -o rw,no_root_squash,insecure,no_subtree_check,fsid=1,xprtsec=mtls '*:/srv/mtls'
+    on s rpc.mountd --no-nfs-version 3
+    on s rpc.nfsd --no-nfs-version 3 --grace-time 10 2
+}
+
+nfs_mount() { # XPRTSEC PATH [HOST-NAME] [OPTIONS]
+    local security=$1 path=$2 name=${3:-server.test} options=${4:+,$4}
+    on c timeout 30 mount -v -t nfs4 -o "vers=4.2,retry=0,xprtsec=$security$options" "$name:$path" /mnt
+}
+
+# Writes through the mount, reads back through a new one, and compares with what the server has on its disk.
+nfs_compare() { # XPRTSEC PATH [HOST-NAME] [OPTIONS]
+    local data=/run/data
+    head -c 1000000 /dev/urandom >$data
+    nfs_mount "$@" || fail "the mount was refused"
+    cp $data /mnt/data
+    umount /mnt
+    cmp $data "/srv$2/data" || fail "the server has other data than the client wrote"
+    nfs_mount "$@" || fail "the second mount was refused"
+    cmp $data /mnt/data || fail "the client reads other data than it wrote"
+    umount /mnt
+}
+
+nfs_refused() { # MESSAGE XPRTSEC PATH [HOST-NAME] [OPTIONS]
+    local message=$1
+    shift
+    nfs_mount "$@" >/run/mount.out 2>&1 && fail "the mount was not refused"
+    cat /run/mount.out
+    grep -qiE "$message" /run/mount.out || fail "the mount was refused, but not with /$message/"
+}
+
+# NVMe over TCP.
+
+host_nqn=nqn.2014-08.org.nvmexpress:uuid:11111111-2222-3333-4444-555555555555
+subsystem_nqn=nqn.2026-01.test:disk
+disk=/srv/disk
+
+nvme_target_start() {
+    local nvmet=/sys/kernel/config/nvmet
+    truncate -s 16M $disk
+    mkdir $nvmet/subsystems/$subsystem_nqn
+    echo 1 >$nvmet/subsystems/$subsystem_nqn/attr_allow_any_host
+    mkdir $nvmet/subsystems/$subsystem_nqn/namespaces/1
+    echo $disk >$nvmet/subsystems/$subsystem_nqn/namespaces/1/device_path
+    echo 1 >$nvmet/subsystems/$subsystem_nqn/namespaces/1/buffered_io
+    echo 1 >$nvmet/subsystems/$subsystem_nqn/namespaces/1/enable
+    mkdir $nvmet/ports/1
+    echo ipv4 >$nvmet/ports/1/addr_adrfam
+    echo tcp >$nvmet/ports/1/addr_trtype
+    echo $server_address >$nvmet/ports/1/addr_traddr
+    echo 4420 >$nvmet/ports/1/addr_trsvcid
+    echo tls1.3 >$nvmet/ports/1/addr_tsas
+    echo required >$nvmet/ports/1/addr_treq
+    on s ln -s $nvmet/subsystems/$subsystem_nqn $nvmet/ports/1/subsystems/$subsystem_nqn
+}
+
+# Keys of type psk belong to the network namespace that they were made in: each host has its own, even of the same name.
+psk() { # HOST HMAC(1=SHA-256, 2=SHA-384) CHARACTER: a key made of that character
+    local length=32
+    [ "$2" = 2 ] && length=48
+    on "$1" nvme gen-tls-key --hmac "$2" --identity 1 --hostnqn $host_nqn --subsysnqn $subsystem_nqn --keyring .nvme --insert \
+        --secret "$(printf "%0$((length * 2))d" 0 | tr 0 "$3")"
+}
+psk_clear() { keyctl clear %keyring:.nvme; }
+
+nvme_connect() { # [PORT]
+    on c timeout 40 nvme connect -t tcp -a $server_address -s "${1:-4420}" -n $subsystem_nqn --hostnqn $host_nqn \
+        --hostid 11111111-2222-3333-4444-555555555555 --nr-io-queues 1 --tls
+}
+nvme_disconnect() { on c nvme disconnect -n $subsystem_nqn; }
+
+# Writes through the host, compares what the target has, reads back through a new connection.
+nvme_compare() {
+    local data=/run/data
+    head -c 1048576 /dev/urandom >$data
+    nvme_connect || fail "the connect was refused"
+    wait_for 10 "the disk" test -b /dev/nvme0n1
+    dd if=$data of=/dev/nvme0n1 bs=64k oflag=direct
+    nvme_disconnect
+    cmp -n 1048576 $data $disk || fail "the target has other data than the host wrote"
+    nvme_connect || fail "the second connect was refused"
+    wait_for 10 "the disk" test -b /dev/nvme0n1
+    dd if=/dev/nvme0n1 bs=64k count=16 iflag=direct | cmp - $data || fail "the host reads other data than it wrote"
+    nvme_disconnect
+}
+
+nvme_refused() { # [PORT]
+    nvme_connect "$@" && fail "the connect was not refused"
+    dmesg | tail -n 3
+}
