@@ -139,6 +139,12 @@ agent_kill() { # HOST
     wait_for 5 "the agent of $1 to be gone" not agent_runs "$1"
 }
 
+# Skips what this machine's tlshd is known to get wrong.
+tlshd_cannot() { # HOST VERSION-PATTERN WHAT
+    [ "$(program_of "$1")" = tlshd ] && tlshd -v 2>&1 | grep -q "ktls-utils $2" && skip "tlshd $2 $3"
+    true
+}
+
 # Expects a line in the log of our agent; what tlshd logs is not our concern.
 agent_says() { # HOST REGULAR-EXPRESSION
     [ "$(program_of "$1")" = handclasp ] || return 0
@@ -240,18 +246,18 @@ nvme_target_start() {
     on s ln -s $nvmet/subsystems/$subsystem_nqn $nvmet/ports/1/subsystems/$subsystem_nqn
 }
 
-# Keys of type psk belong to the network namespace that they were made in: each host has its own, even of the same name.
-psk() { # HOST HMAC(1=SHA-256, 2=SHA-384) CHARACTER: a key made of that character
-    local length=32
-    [ "$2" = 2 ] && length=48
-    on "$1" nvme gen-tls-key --hmac "$2" --identity 1 --hostnqn $host_nqn --subsysnqn $subsystem_nqn --keyring .nvme --insert \
-        --secret "$(printf "%0$((length * 2))d" 0 | tr 0 "$3")"
+# Inserts a key made of one hexadecimal digit. Both hosts find what is in .nvme; what is in another keyring, only the
+# client finds, whose kernel and agent are told of it.
+psk() { # HMAC(1=SHA-256, 2=SHA-384) DIGIT [KEYRING]
+    local length=$((32 + 16 * ($1 - 1)))
+    nvme gen-tls-key --hmac "$1" --identity 1 --hostnqn $host_nqn --subsysnqn $subsystem_nqn --insert \
+        --keyring "${3:-.nvme}" --secret "$(printf "%0$((length * 2))d" 0 | tr 0 "$2")"
 }
 psk_clear() { keyctl clear %keyring:.nvme; }
 
-nvme_connect() { # [PORT]
-    on c timeout 40 nvme connect -t tcp -a $server_address -s "${1:-4420}" -n $subsystem_nqn --hostnqn $host_nqn \
-        --hostid 11111111-2222-3333-4444-555555555555 --nr-io-queues 1 --tls
+nvme_connect() { # [OPTION...]
+    on c timeout 40 nvme connect -t tcp -a $server_address -s 4420 -n $subsystem_nqn --hostnqn $host_nqn \
+        --hostid 11111111-2222-3333-4444-555555555555 --nr-io-queues 1 --tls "$@"
 }
 nvme_disconnect() { on c nvme disconnect -n $subsystem_nqn; }
 
@@ -270,7 +276,7 @@ nvme_compare() {
     nvme_disconnect
 }
 
-nvme_refused() { # [PORT]
+nvme_refused() { # [OPTION...]
     nvme_connect "$@" && fail "the connect was not refused"
     dmesg | tail -n 3
 }

@@ -22,6 +22,7 @@ nfs-mtls-rsa() {
 }
 
 nfs-mtls-ed25519() {
+    tlshd_cannot s 1.0 'takes a peer with an Ed25519 certificate for one without'
     agent c client-ed25519
     agent s server-ed25519
     nfs_compare mtls /mtls
@@ -31,12 +32,19 @@ nfs-address() {
     agent c none
     agent s server
     nfs_compare tls /tls $server_address
+}
+
+nfs-address6() {
+    tlshd_cannot c 1 'sends an IPv6 address as a server name'
+    agent c none
+    agent s server
     nfs_compare tls /tls "[$server_address6]"
 }
 
 nfs-keyring-certificate() {
     local certificate key
     [ -e /proc/keys ] && grep -q ' \.nfs:' /proc/keys || skip "this kernel's NFS takes no certificate from a keyring"
+    tlshd_cannot c 1 'presents no certificate from a keyring'
     agent c none
     agent s server
     certificate=$(keyctl padd user certificate %keyring:.nfs <$certificates/client.pem.der)

@@ -1,8 +1,7 @@
 # NVMe over TCP with TLS: both sides are PSK flows; each connect is two handshakes, one for each queue.
 
 nvme-sha256() {
-    psk c 1 a
-    psk s 1 a
+    psk 1 a
     agent c none
     agent s none
     nvme_compare
@@ -10,8 +9,7 @@ nvme-sha256() {
 }
 
 nvme-sha384() {
-    psk c 2 a
-    psk s 2 a
+    psk 2 a
     agent c none
     agent s none
     nvme_compare
@@ -21,20 +19,23 @@ nvme-sha384() {
 # Refusals.
 
 nvme-unknown-psk() {
-    psk c 1 a
+    keyctl newring client @u
+    psk 1 a client
     agent c none
     agent s none
-    nvme_refused
+    nvme_refused --keyring client
     agent_answers c '-129|-13'
+    agent_answers s '-[0-9]+'
     nobody_timed_out
 }
 
 nvme-wrong-psk() {
-    psk c 1 a
-    psk s 1 b
+    keyctl newring client @u
+    psk 1 a client
+    psk 1 b
     agent c none
     agent s none
-    nvme_refused
+    nvme_refused --keyring client
     agent_answers c -13
     agent_answers s -13
     nobody_timed_out
