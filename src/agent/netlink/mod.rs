@@ -9,7 +9,7 @@ mod socket;
 use std::{
     cell::RefCell,
     fmt, io,
-    os::fd::{AsFd, AsRawFd, BorrowedFd},
+    os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd},
     rc::Rc,
 };
 
@@ -128,8 +128,7 @@ impl Kernel {
 
     /// Takes the next request, if there is one.
     pub(super) fn accept(&self) -> io::Result<Option<Incoming>> {
-        let class = Attribute::u32(HANDSHAKE_A_ACCEPT_HANDLER_CLASS, HANDSHAKE_HANDLER_CLASS_TLSHD);
-        match self.requests.command(HANDSHAKE_CMD_ACCEPT, &[class]) {
+        match self.requests.command(HANDSHAKE_CMD_ACCEPT, &[handler_class()]) {
             Ok(answer) => Ok(answer.iter().find_map(generic_attributes).map(Incoming::adopt)),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
             Err(error) => Err(error),
@@ -163,13 +162,21 @@ impl Requests {
 
 impl Answer for Requests {
     fn done(&self, socket: BorrowedFd<'_>, status: u32, remote_auth: Option<u32>) -> io::Result<()> {
-        let mut attributes = vec![
-            Attribute::u32(HANDSHAKE_A_DONE_STATUS, status),
-            Attribute::i32(HANDSHAKE_A_DONE_SOCKFD, socket.as_raw_fd()),
-        ];
-        attributes.extend(remote_auth.map(|peer| Attribute::u32(HANDSHAKE_A_DONE_REMOTE_AUTH, peer)));
-        self.command(HANDSHAKE_CMD_DONE, &attributes).map(drop)
+        self.command(HANDSHAKE_CMD_DONE, &result(socket.as_raw_fd(), status, remote_auth)).map(drop)
     }
+}
+
+fn handler_class() -> Attribute {
+    Attribute::u32(HANDSHAKE_A_ACCEPT_HANDLER_CLASS, HANDSHAKE_HANDLER_CLASS_TLSHD)
+}
+
+fn result(socket: RawFd, status: u32, remote_auth: Option<u32>) -> Vec<Attribute> {
+    let mut attributes = vec![
+        Attribute::u32(HANDSHAKE_A_DONE_STATUS, status),
+        Attribute::i32(HANDSHAKE_A_DONE_SOCKFD, socket),
+    ];
+    attributes.extend(remote_auth.map(|peer| Attribute::u32(HANDSHAKE_A_DONE_REMOTE_AUTH, peer)));
+    attributes
 }
 
 /// The numbers that this kernel gave to the family and its group.
@@ -218,5 +225,61 @@ fn generic_attributes(message: &Message) -> Option<&[Attribute]> {
     match &message.body {
         Body::Generic { attributes, .. } => Some(attributes),
         Body::End(_) => None,
+    }
+}
+
+/// Side by side with code that was generated from the kernel's own specification (handshake.yaml).
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::{keyring::KeySerial, request::Request};
+    use netlink_bindings::handshake::{Done, PushAccept};
+    use std::time::Duration;
+
+    /// The attributes of a request of ours, as bytes.
+    fn sent(command: u8, attributes: &[Attribute]) -> Vec<u8> {
+        let request = Outgoing { family: 31, version: FAMILY_VERSION, command, dump: false, attributes };
+        codec::encode(&request, 1).split_off(20)
+    }
+
+    #[test]
+    fn accept_is_what_the_specification_says() {
+        let mut expected = Vec::new();
+        PushAccept::new(&mut expected).push_handler_class(1);
+        assert_eq!(sent(HANDSHAKE_CMD_ACCEPT, &[handler_class()]), expected);
+    }
+
+    #[test]
+    fn done_is_read_by_the_specification() {
+        // Not get_remote_auth(): that stops at the first attribute of another kind.
+        let number = |done: Done| match done {
+            Done::Status(status) => ("status", status),
+            Done::Sockfd(socket) => ("socket", socket.unsigned_abs()),
+            Done::RemoteAuth(peer) => ("peer", peer),
+        };
+        let read = |bytes: &[u8]| Done::new(bytes).map(|done| number(done.unwrap())).collect::<Vec<_>>();
+        let bytes = sent(HANDSHAKE_CMD_DONE, &result(7, 13, Some(u32::MAX)));
+        assert_eq!(read(&bytes), [("status", 13), ("socket", 7), ("peer", u32::MAX)]);
+        let bytes = sent(HANDSHAKE_CMD_DONE, &result(7, 0, None));
+        assert_eq!(read(&bytes), [("status", 0), ("socket", 7)]);
+    }
+
+    #[test]
+    fn a_request_by_the_specification_is_read() {
+        let mut bytes = vec![0; 20];
+        let accept =
+            PushAccept::new(&mut bytes).push_sockfd(-1).push_message_type(1).push_peername(c"server.test");
+        let accept = accept.push_timeout(10_000).push_keyring(3).push_auth_mode(3);
+        let accept = accept.nested_certificate().push_cert(4).push_privkey(5).end_nested();
+        drop(accept.push_peer_identity(6).push_peer_identity(7));
+        let length = u32::try_from(bytes.len()).unwrap();
+        bytes[..6].copy_from_slice(&[&length.to_ne_bytes()[..], &31_u16.to_ne_bytes()].concat());
+        let [message] = codec::decode(&bytes).unwrap().try_into().unwrap();
+        let request = Incoming::adopt(generic_attributes(&message).unwrap()).request.unwrap();
+        let key = |serial| KeySerial::new(serial).unwrap();
+        let Request { peer_name, timeout, keyring, peer_identities, certificate, .. } = request;
+        assert_eq!(peer_name.unwrap().to_string(), "server.test");
+        assert_eq!((timeout, keyring), (Some(Duration::from_secs(10)), Some(key(3))));
+        assert_eq!((peer_identities, certificate), (vec![key(6), key(7)], Some((key(4), key(5)))));
     }
 }
