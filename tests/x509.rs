@@ -103,7 +103,7 @@ fn missing_and_untrusted_issuers() {
         "server certificate 'CN=server': its issuer 'O=Lab, CN=Intermediate' is neither sent nor trusted";
     unknown(Ask { chain: "leaf", ..SERVER() }, missing);
     // The other root has the same name and another key.
-    let wrong_ca = "intermediate 'O=Lab, CN=Intermediate': its issuer 'CN=Root' is neither sent nor trusted";
+    let wrong_ca = "intermediate 'O=Lab, CN=Intermediate': its issuer 'CN=Root' is known with another key than the one it names";
     unknown(Ask { trusted: "other", ..SERVER() }, wrong_ca);
     let sent = "intermediate 'CN=Root': is self-signed and not trusted";
     unknown(Ask { trusted: "other", chain: "leaf intermediate root", ..SERVER() }, sent);
@@ -117,13 +117,24 @@ fn graphs() {
     let cross = |trusted| Ask { trusted, chain: "leaf-b root-b cross-b", ..SERVER() }.path();
     assert_eq!(cross("root-b"), "CN=server < CN=Root B");
     assert_eq!(cross("root"), "CN=server < CN=Root B < CN=Root");
-    for chain in ["leaf-twin twin-1 twin-2", "leaf-twin twin-2 twin-1", "leaf-twin-unnamed twin-1 twin-2"] {
+    for chain in ["leaf-twin twin-1 twin-2", "leaf-twin twin-2 twin-1"] {
         assert_eq!(Ask { chain, ..SERVER() }.path(), "CN=server < CN=Twin < CN=Root", "{chain}");
     }
-    Ask { chain: "leaf-twin-unnamed twin-1", ..SERVER() }.refused(
+    Ask { chain: "leaf-twin twin-1", ..SERVER() }.refused(
         Reason::UnknownAuthority,
-        "server certificate 'CN=server': its issuer 'CN=Twin' is neither sent nor trusted",
+        "server certificate 'CN=server': its issuer 'CN=Twin' is known with another key than the one it names",
     );
+}
+
+#[test]
+fn without_key_identifiers_the_signature_tells_issuers_of_one_name_apart() {
+    let policy = || Policy { key_identifiers: false, ..Policy::default() };
+    let unnamed = |chain| Ask { chain, policy: policy(), ..SERVER() };
+    for chain in ["leaf-twin-unnamed twin-1 twin-2", "leaf-twin-unnamed twin-2 twin-1"] {
+        assert_eq!(unnamed(chain).path(), "CN=server < CN=Twin < CN=Root", "{chain}");
+    }
+    unnamed("leaf-twin-unnamed twin-1")
+        .refused(Reason::Bad, "server certificate 'CN=server': its signature is wrong");
 }
 
 #[test]

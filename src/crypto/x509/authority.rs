@@ -88,11 +88,8 @@ impl<'a> Authority<'a> {
         self.key_identifier.as_deref()
     }
 
-    /// Whether `certificate` names this CA as its issuer, and if it also names the key, this key.
-    pub(super) fn is_named_by(&self, certificate: &Certificate<'_>) -> Result<bool, Problem> {
-        if certificate.issuer != &*self.subject {
-            return Ok(false);
-        }
+    /// Whether the key that `certificate` names as its issuer's, if it names one, is this CA's.
+    pub(super) fn key_is_named_by(&self, certificate: &Certificate<'_>) -> Result<bool, Problem> {
         let Some(named) = &certificate.extensions.authority_key_identifier else { return Ok(true) };
         let same_key = match (named.key_identifier, &self.key_identifier) {
             (Some(named), Some(own)) => named == &**own,

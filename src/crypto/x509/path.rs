@@ -3,7 +3,7 @@
 //! Depth first, trust anchors before intermediates. Every step is checked when it is taken, cheap checks before the signature,
 //! so a path that is found is a path that is valid; what fails is remembered, and the most telling failure is reported.
 
-use alloc::vec::Vec;
+use alloc::{string::String, vec::Vec};
 
 use super::{
     Policy,
@@ -122,42 +122,42 @@ impl<'p> Search<'p> {
         end_entity.check_issued().map_err(|problem| link.blame(problem))?;
         match self.climb()? {
             Some(anchor) => Ok(Found { links: self.path, anchor: Some(anchor) }),
-            None => Err(self.failure.unwrap_or_else(|| unknown_issuer(link))),
+            None => Err(self.failure.unwrap_or_else(|| unknown_issuer(link, Problem::UnknownIssuer))),
         }
     }
 
     /// Extends the path to an anchor, if that can be done; an error ends the search.
     fn climb(&mut self) -> Result<Option<&'p Authority<'p>>, Failure<'p>> {
         let Some(child) = self.path.last().copied() else { return Ok(None) };
-        let mut issuer_is_known = false;
+        let mut nearest = Attempt::NotTheIssuer;
         for anchor in self.store.named(child.certificate.issuer) {
-            match self.attempt(child, anchor.issuer())? {
-                Attempt::NotTheIssuer => continue,
-                Attempt::Accepted(authority, _) if self.complete(authority)? => return Ok(Some(authority)),
-                Attempt::Accepted(..) | Attempt::Refused => issuer_is_known = true,
+            let attempt = self.attempt(child, anchor.issuer())?;
+            if let Attempt::Accepted(authority, _) = attempt
+                && self.complete(authority)?
+            {
+                return Ok(Some(authority));
             }
+            nearest = nearest.max(attempt);
         }
         for candidate in self.candidates {
             if self.would_loop(&candidate.certificate) {
                 continue;
             }
-            match self.attempt(child, candidate.issuer())? {
-                Attempt::NotTheIssuer => continue,
-                Attempt::Accepted(authority, purposes) => {
-                    let certificate = &candidate.certificate;
-                    let authority = Some(authority);
-                    self.path.push(Link { certificate, role: Role::Intermediate, authority, purposes });
-                    if let Some(anchor) = self.climb()? {
-                        return Ok(Some(anchor));
-                    }
-                    self.path.pop();
+            let attempt = self.attempt(child, candidate.issuer())?;
+            if let Attempt::Accepted(authority, purposes) = attempt {
+                let (certificate, authority) = (&candidate.certificate, Some(authority));
+                self.path.push(Link { certificate, role: Role::Intermediate, authority, purposes });
+                if let Some(anchor) = self.climb()? {
+                    return Ok(Some(anchor));
                 }
-                Attempt::Refused => {}
+                self.path.pop();
             }
-            issuer_is_known = true;
+            nearest = nearest.max(attempt);
         }
-        if !issuer_is_known {
-            self.note(unknown_issuer(child));
+        match nearest {
+            Attempt::NotTheIssuer => self.note(unknown_issuer(child, Problem::UnknownIssuer)),
+            Attempt::OtherKey => self.note(unknown_issuer(child, Problem::OtherKey)),
+            Attempt::Refused | Attempt::Accepted(..) => {}
         }
         Ok(None)
     }
@@ -178,9 +178,9 @@ impl<'p> Search<'p> {
         }
         let blame = |problem| Failure { role, subject, problem };
         let checked = match authority {
-            Ok(authority) => match authority.is_named_by(child.certificate) {
+            Ok(authority) => match authority.key_is_named_by(child.certificate) {
                 Ok(true) => self.check(child, authority, blame).map(|purposes| (authority, purposes)),
-                Ok(false) => return Ok(Attempt::NotTheIssuer),
+                Ok(false) => return Ok(Attempt::OtherKey),
                 Err(problem) => Err(child.blame(problem)),
             },
             Err(problem) => Err(blame(problem.clone())),
@@ -311,19 +311,36 @@ impl<'p> Search<'p> {
     }
 }
 
-/// What became of a step upward.
+/// What became of a step upward; the later, the nearer to an issuer it came.
+#[derive(Clone, Copy)]
 enum Attempt<'p> {
-    /// It has another name, or another key than the one named.
+    /// It has another name.
     NotTheIssuer,
+    /// It has another key than the one named.
+    OtherKey,
     /// It would be the issuer, but the step is not valid.
     Refused,
     /// The step is valid: the issuer, and the purposes left.
     Accepted(&'p Authority<'p>, KeyPurposes),
 }
 
-fn unknown_issuer(child: Link<'_>) -> Failure<'_> {
+impl Attempt<'_> {
+    fn rank(&self) -> u8 {
+        match self {
+            Self::NotTheIssuer => 0,
+            Self::OtherKey => 1,
+            Self::Refused | Self::Accepted(..) => 2,
+        }
+    }
+
+    fn max(self, other: Self) -> Self {
+        if other.rank() > self.rank() { other } else { self }
+    }
+}
+
+fn unknown_issuer<'p>(child: Link<'p>, problem: fn(String) -> Problem) -> Failure<'p> {
     if child.certificate.self_issued() {
         return child.blame(Problem::UntrustedRoot);
     }
-    child.blame(Problem::UnknownIssuer(text::name(child.certificate.issuer)))
+    child.blame(problem(text::name(child.certificate.issuer)))
 }

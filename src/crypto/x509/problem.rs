@@ -48,6 +48,8 @@ pub enum Problem {
     NameConstraint(String, String, &'static str),
     /// No certificate at hand belongs to its issuer: the issuer.
     UnknownIssuer(String),
+    /// Its issuer's name is known, but its authorityKeyIdentifier names another key or certificate: the issuer.
+    OtherKey(String),
     /// It is self-signed, and not in the trust store.
     UntrustedRoot,
     /// A CA in the path asks for a certificate policy that the path does not keep.
@@ -71,7 +73,9 @@ impl Problem {
             Self::Expired(_) | Self::NotYetValid(_) => Reason::Expired,
             Self::Purpose(_) => Reason::WrongPurpose,
             Self::Name(..) => Reason::WrongName,
-            Self::UnknownIssuer(_) | Self::UntrustedRoot | Self::Depth(_) => Reason::UnknownAuthority,
+            Self::UnknownIssuer(_) | Self::OtherKey(_) | Self::UntrustedRoot | Self::Depth(_) => {
+                Reason::UnknownAuthority
+            }
             Self::Revoked(..) => Reason::Revoked,
             Self::StatusUnknown(_) => Reason::StatusUnknown,
             Self::Malformed(_)
@@ -92,7 +96,7 @@ impl Problem {
     fn weight(&self) -> u8 {
         match self {
             Self::UnknownIssuer(_) => 0,
-            Self::UntrustedRoot => 1,
+            Self::OtherKey(_) | Self::UntrustedRoot => 1,
             Self::Malformed(_) => 2,
             Self::Signature => 3,
             Self::StatusUnknown(_) => 5,
@@ -132,6 +136,9 @@ impl fmt::Display for Problem {
             Self::Name(expected, found) => write!(f, "is for {found}, not for '{expected}'"),
             Self::NameConstraint(name, by, how) => write!(f, "'{name}' is {how} by '{by}'"),
             Self::UnknownIssuer(issuer) => write!(f, "its issuer '{issuer}' is neither sent nor trusted"),
+            Self::OtherKey(issuer) => {
+                write!(f, "its issuer '{issuer}' is known with another key than the one it names")
+            }
             Self::UntrustedRoot => f.write_str("is self-signed and not trusted"),
             Self::Policy => f.write_str("no certificate policy is valid along the path, and a CA in it requires one"),
             Self::Revoked(at, why) => write!(f, "revoked at {} ({why})", time::Rfc3339(*at)),

@@ -33,6 +33,7 @@ certificate() {
 serial=1000
 
 ids='subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid'
+none='subjectKeyIdentifier=none\nauthorityKeyIdentifier=none' # openssl 3 adds both unless told not to
 ca="$ids\nbasicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign"
 names='subjectAltName=DNS:server.test,DNS:*.wild.test,IP:10.0.0.1,IP:fd00::1'
 leaf="$ids\nkeyUsage=critical,digitalSignature\nextendedKeyUsage=serverAuth,clientAuth\n$names"
@@ -60,7 +61,7 @@ certificate leaf-b /CN=server leaf root-b:root-b "$leaf"
 certificate twin-1 /CN=Twin twin-1 root:root "$ca"
 certificate twin-2 /CN=Twin twin-2 root:root "$ca"
 certificate leaf-twin /CN=server leaf twin-2:twin-2 "$leaf"
-certificate leaf-twin-unnamed /CN=server leaf twin-2:twin-2 "$names"
+certificate leaf-twin-unnamed /CN=server leaf twin-2:twin-2 "$none\n$names"
 certificate loop-b-self '/CN=Loop B' loop-b self "$ca"
 certificate loop-a '/CN=Loop A' loop-a loop-b-self:loop-b "$ca"
 certificate loop-b '/CN=Loop B' loop-b loop-a:loop-a "$ca"
@@ -72,7 +73,7 @@ certificate leaf-client /CN=client leaf intermediate:intermediate "$ids\nextende
 certificate leaf-rpc /CN=rpc leaf intermediate:intermediate "$ids\nextendedKeyUsage=1.3.6.1.5.5.7.3.34\n$names"
 certificate leaf-any /CN=any leaf intermediate:intermediate "$ids\nextendedKeyUsage=anyExtendedKeyUsage\n$names"
 certificate leaf-plain /CN=plain leaf intermediate:intermediate "$ids\n$names"
-certificate leaf-no-ids /CN=server leaf intermediate:intermediate "subjectKeyIdentifier=none\nauthorityKeyIdentifier=none\n$names"
+certificate leaf-no-ids /CN=server leaf intermediate:intermediate "$none\n$names"
 certificate leaf-agreement /CN=server leaf intermediate:intermediate "$ids\nkeyUsage=keyAgreement\n$names"
 certificate leaf-critical /CN=server leaf intermediate:intermediate "$leaf\n1.2.3.4=critical,ASN1:UTF8String:x"
 certificate leaf-common-name /CN=server.test leaf intermediate:intermediate "$ids"

@@ -1,0 +1,156 @@
+//! Our path validation beside rustls-webpki's, on random graphs of authorities with random faults.
+//!
+//! The two agree on each graph, or the difference is one of those that `explained` lists.
+#![cfg(feature = "x509")]
+#![allow(unreachable_pub, reason = "modules of a test")]
+
+#[path = "support/issue.rs"]
+mod issue;
+
+use std::{sync::Arc, time::Duration};
+
+use handclasp::crypto::{
+    certificate::{Rejection, ServerName, UnixTime},
+    x509::{Request, Side, TrustStore, Verifier},
+};
+use issue::{CLIENT_AUTH, Key, SERVER_AUTH, Template};
+use rustls_pki_types::{CertificateDer, UnixTime as TheirTime};
+
+const NOW: u64 = 1_900_000_000; // in 2030
+const GRAPHS: u64 = 4000;
+
+/// A generator of small numbers: the same graphs each time.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) % sides
+    }
+
+    fn one_in(&mut self, n: u64) -> bool {
+        self.roll(n) == 0
+    }
+
+    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        from[self.roll(from.len() as u64) as usize]
+    }
+}
+
+struct Graph {
+    /// The end entity's.
+    names: Vec<String>,
+    roots: Vec<Vec<u8>>,
+    chain: Vec<Vec<u8>>,
+}
+
+const AUTHORITIES: [&str; 4] = ["Authority A", "Authority B", "Authority C", "Authority D"];
+const NAMES: [&str; 6] = ["a.test", "b.a.test", "*.a.test", "a.example", "c.b.a.test", "*.test"];
+const SUBTREES: [&str; 5] = ["a.test", "test", "b.a.test", "example", "x.a.test"];
+
+fn faults(template: &mut Template<'_>, dice: &mut Dice) {
+    if dice.one_in(25) {
+        template.years = dice.pick(&[(2020, 2025), (2035, 2040)]);
+    }
+    if dice.one_in(50) {
+        template.others.push((&[0x2a, 3, 4], true, vec![5, 0]));
+    }
+    if dice.one_in(6) {
+        let all: [Vec<&'static [u8]>; 3] =
+            [vec![SERVER_AUTH], vec![CLIENT_AUTH], vec![CLIENT_AUTH, SERVER_AUTH]];
+        template.purposes = all[dice.roll(3) as usize].clone();
+    }
+}
+
+/// Names are shared among keys and keys among names, so that there are loops, twins and dead ends.
+fn graph(keys: &[Key], dice: &mut Dice) -> Graph {
+    let mut root = Template::new("Root", &keys[0]);
+    root.ca = Some(None);
+    let roots = vec![root.issue("Root", &keys[0])];
+    let mut chain = Vec::new();
+    let mut leaf = Template::new("leaf", &keys[7]);
+    leaf.names = (0..1 + dice.roll(3)).map(|_| dice.pick(&NAMES).to_owned()).collect();
+    faults(&mut leaf, dice);
+    let names = leaf.names.clone();
+    chain.push(leaf.issue(AUTHORITIES[0], &keys[1 + dice.roll(2) as usize]));
+    for _ in 0..2 + dice.roll(6) {
+        let subject = dice.roll(4) as usize;
+        let mut authority = Template::new(AUTHORITIES[subject], &keys[1 + dice.roll(2) as usize + subject]);
+        authority.ca = Some(if dice.one_in(3) { Some(dice.roll(3) as u8) } else { None });
+        if dice.one_in(15) {
+            authority.ca = None;
+        }
+        faults(&mut authority, dice);
+        if dice.one_in(6) && authority.ca.is_some() {
+            let subtree = vec![dice.pick(&SUBTREES).to_owned()];
+            *(if dice.one_in(2) { &mut authority.permitted } else { &mut authority.excluded }) = subtree;
+        }
+        let issuer = dice.roll(5) as usize;
+        if dice.one_in(2) || issuer == subject {
+            chain.push(authority.issue("Root", &keys[0]));
+        } else {
+            let issuer = issuer % 4;
+            // Self-issued intermediates are among the explained differences; graphs are easier to judge without them.
+            if issuer != subject {
+                chain.push(authority.issue(AUTHORITIES[issuer], &keys[1 + dice.roll(2) as usize + issuer]));
+            }
+        }
+    }
+    Graph { names, roots, chain }
+}
+
+fn ours(graph: &Graph, name: &str) -> Result<(), Rejection> {
+    let mut store = TrustStore::empty();
+    graph.roots.iter().for_each(|root| store.add(root, "root"));
+    assert!(store.set_aside().is_empty(), "{:?}", store.set_aside());
+    let names = [ServerName::parse(name).unwrap()];
+    let request = Request { side: Side::Server, names: &names, now: UnixTime(NOW) };
+    Verifier::new(Arc::new(store)).find_path(&graph.chain, &request).map(drop)
+}
+
+fn theirs(graph: &Graph, name: &str) -> Result<(), webpki::Error> {
+    let ders: Vec<_> = graph.chain.iter().map(|der| CertificateDer::from_slice(der)).collect();
+    let roots: Vec<_> = graph.roots.iter().map(|der| CertificateDer::from_slice(der)).collect();
+    let anchors: Vec<_> = roots.iter().map(|der| webpki::anchor_from_trusted_cert(der).unwrap()).collect();
+    let leaf = webpki::EndEntityCert::try_from(&ders[0])?;
+    let now = TheirTime::since_unix_epoch(Duration::from_secs(NOW));
+    let usage = webpki::KeyUsage::server_auth();
+    leaf.verify_for_usage(webpki::ALL_VERIFICATION_ALGS, &anchors, &ders[1..], now, usage, None, None)?;
+    leaf.verify_is_valid_for_subject_name(&name.try_into().unwrap())
+}
+
+/// The differences there may be, and why.
+fn explained(
+    graph: &Graph,
+    ours: &Result<(), Rejection>,
+    theirs: &Result<(), webpki::Error>,
+) -> Option<&'static str> {
+    let top_level_wildcard = graph.names.iter().any(|name| name == "*.test");
+    match (ours, theirs) {
+        (Ok(()), Err(_)) if top_level_wildcard => {
+            Some("it matches nothing for us, and is malformed for them")
+        }
+        _ => None,
+    }
+}
+
+#[test]
+fn random_graphs_are_judged_alike() {
+    let keys: Vec<_> = (0..8).map(|_| Key::generate()).collect();
+    let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
+    let (mut accepted, mut differences) = (0, Vec::new());
+    for number in 0..GRAPHS {
+        let graph = graph(&keys, &mut dice);
+        let name = dice.pick(&["a.test", "b.a.test", "c.b.a.test", "a.example"]);
+        let (ours, theirs) = (ours(&graph, name), theirs(&graph, name));
+        accepted += u64::from(ours.is_ok());
+        if ours.is_ok() != theirs.is_ok() && explained(&graph, &ours, &theirs).is_none() {
+            differences.push(format!("{number} {name}: ours {ours:?}, theirs {theirs:?}"));
+        }
+    }
+    println!("{GRAPHS} graphs, {accepted} accepted, {} unexplained differences", differences.len());
+    assert!((GRAPHS / 20..GRAPHS).contains(&accepted), "the graphs test nothing: {accepted} accepted");
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+}

@@ -1,0 +1,160 @@
+//! Issues certificates for tests: any field and any extension can be given, sane or not.
+
+use ring::{
+    rand::SystemRandom,
+    signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair},
+};
+
+pub const SERVER_AUTH: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 1];
+pub const CLIENT_AUTH: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 2];
+const ID_EC_PUBLIC_KEY: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1];
+const SECP256R1: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7];
+const ECDSA_WITH_SHA256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2];
+
+/// One DER value.
+pub fn tlv(tag: u8, contents: &[u8]) -> Vec<u8> {
+    let length = contents.len();
+    let mut der = match length {
+        0..=0x7f => vec![tag, length as u8],
+        0x80..=0xff => vec![tag, 0x81, length as u8],
+        _ => vec![tag, 0x82, (length >> 8) as u8, length as u8],
+    };
+    der.extend(contents);
+    der
+}
+
+pub fn sequence(parts: &[Vec<u8>]) -> Vec<u8> {
+    tlv(0x30, &parts.concat())
+}
+
+fn oid(bytes: &[u8]) -> Vec<u8> {
+    tlv(6, bytes)
+}
+
+fn name(common_name: &str) -> Vec<u8> {
+    sequence(&[tlv(0x31, &sequence(&[oid(&[0x55, 4, 3]), tlv(0x0c, common_name.as_bytes())]))])
+}
+
+/// A P-256 key.
+pub struct Key(EcdsaKeyPair);
+
+impl Key {
+    pub fn generate() -> Self {
+        let random = SystemRandom::new();
+        let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &random).unwrap();
+        Self(EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, pkcs8.as_ref(), &random).unwrap())
+    }
+
+    fn spki(&self) -> Vec<u8> {
+        let algorithm = sequence(&[oid(ID_EC_PUBLIC_KEY), oid(SECP256R1)]);
+        sequence(&[algorithm, bit_string(self.0.public_key().as_ref())])
+    }
+
+    fn identifier(&self) -> &[u8] {
+        &self.0.public_key().as_ref()[1..9]
+    }
+
+    fn sign(&self, message: &[u8]) -> Vec<u8> {
+        self.0.sign(&SystemRandom::new(), message).unwrap().as_ref().to_vec()
+    }
+}
+
+fn bit_string(bytes: &[u8]) -> Vec<u8> {
+    tlv(3, &[&[0], bytes].concat())
+}
+
+/// A certificate to be.
+#[derive(Clone)]
+pub struct Template<'k> {
+    pub subject: String,
+    pub key: &'k Key,
+    pub serial: u8,
+    /// Years: from the first of January of the one to that of the other.
+    pub years: (u16, u16),
+    /// Whether it is a CA's, and its pathLenConstraint.
+    pub ca: Option<Option<u8>>,
+    pub purposes: Vec<&'static [u8]>,
+    /// dNSNames.
+    pub names: Vec<String>,
+    /// dNSNames of nameConstraints.
+    pub permitted: Vec<String>,
+    pub excluded: Vec<String>,
+    /// Further extensions: object identifier, critical, contents.
+    pub others: Vec<(&'static [u8], bool, Vec<u8>)>,
+}
+
+impl<'k> Template<'k> {
+    pub fn new(subject: &str, key: &'k Key) -> Self {
+        Self {
+            subject: subject.into(),
+            key,
+            serial: 1,
+            years: (2020, 2040),
+            ca: None,
+            purposes: Vec::new(),
+            names: Vec::new(),
+            permitted: Vec::new(),
+            excluded: Vec::new(),
+            others: Vec::new(),
+        }
+    }
+
+    /// Issues it.
+    pub fn issue(&self, issuer: &str, issuer_key: &Key) -> Vec<u8> {
+        let time = |year: u16| tlv(0x17, format!("{:02}0101000000Z", year % 100).as_bytes());
+        let algorithm = sequence(&[oid(ECDSA_WITH_SHA256)]);
+        let tbs = sequence(&[
+            tlv(0xa0, &tlv(2, &[2])),
+            tlv(2, &[self.serial]),
+            algorithm.clone(),
+            name(issuer),
+            sequence(&[time(self.years.0), time(self.years.1)]),
+            name(&self.subject),
+            self.key.spki(),
+            tlv(0xa3, &sequence(&self.extensions(issuer_key))),
+        ]);
+        let signature = issuer_key.sign(&tbs);
+        sequence(&[tbs, algorithm, bit_string(&signature)])
+    }
+
+    fn extensions(&self, issuer_key: &Key) -> Vec<Vec<u8>> {
+        let mut extensions = vec![
+            extension(&[0x55, 0x1d, 14], false, &tlv(4, self.key.identifier())),
+            extension(&[0x55, 0x1d, 35], false, &sequence(&[tlv(0x80, issuer_key.identifier())])),
+        ];
+        let usage: &[u8] = if self.ca.is_some() { &[1, 6] } else { &[7, 0x80] };
+        extensions.push(extension(&[0x55, 0x1d, 15], true, &tlv(3, usage)));
+        if let Some(path_length) = self.ca {
+            let limit = path_length.map(|limit| tlv(2, &[limit])).unwrap_or_default();
+            extensions.push(extension(&[0x55, 0x1d, 19], true, &sequence(&[tlv(1, &[0xff]), limit])));
+        }
+        if !self.purposes.is_empty() {
+            let purposes: Vec<_> = self.purposes.iter().map(|purpose| oid(purpose)).collect();
+            extensions.push(extension(&[0x55, 0x1d, 37], false, &sequence(&purposes)));
+        }
+        if !self.names.is_empty() {
+            let names: Vec<_> = self.names.iter().map(|name| tlv(0x82, name.as_bytes())).collect();
+            extensions.push(extension(&[0x55, 0x1d, 17], false, &sequence(&names)));
+        }
+        if !(self.permitted.is_empty() && self.excluded.is_empty()) {
+            let lists = [subtrees(0xa0, &self.permitted), subtrees(0xa1, &self.excluded)];
+            extensions.push(extension(&[0x55, 0x1d, 30], true, &sequence(&lists)));
+        }
+        let others = self.others.iter().map(|(id, critical, contents)| extension(id, *critical, contents));
+        extensions.extend(others);
+        extensions
+    }
+}
+
+fn extension(id: &[u8], critical: bool, contents: &[u8]) -> Vec<u8> {
+    let critical = if critical { tlv(1, &[0xff]) } else { Vec::new() };
+    sequence(&[oid(id), critical, tlv(4, contents)])
+}
+
+fn subtrees(tag: u8, names: &[String]) -> Vec<u8> {
+    if names.is_empty() {
+        return Vec::new();
+    }
+    let subtrees: Vec<_> = names.iter().map(|name| sequence(&[tlv(0x82, name.as_bytes())])).collect();
+    tlv(tag, &subtrees.concat())
+}
