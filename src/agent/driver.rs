@@ -13,7 +13,8 @@ use nix::{
     sys::socket::{MsgFlags, recv, send},
 };
 
-use crate::engine::{Error, Handshake, Psk, PskOffer, Session, SignRequest, Step};
+use super::system::retry;
+use crate::engine::{AlertDescription, Error, Handshake, Psk, PskOffer, Session, SignRequest, Step};
 
 /// How many reads one call of [`Driver::advance`] makes at most, so that a peer that never stops sending delays no other:
 /// enough for an ordinary handshake in one go, with two reads for each record.
@@ -123,7 +124,7 @@ impl Driver {
     }
 
     /// Gives up with an alert, which is sent only if that takes no waiting.
-    pub(crate) fn abort(&mut self, socket: BorrowedFd<'_>, alert: crate::engine::AlertDescription) {
+    pub(crate) fn abort(&mut self, socket: BorrowedFd<'_>, alert: AlertDescription) {
         self.handshake.abort(alert);
         if let Step::Send(bytes) = self.handshake.step() {
             let _unsent = send_some(socket, bytes);
@@ -166,15 +167,6 @@ fn broken(error: Errno) -> Failure {
     match error {
         Errno::ECONNRESET | Errno::EPIPE | Errno::ENOTCONN => Failure::Closed,
         error => Failure::Io(error.into()),
-    }
-}
-
-fn retry<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
-    loop {
-        match call() {
-            Err(Errno::EINTR) => {}
-            result => return result,
-        }
     }
 }
 

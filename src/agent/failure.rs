@@ -163,3 +163,61 @@ pub(super) fn errno_name(errno: i32) -> &'static str {
         _ => "errno",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        agent::{keyring::KeySerial, netlink::Malformed},
+        crypto::certificate::{Reason, Rejection},
+        engine::Violation,
+    };
+
+    fn engine(error: Error) -> Failure {
+        error.into()
+    }
+
+    #[test]
+    fn each_failure_has_the_errno_that_its_consumer_understands() {
+        let key = KeySerial::new(1).unwrap();
+        let rejection = Rejection { reason: Reason::Expired, detail: String::new() };
+        let alert = |alert| engine(Error::Alert(alert));
+        for (failure, errno) in [
+            (Failure::Request(RequestError::Malformed(Malformed("x"))), "EINVAL"),
+            (Failure::Request(RequestError::PeerName("x y".into())), "EINVAL"),
+            (Failure::Request(RequestError::Unknown("message type", 3)), "EOPNOTSUPP"),
+            (Failure::NotTcp, "EOPNOTSUPP"),
+            (Failure::Missing(String::new()), "ENOKEY"),
+            (Failure::Key(KeyError::Missing(key)), "ENOKEY"),
+            (Failure::Key(KeyError::Revoked(key)), "ENOKEY"),
+            (Failure::Key(KeyError::Expired(key)), "EKEYREJECTED"),
+            (Failure::Timeout(Duration::ZERO), "ETIMEDOUT"),
+            (Failure::Handshake(driver::Failure::Closed), "ETIMEDOUT"),
+            (Failure::Handshake(driver::Failure::Io(io::Error::from_raw_os_error(libc::ENOBUFS))), "ENOMEM"),
+            (Failure::Handshake(driver::Failure::Io(io::Error::from_raw_os_error(libc::EBADF))), "EIO"),
+            (Failure::Ktls("", io::Error::from_raw_os_error(libc::ENOENT)), "EIO"),
+            (Failure::Ktls("", io::Error::from_raw_os_error(libc::ENOMEM)), "ENOMEM"),
+            (Failure::Stopping, "EIO"),
+            (engine(Error::Certificate(rejection)), "EACCES"),
+            (engine(Error::Peer(Violation::NotTls13)), "EACCES"),
+            (engine(Error::Peer(Violation::UnknownPskIdentity)), "EKEYREJECTED"),
+            (engine(Error::Closed), "EACCES"),
+            (engine(Error::Config(ConfigError::NoCredentials)), "ENOKEY"),
+            (engine(Error::Config(ConfigError::TooLong)), "EINVAL"),
+            (engine(Error::Local(LocalError::Random)), "EIO"),
+            (alert(AlertDescription::HandshakeFailure), "EACCES"),
+            (alert(AlertDescription::UnknownPskIdentity), "EKEYREJECTED"),
+            (alert(AlertDescription::DecryptError), "EACCES"),
+        ] {
+            let found = errno_name(failure.errno(Some(Authentication::X509)));
+            assert_eq!(found, errno, "{failure:?}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_psk_is_a_rejected_key() {
+        for error in [Error::Alert(AlertDescription::DecryptError), Error::Peer(Violation::BadBinder)] {
+            assert_eq!(engine(error).errno(Some(Authentication::Psk)), libc::EKEYREJECTED);
+        }
+    }
+}

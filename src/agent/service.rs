@@ -77,6 +77,7 @@ impl Service {
         harden();
         let signals = take_signals().map_err(|error| format!("signals: {error}"))?;
         let settings = Settings::load(path.as_deref()).map_err(|error| error.to_string())?;
+        log::set_debug(settings.config.debug);
         let kernel = Kernel::open().map_err(|error| error.to_string())?;
         check_policy(&kernel);
         let mut service = Self {

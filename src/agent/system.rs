@@ -1,4 +1,4 @@
-//! The system calls that neither std nor nix offers: the one file with `unsafe`.
+//! The system calls that neither std nor nix offers as we need them: the one file with `unsafe`.
 #![allow(
     unsafe_code,
     reason = "system calls without a safe wrapper in std or nix; each block says why it is sound"
@@ -10,6 +10,16 @@ use std::{
     os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
     ptr,
 };
+
+/// Makes a system call again when a signal interrupted it.
+pub(super) fn retry<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
+    loop {
+        match call() {
+            Err(nix::errno::Errno::EINTR) => {}
+            result => return result,
+        }
+    }
+}
 
 /// `setsockopt(socket, level, name, value, value.len())`.
 pub(super) fn set_socket_option(

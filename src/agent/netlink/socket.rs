@@ -5,15 +5,12 @@ use std::{
     os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
 };
 
-use nix::{
-    errno::Errno,
-    sys::socket::{
-        AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recvmsg, sendto, socket,
-    },
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recvmsg, sendto, socket,
 };
 
 use super::codec::{self, Body, Message, Outgoing};
-use crate::agent::system;
+use crate::agent::system::{self, retry};
 
 /// Larger than any answer of a family: the kernel sizes a dump's datagrams by the receiver's buffer, and an ACCEPT is below 1 KiB.
 const DATAGRAM_LENGTH: usize = 32 * 1024;
@@ -96,14 +93,5 @@ impl Socket {
 impl AsFd for Socket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.descriptor.as_fd()
-    }
-}
-
-fn retry<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
-    loop {
-        match call() {
-            Err(Errno::EINTR) => {}
-            result => return result,
-        }
     }
 }
