@@ -95,7 +95,7 @@ agent() { # HOST CERTIFICATE|none [AUTHORITY]
 configure() { # HOST CERTIFICATE|none [AUTHORITY]
     local host=$1 certificate=$2 section
     {
-        printf '[debug]\nloglevel=1\ntls=0\nnl=0\n[authenticate]\n'
+        printf '[debug]\nloglevel=%d\ntls=0\nnl=0\n[authenticate]\n' "${loglevel:-1}"
         for section in client server; do
             printf '[authenticate.%s]\nx509.truststore=%s\n' $section "/run/$host.authority.pem"
             [ "$certificate" = none ] ||
@@ -126,13 +126,14 @@ agent_start() { # HOST
     esac
     nsenter --net="/run/netns/$host" "${command[@]}" >>"$(agent_log "$host")" 2>&1 &
     echo $! >"/run/$host.pid"
+    disown
     wait_for 10 "the agent of $host to listen" agent_listens "$host"
 }
 
-agent_log() { echo "$job/$scenario.$1.log"; } # HOST
-agent_pid() { cat "/run/$1.pid"; }            # HOST
+agent_log() { echo "$job/$scenario.$1.log"; }       # HOST
+agent_pid() { cat "/run/$1.pid"; }                 # HOST
+agent_runs() { kill -0 "$(agent_pid "$1")"; }      # HOST
 agent_signal() { kill "-$2" "$(agent_pid "$1")"; } # HOST SIGNAL
-agent_runs() { kill -0 "$(agent_pid "$1")"; } # HOST
 
 agent_kill() { # HOST
     agent_signal "$1" KILL 2>/dev/null || true
@@ -164,7 +165,7 @@ statuses() { # HOST
         submit:nfsd) host_of[${BASH_REMATCH[3]}]=s ;;
         submit:nvme) host_of[${BASH_REMATCH[3]}]=c ;;
         submit:*) host_of[${BASH_REMATCH[3]}]=$worker ;;
-        complete:*) [ "${host_of[${BASH_REMATCH[3]}]}" != "$1" ] || echo "${BASH_REMATCH[5]}" ;;
+        complete:*) [ "${host_of[${BASH_REMATCH[3]}]-}" != "$1" ] || echo "${BASH_REMATCH[5]}" ;;
         esac
     done <$tracing/trace
 }
@@ -253,6 +254,7 @@ psk() { # HMAC(1=SHA-256, 2=SHA-384) DIGIT [KEYRING]
     nvme gen-tls-key --hmac "$1" --identity 1 --hostnqn $host_nqn --subsysnqn $subsystem_nqn --insert \
         --keyring "${3:-.nvme}" --secret "$(printf "%0$((length * 2))d" 0 | tr 0 "$2")"
 }
+client_keyring() { keyctl setperm "$(keyctl newring client @u)" 0x3f3f0000; }
 psk_clear() { keyctl clear %keyring:.nvme; }
 
 nvme_connect() { # [OPTION...]

@@ -9,6 +9,8 @@ nvme-sha256() {
 }
 
 nvme-sha384() {
+    tlshd_cannot c 1.0 'uses a SHA-384 PSK as a SHA-256 one'
+    tlshd_cannot s 1.0 'uses a SHA-384 PSK as a SHA-256 one'
     psk 2 a
     agent c none
     agent s none
@@ -19,7 +21,7 @@ nvme-sha384() {
 # Refusals.
 
 nvme-unknown-psk() {
-    keyctl newring client @u
+    client_keyring
     psk 1 a client
     agent c none
     agent s none
@@ -30,7 +32,7 @@ nvme-unknown-psk() {
 }
 
 nvme-wrong-psk() {
-    keyctl newring client @u
+    client_keyring
     psk 1 a client
     psk 1 b
     agent c none
