@@ -87,8 +87,20 @@ fn hash_length(hash: Hash) -> u16 {
 pub enum PskKind {
     /// Provisioned outside TLS: "ext binder" (RFC 8446, Section 7.1).
     External,
-    /// Imported: "imp binder" (RFC 9258, Section 4.3).
+    /// Imported: "imp binder" (RFC 9258, Section 5.2).
     Imported,
+}
+
+/// Diversifies an external PSK into the one that goes with an ImportedIdentity (RFC 9258, Section 5.1).
+///
+/// ```text
+/// epskx = HKDF-Extract(0, epsk)
+/// ipskx = HKDF-Expand-Label(epskx, "derived psk", Hash(ImportedIdentity), L)
+/// ```
+/// `hash` is the external PSK's own, `target` that of the handshakes it will be used in.
+pub fn import_psk(hash: Hash, base_key: &[u8], imported_identity: &[u8], target: Hash) -> Secret {
+    let epskx = extract(hash, zeros(hash), base_key);
+    expand_label(hash, &epskx, b"derived psk", hash.digest(imported_identity).as_ref(), hash_length(target))
 }
 
 /// The Early Secret: what a handshake keeps of a PSK, or of none.

@@ -47,6 +47,8 @@ pub enum ConfigError {
     RecordSizeLimit,
     /// The names, certificates or identities are too long for the message that carries them.
     TooLong,
+    /// The identity of a PSK to import is empty, or too long together with its context.
+    PskIdentity,
 }
 
 /// What failed on our side.
@@ -324,6 +326,7 @@ impl fmt::Display for ConfigError {
             }
             Self::RecordSizeLimit => "the record size limit is outside 64..=16385",
             Self::TooLong => "names, certificates or identities are too long for their message",
+            Self::PskIdentity => "the identity of a PSK to import is empty or too long",
         })
     }
 }

@@ -45,7 +45,7 @@ pub use alert::AlertDescription;
 pub use connection::{Connection, Event};
 pub use error::{ConfigError, Error, LocalError, Violation};
 pub use message::{ExtensionType, HandshakeType};
-pub use psk::{Psk, PskOffer};
+pub use psk::{ExternalPsk, Psk, PskOffer};
 pub use session::{Direction, Peer, Role, Session};
 
 use crate::crypto::{certificate::UnixTime, random::Random, signature_scheme::SignatureScheme};
