@@ -77,6 +77,30 @@ fn client_certificates_none_optional_required() {
     }
 }
 
+/// The content types of the records that an end sent.
+fn content_types(mut sent: &[u8]) -> Vec<u8> {
+    let mut types = Vec::new();
+    while let [content_type, _, _, high, low, rest @ ..] = sent {
+        types.push(*content_type);
+        sent = &rest[usize::from(u16::from_be_bytes([*high, *low]))..];
+    }
+    types
+}
+
+#[test]
+fn a_clients_change_cipher_spec_comes_before_its_first_protected_record() {
+    const CHANGE_CIPHER_SPEC: u8 = 20;
+    const HANDSHAKE: u8 = 22;
+    const PROTECTED: u8 = 23;
+    let (alice, bob) = (identity("server"), identity("not the server"));
+    for verified in [&alice, &bob] {
+        let ours = client_config(verified);
+        let outcome = connect(End::client(ours, None), End::server(server_config(&alice), Some(&alice.key)));
+        assert_eq!(outcome.client.is_ok(), verified.key.fits(&alice.pinned.key));
+        assert_eq!(content_types(&outcome.sent.0), [HANDSHAKE, CHANGE_CIPHER_SPEC, PROTECTED]);
+    }
+}
+
 fn psk(identity: &[u8], hash: Hash) -> Psk {
     Psk::external(identity, &[7; 48][..hash.length()], hash)
 }

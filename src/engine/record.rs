@@ -89,6 +89,7 @@ pub(crate) struct Records {
     /// Whether the next record says TLS 1.0, as a first ClientHello does for middleboxes that look (Section 5.1).
     says_tls10: bool,
     change_cipher_spec_allowed: bool,
+    change_cipher_spec_owed: bool,
     useless_records: u8,
     early_data_left: usize,
     /// The longest TLSInnerPlaintext, content type and padding included, in each direction (RFC 8449).
@@ -291,12 +292,22 @@ impl Records {
         self.change_cipher_spec_allowed = allowed;
     }
 
-    /// Sends a change_cipher_spec, which is never protected (Section D.4).
+    /// Sends a change_cipher_spec (Section D.4).
     pub(crate) fn send_change_cipher_spec(&mut self) -> Result<(), Error> {
         self.flush()?;
+        self.write_change_cipher_spec();
+        Ok(())
+    }
+
+    /// Sends a change_cipher_spec before our next record, be it a handshake message or an alert (Section D.4).
+    pub(crate) fn owe_change_cipher_spec(&mut self) {
+        self.change_cipher_spec_owed = true;
+    }
+
+    /// Writes a change_cipher_spec, which is never protected.
+    fn write_change_cipher_spec(&mut self) {
         self.outgoing.extend_from_slice(&header(CHANGE_CIPHER_SPEC, 3, 1));
         self.outgoing.push(1);
-        Ok(())
     }
 
     /// Passes over the 0-RTT records that an early_data extension announces and that we cannot read, or no longer does.
@@ -346,6 +357,9 @@ impl Records {
     }
 
     fn write_record(&mut self, content_type: u8, fragment: &[u8]) -> Result<(), Error> {
+        if mem::take(&mut self.change_cipher_spec_owed) {
+            self.write_change_cipher_spec();
+        }
         match &mut self.writing {
             None => {
                 let minor = if mem::take(&mut self.says_tls10) { 1 } else { 3 };

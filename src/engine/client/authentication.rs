@@ -131,10 +131,6 @@ impl WaitFinished {
         let secrets = protected.keys.application(&protected.transcript, &protected.common.log());
         records.receive_with(&secrets.server)?;
         records.allow_change_cipher_spec(false);
-        // Section D.4: before our second flight, unless that was the second ClientHello.
-        if protected.common.config.middlebox_compatibility && !protected.negotiated.hello_retry {
-            records.send_change_cipher_spec()?;
-        }
         let mut finishing = Finishing { protected, peer, scheme, proof, secrets };
         match requested {
             None => {}

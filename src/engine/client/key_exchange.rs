@@ -108,6 +108,10 @@ impl WaitServerHello {
         let Self { offered, client_hello } = self;
         let suite = offered.check_hello(&message.hello)?;
         let transcript = Transcript::new(suite.hash(), &client_hello);
+        // Section D.4: before our second flight, even if that is no more than an alert.
+        if offered.common.config.middlebox_compatibility {
+            records.owe_change_cipher_spec();
+        }
         offered.exchange(message, bytes, suite, transcript, false, records)
     }
 }
