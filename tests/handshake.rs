@@ -146,6 +146,32 @@ fn a_psk_client_falls_back_to_certificates_only_if_it_can_verify_them() {
     agree(&outcome.client.unwrap(), &outcome.server.unwrap());
 }
 
+//= rfc8446#section-4.2.11
+//= type=test
+//# The server MUST ensure that it selects a compatible PSK
+//# (if any) and cipher suite.
+#[test]
+fn a_psk_without_a_suite_in_common_gives_way_to_a_certificate() {
+    let alice = identity("server");
+    for with_certificate in [true, false] {
+        let mut ours = client_config(&alice);
+        ours.psks.push(psk(b"id", Hash::Sha384));
+        let suites = vec![CipherSuite::Aes128GcmSha256];
+        let mut theirs = ServerConfig { suites, psk: true, ..server_config(&alice) };
+        if !with_certificate {
+            theirs.credentials.clear();
+        }
+        let server = End::server(theirs, Some(&alice.key)).with_psk(|id| Some(psk(id, Hash::Sha384)));
+        let outcome = connect(End::client(ours, None), server);
+        if with_certificate {
+            assert!(matches!(outcome.client.unwrap().peer, Peer::Certificate { .. }));
+            assert_eq!(outcome.server.unwrap().suite, CipherSuite::Aes128GcmSha256);
+        } else {
+            assert_eq!(outcome.server.unwrap_err(), Error::Peer(Violation::NoCommonSuite));
+        }
+    }
+}
+
 /// Carries everything from one connection to the other and returns the data that arrived.
 fn carry(from: &mut Connection, to: &mut Connection) -> Result<Vec<u8>, Error> {
     let mut bytes = from.outgoing().to_vec();

@@ -190,11 +190,12 @@ impl Listening {
         psk: Option<(u16, Psk)>,
         records: &mut Records,
     ) -> Result<State, Error> {
+        let selection =
+            negotiate::select(message, &self.config, psk.as_ref().map(|(index, psk)| (*index, psk)))?;
+        let psk = psk.filter(|_| matches!(selection.authentication, Authentication::Psk(_)));
         if let Some((index, psk)) = &psk {
             self.check_binder(message, bytes, *index, psk)?;
         }
-        let selection =
-            negotiate::select(message, &self.config, psk.as_ref().map(|(index, psk)| (*index, psk)))?;
         match (&self.retry, selection.key_exchange) {
             (Some(retry), _) if retry.suite != selection.suite => Err(Violation::SecondHelloChanged.into()),
             (_, Some(key_exchange)) => self.exchange(message, bytes, selection, key_exchange, psk, records),

@@ -110,15 +110,30 @@ pub(super) fn select<'a>(
     config: &ServerConfig,
     psk: Option<(u16, &Psk)>,
 ) -> Result<Selection<'a>, Violation> {
-    let suite = select_suite(hello, config, psk.map(|(_, psk)| psk))?;
-    let authentication = match psk {
-        Some((index, _)) => Authentication::Psk(index),
-        None => select_certificate(hello, config)?,
+    let (suite, authentication) = match psk {
+        Some(psk) => select_under_psk(hello, config, psk)?,
+        None => (select_suite(hello, config, None)?, select_certificate(hello, config)?),
     };
     let (group, key_exchange) = select_group(hello, config)?;
     let protocol = select_protocol(hello, config)?;
     let record_size_limits = config.record_size_limit.zip(hello.extensions.record_size_limit);
     Ok(Selection { suite, group, key_exchange, authentication, protocol, record_size_limits })
+}
+
+/// Uses the PSK, unless its hash goes with no suite in common and a certificate will do.
+//= rfc8446#section-4.2.11
+//# The server MUST ensure that it selects a compatible PSK
+//# (if any) and cipher suite.
+fn select_under_psk(
+    hello: &ClientHello<'_>,
+    config: &ServerConfig,
+    (index, psk): (u16, &Psk),
+) -> Result<(CipherSuite, Authentication), Violation> {
+    match select_suite(hello, config, Some(psk)) {
+        Ok(suite) => Ok((suite, Authentication::Psk(index))),
+        Err(violation) if config.credentials.is_empty() => Err(violation),
+        Err(_) => Ok((select_suite(hello, config, None)?, select_certificate(hello, config)?)),
+    }
 }
 
 fn select_suite(
@@ -134,7 +149,7 @@ fn select_suite(
 
 fn select_certificate(hello: &ClientHello<'_>, config: &ServerConfig) -> Result<Authentication, Violation> {
     if config.credentials.is_empty() {
-        let offered = hello.extensions.pre_shared_key.is_some();
+        let offered = hello.extensions.pre_shared_key.is_some() && hello.offers_psk_dhe_ke();
         return Err(if offered { Violation::UnknownPskIdentity } else { Violation::NoPskOffered });
     }
     // Only a client that came with PSKs alone may leave them out (`check_mandatory_extensions`).
