@@ -4,7 +4,7 @@ mod common;
 
 use common::{End, client_config, connect, identity, server_config};
 use handclasp::{
-    crypto::{hash::Hash, kx::NamedGroup, suite::CipherSuite},
+    crypto::{hash::Hash, kx::NamedGroup, signature_scheme::SignatureScheme, suite::CipherSuite},
     engine::{
         AlertDescription, Connection, Error, Event, Peer, Psk, Session, Violation,
         config::{ClientAuthentication, ClientConfig, ServerConfig},
@@ -75,6 +75,15 @@ fn client_certificates_none_optional_required() {
             if proved { Peer::Certificate { chain: vec![b"client".to_vec()] } } else { Peer::Anonymous };
         assert_eq!(server.peer, expected);
     }
+}
+
+#[test]
+fn schemes_for_certificates_alone_sign_no_handshake() {
+    let mut alice = identity("server");
+    alice.credential.schemes = vec![SignatureScheme::RsaPkcs1Sha256];
+    let theirs = server_config(&alice);
+    let outcome = connect(End::client(client_config(&alice), None), End::server(theirs, Some(&alice.key)));
+    assert_eq!(outcome.server.unwrap_err(), Error::Peer(Violation::NoCommonScheme));
 }
 
 /// The content types of the records that an end sent.

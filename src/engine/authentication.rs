@@ -191,8 +191,13 @@ pub(super) fn choose_credential(
     schemes: Codes<'_>,
     authorities: Option<DistinguishedNames<'_>>,
 ) -> Option<(usize, SignatureScheme)> {
+    //= rfc8446#section-4.2.3
+    //# These values refer solely to signatures
+    //# which appear in certificates (see Section 4.4.2.2) and are not
+    //# defined for use in signed TLS handshake messages
+    let usable = |scheme: &SignatureScheme| SignatureScheme::HANDSHAKE.contains(scheme);
     let scheme_of = |credential: &Credential| {
-        credential.schemes.iter().find(|scheme| schemes.contains(scheme.code())).copied()
+        credential.schemes.iter().find(|scheme| usable(scheme) && schemes.contains(scheme.code())).copied()
     };
     let is_named = |credential: &Credential| {
         authorities.is_some_and(|names| {
