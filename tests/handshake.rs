@@ -222,3 +222,30 @@ fn application_data_key_updates_and_small_records() {
         assert_eq!(server.receive(&[]), Ok(Event::Closed));
     }
 }
+
+//= rfc8446#section-4.6.3
+//= type=test
+//# This mechanism allows either side to force an update to the
+//# entire connection, but causes an implementation which receives
+//# multiple KeyUpdates while it is silent to respond with a single
+//# update.
+#[test]
+fn many_requests_for_a_key_update_have_one_answer_before_the_next_data() {
+    let alice = identity("server");
+    let outcome = connect(
+        End::client(client_config(&alice), None),
+        End::server(server_config(&alice), Some(&alice.key)),
+    );
+    let mut client = Connection::new(*outcome.client.unwrap());
+    let mut server = Connection::new(*outcome.server.unwrap());
+    for _ in 0..3 {
+        client.update_keys(true).unwrap();
+    }
+    carry(&mut client, &mut server).unwrap();
+    assert_eq!(server.outgoing(), b"");
+    for (data, records) in [(b"first", 2), (b"later", 1)] {
+        server.write(data).unwrap();
+        assert_eq!(content_types(server.outgoing()).len(), records);
+        assert_eq!(carry(&mut server, &mut client).unwrap(), data);
+    }
+}

@@ -36,6 +36,8 @@ pub struct Connection {
     receiving: TrafficSecret,
     sending: TrafficSecret,
     key_updates: u8,
+    /// The peer asked for a KeyUpdate, and waits for it.
+    key_update_owed: bool,
     end: Option<Result<(), Error>>,
     closed: bool,
 }
@@ -56,6 +58,7 @@ impl Connection {
             receiving: rx.secret,
             sending: tx.secret,
             key_updates: 0,
+            key_update_owed: false,
             end: None,
             closed: false,
         }
@@ -134,6 +137,11 @@ impl Connection {
     }
 
     /// RFC 8446, Section 4.6.3: the next generation for receiving, and for sending if the peer asks.
+    //= rfc8446#section-4.6.3
+    //# This mechanism allows either side to force an update to the
+    //# entire connection, but causes an implementation which receives
+    //# multiple KeyUpdates while it is silent to respond with a single
+    //# update.
     fn receive_key_update(&mut self, update: KeyUpdate) -> Result<(), Error> {
         self.key_updates = self.key_updates.saturating_add(1);
         if self.key_updates > MAX_KEY_UPDATES {
@@ -141,13 +149,12 @@ impl Connection {
         }
         self.receiving = self.receiving.next();
         self.records.receive_with(&self.receiving)?;
-        if update == KeyUpdate::Requested && !self.closed {
-            self.send_key_update(KeyUpdate::NotRequested)?;
-        }
+        self.key_update_owed |= update == KeyUpdate::Requested;
         Ok(())
     }
 
     fn send_key_update(&mut self, update: KeyUpdate) -> Result<(), Error> {
+        self.key_update_owed &= update == KeyUpdate::Requested;
         let message = message::write(HandshakeType::KeyUpdate, |w| update.write(w))?;
         self.records.send(&message);
         self.sending = self.sending.next();
@@ -161,7 +168,7 @@ impl Connection {
         if self.closed {
             return Err(Error::Local(LocalError::Misuse));
         }
-        if self.records.writing_key_is_used_up() {
+        if self.key_update_owed || self.records.writing_key_is_used_up() {
             self.send_key_update(KeyUpdate::NotRequested)?;
         }
         self.records.send_application_data(data)
