@@ -22,6 +22,8 @@ fn dispatch(mut arguments: Arguments) -> Result<ExitCode, CommandError> {
     match arguments.command()?.as_str() {
         "agent" => return command::agent::run(arguments),
         "check" => return command::check::run(arguments),
+        "connect" => return command::connect::run(arguments),
+        "serve" => return command::serve::run(arguments),
         "verify" => return command::verify::run(arguments),
         "--help" | "help" => print!("{USAGE}{}", command::SUMMARY),
         "--version" => println!("handclasp {}", env!("CARGO_PKG_VERSION")),

@@ -97,7 +97,7 @@ fn load_identity(config: &Config, section: &Section) -> Result<Option<Identity>,
 }
 
 /// Puts a chain and a key together, if they belong together.
-fn identity(chain: Vec<Vec<u8>>, key: SigningKey) -> Result<Identity, String> {
+pub(super) fn identity(chain: Vec<Vec<u8>>, key: SigningKey) -> Result<Identity, String> {
     let certificate = chain.first().ok_or("there is no certificate")?;
     let public_key =
         x509::public_key(certificate).map_err(|problem| format!("the certificate: {problem}"))?;
@@ -185,7 +185,8 @@ fn system_verifier(config: &Config) -> Result<Option<Arc<Verifier>>, ConfigError
     load_verifier(config, &anchors, config.client.crl.as_ref()).map(Some)
 }
 
-fn system_store() -> Option<&'static str> {
+/// The file with the system's own authorities, if it has any.
+pub(super) fn system_store() -> Option<&'static str> {
     SYSTEM_STORES.into_iter().find(|path| Path::new(path).exists())
 }
 

@@ -2,6 +2,9 @@
 
 pub mod agent;
 pub mod check;
+pub mod connect;
+pub mod serve;
+mod tls;
 pub mod verify;
 
 use std::{
@@ -19,6 +22,8 @@ pub const SUMMARY: &str = "\
 Commands:
 \x20 agent     do the handshakes that the kernel asks for, in place of tlshd
 \x20 check     tell whether this host is ready, and what to do if it is not
+\x20 connect   a TLS 1.3 client for standard input and output
+\x20 serve     a TLS 1.3 server
 \x20 verify    validate a certificate chain
 ";
 
