@@ -48,7 +48,9 @@ pub(super) struct Subject {
 }
 
 impl Flight {
-    /// Begins the handshake of an accepted request, as far as it goes at once; `None` when that is to its end.
+    /// Prepares the handshake of an accepted request; `None` when it is refused at once.
+    ///
+    /// Nothing is sent yet: the kernel's short queue of requests comes before anybody's cryptography.
     pub(super) fn begin(
         pending: Pending,
         request: Result<Request, RequestError>,
@@ -65,8 +67,8 @@ impl Flight {
         match prepared {
             Ok((flow, limit)) => {
                 let driver = Driver::new(flow.handshake);
-                let interest = PollFlags::empty();
-                Self { pending, driver, broker: flow.broker, subject, limit, interest }.advance()
+                let interest = PollFlags::POLLIN | PollFlags::POLLOUT;
+                Some(Self { pending, driver, broker: flow.broker, subject, limit, interest })
             }
             Err(failure) => {
                 refuse(pending, &subject, &failure, None);
@@ -272,7 +274,7 @@ mod tests {
     fn a_silent_peer_runs_into_the_deadline_and_a_vanished_one_does_not() {
         let (client, server) = connection();
         let (recorder, course) = begin(server, Duration::from_secs(10));
-        let flight = course.unwrap();
+        let flight = course.unwrap().advance().unwrap();
         assert_eq!(flight.interest().1, PollFlags::POLLIN);
         assert!(flight.deadline() <= flight.subject.started + Duration::from_secs(9));
         let failure = flight.timeout();
@@ -300,8 +302,8 @@ mod tests {
         {
             let (mut client, server) = connection();
             let (recorder, course) = begin(server, Duration::from_secs(10));
+            let flight = course.unwrap().advance().unwrap();
             client.write_all(bytes).unwrap();
-            let flight = course.unwrap();
             let mut ready = [nix::poll::PollFd::new(flight.interest().0, PollFlags::POLLIN)];
             nix::poll::poll(&mut ready, nix::poll::PollTimeout::NONE).unwrap();
             assert!(flight.advance().is_none());

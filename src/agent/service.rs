@@ -6,6 +6,7 @@ use std::{
     io,
     net::SocketAddr,
     os::fd::AsFd,
+    panic::{self, AssertUnwindSafe},
     path::PathBuf,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
@@ -228,7 +229,8 @@ impl Service {
         if incoming.request.as_ref().is_ok_and(needs_keyrings) {
             self.keyrings.refresh();
         }
-        let flight = Flight::begin(pending, incoming.request, |request, peer| self.prepare(request, peer));
+        let prepare = |request: &Request, peer| self.prepare(request, peer);
+        let flight = contained(|| Flight::begin(pending, incoming.request, prepare));
         self.flights.extend(flight);
     }
 
@@ -255,7 +257,7 @@ impl Service {
                 flight.give_up(&failure);
             } else if is_ready {
                 let flight = self.flights.swap_remove(index);
-                self.flights.extend(flight.advance());
+                self.flights.extend(contained(|| flight.advance()));
             }
         }
         if was_full && self.flights.len() < self.max_in_flight {
@@ -292,6 +294,14 @@ impl Service {
         self.flights.drain(..).for_each(|flight| flight.give_up(&Failure::Stopping));
         log::notice(format_args!("stopped, with {count} handshakes in flight"));
     }
+}
+
+/// A bug that panics costs one handshake, not all: unwinding drops that one's [`Pending`], which answers the kernel.
+fn contained(work: impl FnOnce() -> Option<Flight>) -> Option<Flight> {
+    panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        log::error(format_args!("a handshake ended in a bug of the agent; please report the message above"));
+        None
+    })
 }
 
 /// Whether a request has to do with keys in keyrings; finding those takes reading /proc/keys when one is missing.
@@ -354,4 +364,23 @@ fn probe_ktls() -> Abilities {
 
 fn now() -> UnixTime {
     UnixTime(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::pending::tests::Recorder;
+    use std::{os::unix::net::UnixStream, rc::Rc};
+
+    #[test]
+    fn a_bug_in_one_handshake_is_answered_and_contained() {
+        let recorder = Rc::new(Recorder::default());
+        let pending = Pending::new(UnixStream::pair().unwrap().0.into(), recorder.clone());
+        let flight = contained(|| {
+            let _pending = pending;
+            panic!("a bug");
+        });
+        assert!(flight.is_none());
+        assert_eq!(*recorder.0.borrow(), [(libc::EIO.unsigned_abs(), None)]);
+    }
 }
