@@ -86,6 +86,32 @@ fn schemes_for_certificates_alone_sign_no_handshake() {
     assert_eq!(outcome.server.unwrap_err(), Error::Peer(Violation::NoCommonScheme));
 }
 
+/// A single record with one more byte, the type of another handshake message.
+fn one_byte_more(record: &[u8], handshake_type: u8) -> Vec<u8> {
+    let mut longer = [record, &[handshake_type]].concat();
+    let length = u16::try_from(longer.len() - 5).unwrap().to_be_bytes();
+    longer[3..5].copy_from_slice(&length);
+    longer
+}
+
+#[test]
+fn nothing_may_follow_what_a_hello_retry_request_answers_or_the_request_itself() {
+    const CLIENT_HELLO: u8 = 1;
+    const SERVER_HELLO: u8 = 2;
+    let alice = identity("server");
+    let beyond_flight = Some(Err(Error::Peer(Violation::BeyondFlight)));
+    let ours = ClientConfig { key_shares: 0, middlebox_compatibility: false, ..client_config(&alice) };
+    let mut client = End::client(ours, None);
+    let server = || End::server(server_config(&alice), Some(&alice.key));
+    let (mut hello, mut request, mut alert) = (Vec::new(), Vec::new(), Vec::new());
+    client.run(&mut Vec::new(), &mut hello);
+    let too_much = server().run(&mut one_byte_more(&hello, CLIENT_HELLO), &mut alert);
+    assert_eq!(too_much.map(|result| result.map(|_| ())), beyond_flight);
+    server().run(&mut hello, &mut request);
+    let too_much = client.run(&mut one_byte_more(&request, SERVER_HELLO), &mut alert);
+    assert_eq!(too_much.map(|result| result.map(|_| ())), beyond_flight);
+}
+
 /// The content types of the records that an end sent.
 fn content_types(mut sent: &[u8]) -> Vec<u8> {
     let mut types = Vec::new();

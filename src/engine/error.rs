@@ -78,6 +78,7 @@ pub enum Violation {
     BadChangeCipherSpec,
     InterleavedRecord,
     KeyChangeInsideRecord,
+    BeyondFlight,
     TooManyUselessRecords,
     MalformedAlert,
     MessageTooLong,
@@ -145,6 +146,7 @@ impl Violation {
             | V::BadChangeCipherSpec
             | V::InterleavedRecord
             | V::KeyChangeInsideRecord
+            | V::BeyondFlight
             | V::TooManyUselessRecords
             | V::TooManyKeyUpdates
             | V::UnknownMessage(_)
@@ -204,6 +206,7 @@ impl Violation {
             V::BadChangeCipherSpec => "a change_cipher_spec that cannot stand here",
             V::InterleavedRecord => "another record in the middle of a handshake message",
             V::KeyChangeInsideRecord => "a record that goes on after a key change",
+            V::BeyondFlight => "a handshake message before our answer to its last one",
             V::TooManyUselessRecords => "too many records without content",
             V::MalformedAlert => "a malformed alert",
             V::MessageTooLong => "a handshake message beyond our limit",

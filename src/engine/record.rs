@@ -266,6 +266,11 @@ impl Records {
         !self.joined.is_empty()
     }
 
+    /// Checks that the peer stops after the message that is being handled: only our answer lets it go on.
+    pub(crate) fn end_flight(&self) -> Result<(), Violation> {
+        if self.has_partial_message() { Err(Violation::BeyondFlight) } else { Ok(()) }
+    }
+
     /// K_recv: the peer's records are protected by this secret from now on.
     //= rfc8446#section-5.1
     //# Handshake messages MUST NOT span key changes.  Implementations

@@ -86,6 +86,7 @@ impl WaitServerHello {
         records: &mut Records,
     ) -> Result<WaitSecondServerHello, Error> {
         let Self { mut offered, client_hello } = self;
+        records.end_flight()?;
         let suite = offered.check_hello(&message.hello)?;
         offered.retry(message, suite)?;
         let mut transcript = Transcript::after_retry(suite.hash(), &client_hello);

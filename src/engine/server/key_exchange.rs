@@ -238,6 +238,7 @@ impl Listening {
         selection: &Selection<'_>,
         records: &mut Records,
     ) -> Result<State, Error> {
+        records.end_flight()?;
         let mut cookie = None;
         if self.config.hello_retry_cookie {
             let mut value = [0; 32];
