@@ -1,6 +1,10 @@
 //! Two engines in one process: who they are, and how their bytes travel.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub(crate) mod flows;
+pub(crate) mod reframe;
+pub(crate) mod seeded;
+
 use std::sync::Arc;
 
 use handclasp::{
@@ -11,7 +15,7 @@ use handclasp::{
         sign::SigningKey,
     },
     engine::{
-        AlertDescription, Error, Handshake, Psk, Session, Step,
+        AlertDescription, Error, Handshake, LocalError, Psk, Role, Session, Step,
         config::{ClientConfig, Credential, ServerConfig},
     },
 };
@@ -128,6 +132,9 @@ impl<'a> End<'a> {
     }
 }
 
+/// What an end that still waits is said to have failed with.
+pub(crate) const LOST: Error = Error::Local(LocalError::Aborted(AlertDescription::UserCanceled));
+
 /// The outcome at both ends.
 pub(crate) struct Outcome {
     pub(crate) client: Result<Box<Session>, Error>,
@@ -137,7 +144,16 @@ pub(crate) struct Outcome {
 }
 
 /// Carries bytes between both ends until neither goes on; an end that is still waiting then has lost its peer.
-pub(crate) fn connect(mut client: End<'_>, mut server: End<'_>) -> Outcome {
+pub(crate) fn connect(client: End<'_>, server: End<'_>) -> Outcome {
+    connect_through(client, server, |_, bytes| bytes)
+}
+
+/// Carries bytes as [`connect`] does, through somebody who may change them; `Role` is the sender's.
+pub(crate) fn connect_through(
+    mut client: End<'_>,
+    mut server: End<'_>,
+    mut wire: impl FnMut(Role, Vec<u8>) -> Vec<u8>,
+) -> Outcome {
     let (mut to_server, mut to_client) = (Vec::new(), Vec::new());
     let (mut client_result, mut server_result) = (None, None);
     let mut sent = (Vec::new(), Vec::new());
@@ -147,18 +163,18 @@ pub(crate) fn connect(mut client: End<'_>, mut server: End<'_>) -> Outcome {
             client_result = client.run(&mut to_client, &mut from_client);
         }
         sent.0.extend_from_slice(&from_client);
-        to_server.append(&mut from_client);
+        to_server.append(&mut wire(Role::Client, from_client));
         if server_result.is_none() {
             server_result = server.run(&mut to_server, &mut from_server);
         }
         sent.1.extend_from_slice(&from_server);
         let moved = !from_server.is_empty();
-        to_client.append(&mut from_server);
+        to_client.append(&mut wire(Role::Server, from_server));
         if !moved {
             break;
         }
     }
-    let lost = || Err(Error::Local(handclasp::engine::LocalError::Aborted(AlertDescription::UserCanceled)));
+    let lost = || Err(LOST);
     Outcome { client: client_result.unwrap_or_else(lost), server: server_result.unwrap_or_else(lost), sent }
 }
 

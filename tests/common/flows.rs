@@ -1,0 +1,102 @@
+//! The flows that the properties are tested on.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
+
+use handclasp::{
+    crypto::hash::Hash,
+    engine::{
+        Psk,
+        config::{ClientAuthentication, ClientConfig, KeyLog, ServerConfig},
+    },
+};
+
+use super::{End, Identity, client_config, seeded, server_config};
+
+/// One way to shake hands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flow {
+    /// A server with a certificate.
+    Certificate,
+    /// Both with a certificate.
+    ClientCertificate,
+    /// A certificate, after a HelloRetryRequest with a cookie.
+    HelloRetry,
+    /// An external PSK, the second of two.
+    Psk,
+    /// An external PSK, after a HelloRetryRequest.
+    PskHelloRetry,
+}
+
+impl Flow {
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Certificate, Self::ClientCertificate, Self::HelloRetry, Self::Psk, Self::PskHelloRetry];
+
+    fn is_psk(self) -> bool {
+        matches!(self, Self::Psk | Self::PskHelloRetry)
+    }
+
+    fn retries(self) -> bool {
+        matches!(self, Self::HelloRetry | Self::PskHelloRetry)
+    }
+}
+
+/// Those who take part, and the secrets of their last handshake.
+pub(crate) struct Cast {
+    server: Identity,
+    client: Identity,
+    pub(crate) log: Arc<Log>,
+}
+
+/// Secrets by their NSS label.
+#[derive(Debug, Default)]
+pub(crate) struct Log(Mutex<HashMap<String, Vec<u8>>>);
+
+impl KeyLog for Log {
+    fn log(&self, label: &str, _: &[u8; 32], secret: &[u8]) {
+        self.0.lock().unwrap().insert(label.into(), secret.into());
+    }
+}
+
+impl Log {
+    pub(crate) fn secret(&self, label: &str) -> Option<Vec<u8>> {
+        self.0.lock().unwrap().get(label).cloned()
+    }
+}
+
+fn psk(identity: &[u8]) -> Psk {
+    Psk::external(identity, &[7; 32], Hash::Sha256)
+}
+
+impl Cast {
+    pub(crate) fn new() -> Self {
+        Self { server: seeded::identity("server"), client: seeded::identity("client"), log: Arc::default() }
+    }
+
+    /// Both ends at the start of a flow; the same seed gives the same bytes.
+    pub(crate) fn ends(&self, flow: Flow, seed: u64) -> (End<'_>, End<'_>) {
+        let (mut ours, mut theirs) = (client_config(&self.server), server_config(&self.server));
+        if flow.is_psk() {
+            ours = ClientConfig { psks: vec![psk(b"other"), psk(b"known")], ..ClientConfig::default() };
+            theirs = ServerConfig { psk: true, ..ServerConfig::default() };
+        }
+        ours.alpn = vec![b"sunrpc".into()];
+        theirs.alpn = ours.alpn.clone();
+        (ours.record_size_limit, theirs.record_size_limit) = (Some(16385), Some(16385));
+        theirs.hello_retry_cookie = true;
+        theirs.key_log = Some(self.log.clone());
+        if flow.retries() {
+            ours.key_shares = 0;
+        }
+        if flow == Flow::ClientCertificate {
+            ours.credentials = vec![self.client.credential.clone()];
+            theirs.client_authentication = ClientAuthentication::Required;
+            theirs.verifier = Some(self.client.pinned.clone());
+        }
+        let client = seeded::client(ours, Some(&self.client.key), seed);
+        let server = seeded::server(theirs, Some(&self.server.key), seed.wrapping_add(1 << 32));
+        (client, server.with_psk(|identity| (identity == b"known").then(|| psk(identity))))
+    }
+}
