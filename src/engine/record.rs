@@ -227,6 +227,12 @@ impl Records {
     fn receive_alert(&mut self, body: &[u8]) -> Result<Content, Error> {
         let [_level, description] = *body else { return Err(Violation::MalformedAlert.into()) };
         match AlertDescription::from_code(description) {
+            //= rfc8446#section-5.1
+            //# Handshake messages MUST NOT be interleaved with other record
+            //# types.
+            AlertDescription::UserCanceled if self.has_partial_message() => {
+                Err(Violation::InterleavedRecord.into())
+            }
             AlertDescription::UserCanceled => self.count_useless_record(),
             description => Ok(Content::Alert(description)),
         }
