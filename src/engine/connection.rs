@@ -15,7 +15,7 @@ use crate::crypto::key_schedule::TrafficSecret;
 const MAX_KEY_UPDATES: u8 = 32;
 
 /// What the peer's bytes brought.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// Nothing for the application.
     Nothing,

@@ -1,6 +1,7 @@
 //! Two engines in one process: who they are, and how their bytes travel.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub(crate) mod edit;
 pub(crate) mod flows;
 pub(crate) mod reframe;
 pub(crate) mod seeded;

@@ -16,11 +16,16 @@ const APPLICATION_DATA: u8 = 23;
 pub(crate) enum Cut {
     /// Records of so many bytes.
     Every(usize),
+    /// As few records as hold them.
+    Whole,
     /// A record for each message.
     Messages,
     /// Records of random lengths, with random padding where it can be.
     Random(u64),
 }
+
+/// Changes the messages of a flight.
+type Edit<'a> = Box<dyn FnMut(&mut Vec<Vec<u8>>) + 'a>;
 
 /// One direction of a handshake, of the suite TLS_AES_128_GCM_SHA256.
 pub(crate) struct Reframer<'a> {
@@ -28,6 +33,7 @@ pub(crate) struct Reframer<'a> {
     side: Role,
     cut: Cut,
     random: Seeded,
+    edit: Edit<'a>,
     /// Records opened, and records sealed.
     sequence: (u64, u64),
 }
@@ -42,7 +48,12 @@ struct Record {
 impl<'a> Reframer<'a> {
     pub(crate) fn new(log: &'a Log, side: Role, cut: Cut) -> Self {
         let seed = if let Cut::Random(seed) = cut { seed } else { 0 };
-        Self { log, side, cut, random: Seeded::new(seed), sequence: (0, 0) }
+        Self { log, side, cut, random: Seeded::new(seed), edit: Box::new(|_| {}), sequence: (0, 0) }
+    }
+
+    /// Lets `edit` change the messages of each flight before they are cut.
+    pub(crate) fn editing(log: &'a Log, side: Role, edit: impl FnMut(&mut Vec<Vec<u8>>) + 'a) -> Self {
+        Self { edit: Box::new(edit), ..Self::new(log, side, Cut::Whole) }
     }
 
     /// Cuts the handshake messages in `bytes` anew; other records go on as they are.
@@ -69,7 +80,11 @@ impl<'a> Reframer<'a> {
 
     fn write(&mut self, record: Record) -> Vec<u8> {
         let pieces = match record.content_type {
-            HANDSHAKE => self.pieces(&record.content),
+            HANDSHAKE => {
+                let mut messages = messages_of(&record.content);
+                (self.edit)(&mut messages);
+                self.pieces(&messages.concat())
+            }
             _ => vec![record.content.clone()],
         };
         pieces.iter().flat_map(|piece| self.seal(&record, piece)).collect()
@@ -80,6 +95,7 @@ impl<'a> Reframer<'a> {
         while !content.is_empty() {
             let length = match self.cut {
                 Cut::Every(length) => length,
+                Cut::Whole => usize::from(u16::MAX >> 2),
                 Cut::Messages => 4 + usize::from(u16::from_be_bytes([content[2], content[3]])),
                 Cut::Random(_) => 1 + self.random.below(200),
             };
@@ -130,6 +146,17 @@ impl<'a> Reframer<'a> {
         self.sequence.1 += 1;
         [&header[..], &content].concat()
     }
+}
+
+/// The messages of a flight.
+fn messages_of(mut content: &[u8]) -> Vec<Vec<u8>> {
+    let mut messages = Vec::new();
+    while !content.is_empty() {
+        let (message, rest) = content.split_at(4 + usize::from(u16::from_be_bytes([content[2], content[3]])));
+        messages.push(message.to_vec());
+        content = rest;
+    }
+    messages
 }
 
 fn header(content_type: u8, length: usize) -> [u8; 5] {

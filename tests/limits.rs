@@ -1,0 +1,326 @@
+//! Records that cannot stand where they are, and every limit: reached without harm, and refused beyond.
+
+mod common;
+
+use common::{
+    connect_through,
+    edit::{set, vector16, with_extensions},
+    flows::{Cast, Flow},
+    reframe::Reframer,
+    seeded,
+};
+use handclasp::{
+    crypto::{hash::Hash, suite::CipherSuite},
+    engine::{
+        AlertDescription as A, Connection, Error, Event, LocalError, Psk, Role, Session, Step,
+        Violation as V,
+        config::{ClientConfig, ServerConfig},
+    },
+};
+
+fn record(content_type: u8, content: &[u8]) -> Vec<u8> {
+    [&[content_type, 3, 3][..], &vector16(content)].concat()
+}
+
+/// What a server makes of these bytes: nothing yet, or a failure, which is told in the clear.
+fn server_receives(bytes: &[u8]) -> Option<V> {
+    let cast = Cast::new();
+    let (_, mut server) = cast.ends(Flow::Certificate, 1);
+    let mut outgoing = Vec::new();
+    let Err(Error::Peer(violation)) = server.run(&mut bytes.to_vec(), &mut outgoing)? else {
+        panic!("a violation")
+    };
+    assert_eq!(outgoing, record(21, &[2, violation.alert().code()]));
+    Some(violation)
+}
+
+#[test]
+fn records_that_cannot_stand_first() {
+    let cases = [
+        (record(99, &[0]), V::UnexpectedRecord(99), A::UnexpectedMessage),
+        (record(23, &[0; 40]), V::UnexpectedRecord(23), A::UnexpectedMessage),
+        (record(20, &[1]), V::BadChangeCipherSpec, A::UnexpectedMessage),
+        (record(22, &[]), V::EmptyHandshakeRecord, A::UnexpectedMessage),
+        (record(21, &[2]), V::MalformedAlert, A::DecodeError),
+        (record(21, &[2, 40, 0]), V::MalformedAlert, A::DecodeError),
+        ([record(22, &[1, 0]), record(21, &[1, 90])].concat(), V::InterleavedRecord, A::UnexpectedMessage),
+    ];
+    for (bytes, violation, alert) in cases {
+        assert_eq!(server_receives(&bytes), Some(violation));
+        assert_eq!(violation.alert(), alert);
+    }
+}
+
+#[test]
+fn the_longest_record() {
+    assert_eq!(server_receives(&[22, 3, 3, 0x40, 0x00]), None);
+    assert_eq!(server_receives(&[22, 3, 3, 0x40, 0x01]), Some(V::RecordTooLong));
+    assert_eq!(server_receives(&[23, 3, 3, 0x41, 0x01]), Some(V::RecordTooLong));
+    assert_eq!(V::RecordTooLong.alert(), A::RecordOverflow);
+}
+
+#[test]
+fn the_longest_message() {
+    assert_eq!(server_receives(&record(22, &[1, 1, 0, 0])), None);
+    assert_eq!(server_receives(&record(22, &[1, 1, 0, 1])), Some(V::MessageTooLong));
+}
+
+#[test]
+fn warnings_in_a_row() {
+    let warnings = |count| record(21, &[1, 90]).repeat(count);
+    assert_eq!(server_receives(&warnings(32)), None);
+    assert_eq!(server_receives(&warnings(33)), Some(V::TooManyUselessRecords));
+    assert_eq!(V::TooManyUselessRecords.alert(), A::UnexpectedMessage);
+}
+
+#[test]
+fn the_most_extensions() {
+    for (count, accepted) in [(128, true), (129, false)] {
+        let cast = Cast::new();
+        let (client, server) = cast.ends(Flow::Certificate, 1);
+        let mut reframer = Reframer::editing(&cast.log, Role::Client, |messages| {
+            with_extensions(&mut messages[0], |extensions| {
+                let more = 0x1000..0x1000 + count - extensions.len() as u16;
+                extensions.extend(more.map(|code| (code, vec![])));
+            });
+        });
+        let mut first = true;
+        let outcome = connect_through(client, server, |sender, bytes| {
+            if sender == Role::Client && std::mem::take(&mut first) {
+                reframer.reframe(&bytes)
+            } else {
+                bytes
+            }
+        });
+        // A server that accepts the hello cannot read the client's complaint: their transcripts differ, and so do the keys.
+        let expected = if accepted { V::BadRecordMac } else { V::TooManyExtensions };
+        assert_eq!(outcome.server.unwrap_err(), Error::Peer(expected));
+    }
+}
+
+#[test]
+fn change_cipher_specs_in_a_row() {
+    // The client sends one itself after the HelloRetryRequest.
+    for (count, accepted) in [(31, true), (32, false)] {
+        let cast = Cast::new();
+        let (client, server) = cast.ends(Flow::HelloRetry, 1);
+        let mut flights = 0;
+        let outcome = connect_through(client, server, |sender, bytes| {
+            flights += u32::from(sender == Role::Client);
+            if sender == Role::Client && flights == 2 {
+                return [record(20, &[1]).repeat(count), bytes].concat();
+            }
+            bytes
+        });
+        match outcome.server {
+            Ok(_) => assert!(accepted && outcome.client.is_ok()),
+            Err(error) => assert_eq!((accepted, error), (false, Error::Peer(V::TooManyUselessRecords))),
+        }
+    }
+}
+
+#[test]
+fn change_cipher_specs_that_cannot_stand() {
+    for (content, flow) in [(&[2][..], Flow::Certificate), (&[1, 1], Flow::HelloRetry), (&[], Flow::Psk)] {
+        let cast = Cast::new();
+        let (client, server) = cast.ends(flow, 1);
+        let outcome = connect_through(client, server, |sender, bytes| match sender {
+            Role::Server => [record(20, content), bytes].concat(),
+            Role::Client => bytes,
+        });
+        assert_eq!(outcome.client.unwrap_err(), Error::Peer(V::BadChangeCipherSpec));
+    }
+}
+
+/// A server that gets a ClientHello with early_data and then so many bytes that it cannot read, in records of these lengths.
+fn skips(flow: Flow, lengths: &[usize]) -> Option<Error> {
+    let cast = Cast::new();
+    let (mut client, mut server) = cast.ends(flow, 1);
+    let (mut hello, mut outgoing) = (Vec::new(), Vec::new());
+    assert!(client.run(&mut Vec::new(), &mut hello).is_none());
+    let mut reframer = Reframer::editing(&cast.log, Role::Client, |messages| {
+        with_extensions(&mut messages[0], |extensions| set(extensions, 42, &[]));
+    });
+    let mut bytes = reframer.reframe(&hello);
+    bytes.extend(lengths.iter().flat_map(|length| record(23, &vec![0; *length])));
+    server.run(&mut bytes, &mut outgoing).map(|result| result.unwrap_err())
+}
+
+#[test]
+fn early_data_is_passed_over_as_far_as_the_limit() {
+    let full = [1 << 14; 4];
+    assert_eq!(skips(Flow::HelloRetry, &full), None);
+    assert_eq!(skips(Flow::Certificate, &full), None);
+    let beyond = [&full[..], &[1]].concat();
+    assert_eq!(skips(Flow::HelloRetry, &beyond), Some(Error::Peer(V::UnexpectedRecord(23))));
+    assert_eq!(skips(Flow::Certificate, &beyond), Some(Error::Peer(V::BadRecordMac)));
+}
+
+#[test]
+fn early_data_that_was_not_announced_is_refused() {
+    let cast = Cast::new();
+    let (mut client, mut server) = cast.ends(Flow::HelloRetry, 1);
+    let mut hello = Vec::new();
+    assert!(client.run(&mut Vec::new(), &mut hello).is_none());
+    let result = server.run(&mut [hello, record(23, &[0; 40])].concat(), &mut Vec::new());
+    assert_eq!(result.unwrap().unwrap_err(), Error::Peer(V::UnexpectedRecord(23)));
+}
+
+#[test]
+fn identities_beyond_the_limit_are_not_looked_for() {
+    let psk = |n: u8| Psk::external(&[n], b"key", Hash::Sha256);
+    let ours = ClientConfig { psks: (0..40).map(psk).collect(), ..ClientConfig::default() };
+    let mut client = seeded::client(ours, None, 1);
+    let mut server = seeded::server(ServerConfig { psk: true, ..ServerConfig::default() }, None, 2);
+    let Step::Send(hello) = client.handshake.step() else { panic!("a ClientHello") };
+    for part in [&hello[..5], &hello[5..]] {
+        assert!(matches!(server.handshake.step(), Step::Receive(n) if n == part.len()));
+        server.handshake.receive(part);
+    }
+    let Step::FindPsk(offers) = server.handshake.step() else { panic!("a question") };
+    assert_eq!(offers.len(), 32);
+    assert!(
+        offers.iter().zip(0..).all(|(offer, n)| offer.identity == [n] && offer.obfuscated_ticket_age == 0)
+    );
+}
+
+fn sessions() -> (Session, Session) {
+    let cast = Cast::new();
+    let (client, server) = cast.ends(Flow::Certificate, 1);
+    let outcome = common::connect(client, server);
+    (*outcome.client.unwrap(), *outcome.server.unwrap())
+}
+
+/// Everything that one end has to send, record by record; the data that arrived, or the first error.
+fn carry(from: &mut Connection, to: &mut Connection) -> Result<Vec<u8>, Error> {
+    let mut bytes = from.outgoing().to_vec();
+    from.sent(bytes.len());
+    let mut data = Vec::new();
+    while !bytes.is_empty() {
+        let record: Vec<u8> = bytes.drain(..to.wanted()).collect();
+        if let Event::Data(part) = to.receive(&record)? {
+            data.extend(part);
+        }
+    }
+    Ok(data)
+}
+
+#[test]
+fn key_updates_in_a_row() {
+    let (client, server) = sessions();
+    let (mut client, mut server) = (Connection::new(client), Connection::new(server));
+    for _ in 0..2 {
+        (0..32).for_each(|_| client.update_keys(false).unwrap());
+        client.write(b"data").unwrap();
+        assert_eq!(carry(&mut client, &mut server).unwrap(), b"data");
+    }
+    (0..33).for_each(|_| client.update_keys(false).unwrap());
+    assert_eq!(carry(&mut client, &mut server), Err(Error::Peer(V::TooManyKeyUpdates)));
+    assert_eq!(carry(&mut server, &mut client), Err(Error::Alert(A::UnexpectedMessage)));
+}
+
+/// A record of this inner content and type, as the client's next.
+fn sealed(session: &Session, sequence: u8, content: &[u8]) -> Vec<u8> {
+    use ring::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+    let key = LessSafeKey::new(UnboundKey::new(&AES_128_GCM, session.tx.secret.key().expose()).unwrap());
+    let mut nonce: [u8; 12] = session.tx.secret.iv().expose().try_into().unwrap();
+    nonce[11] ^= sequence;
+    let header = [&[23, 3, 3][..], &u16::try_from(content.len() + 16).unwrap().to_be_bytes()].concat();
+    let mut body = content.to_vec();
+    key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(&header), &mut body).unwrap();
+    [header, body].concat()
+}
+
+#[test]
+fn protected_records_that_cannot_stand() {
+    let longest = [vec![0; 1 << 14], vec![23]].concat();
+    let cases: [(&[u8], Result<Event, V>, A); 12] = [
+        (b"", Err(V::NoContentType), A::UnexpectedMessage),
+        (b"\0\0\0", Err(V::NoContentType), A::UnexpectedMessage),
+        (b"\x01\x14", Err(V::BadChangeCipherSpec), A::UnexpectedMessage),
+        (b"a\x63", Err(V::UnexpectedRecord(99)), A::UnexpectedMessage),
+        (b"\x16", Err(V::EmptyHandshakeRecord), A::UnexpectedMessage),
+        (b"\x02\x15", Err(V::MalformedAlert), A::DecodeError),
+        (b"\x18\0\0\x01\x02\x16", Err(V::KeyUpdateRequest), A::IllegalParameter),
+        (b"\x18\0\0\x01\0\x18\0\0\x01\0\x16", Err(V::KeyChangeInsideRecord), A::UnexpectedMessage),
+        (b"\x18\0\0\0\x16", Err(V::Malformed("KeyUpdate")), A::DecodeError),
+        (&[&[0; 1 << 14][..], &[23, 0]].concat(), Err(V::RecordTooLong), A::RecordOverflow),
+        (&longest, Ok(Event::Data(vec![0; 1 << 14])), A::CloseNotify),
+        (b"a\x17\0\0\0", Ok(Event::Data(b"a".into())), A::CloseNotify),
+    ];
+    for (content, expected, alert) in cases {
+        let (client, server) = sessions();
+        let record = sealed(&client, 0, content);
+        let (mut client, mut server) = (Connection::new(client), Connection::new(server));
+        server.receive(&record[..5]).unwrap();
+        assert_eq!(server.receive(&record[5..]), expected.clone().map_err(Error::Peer));
+        if let Err(violation) = expected {
+            assert_eq!(violation.alert(), alert);
+            assert_eq!(carry(&mut server, &mut client), Err(Error::Alert(alert)));
+        }
+    }
+}
+
+#[test]
+fn useless_protected_records_in_a_row() {
+    let (client, server) = sessions();
+    let records: Vec<_> =
+        (0..34).map(|n| sealed(&client, n, if n == 32 { b"a\x17" } else { b"\x17\0" })).collect();
+    let beyond = (33..67).map(|n| sealed(&client, n, b"\x17")).collect::<Vec<_>>();
+    let mut server = Connection::new(server);
+    let mut receive = |record: &[u8]| server.receive(&record[..5]).and_then(|_| server.receive(&record[5..]));
+    for (n, record) in records[..33].iter().enumerate() {
+        assert_eq!(receive(record), Ok(if n == 32 { Event::Data(b"a".into()) } else { Event::Nothing }));
+    }
+    for record in &beyond[..32] {
+        assert_eq!(receive(record), Ok(Event::Nothing));
+    }
+    assert_eq!(receive(&beyond[32]), Err(Error::Peer(V::TooManyUselessRecords)));
+}
+
+#[test]
+fn a_peer_that_ignores_our_record_size_limit() {
+    let (mut client, mut server) = sessions();
+    (server.record_size_limit, client.peer_record_size_limit) = (Some(64), None);
+    let (mut client, mut server) = (Connection::new(client), Connection::new(server));
+    client.write(&[0; 63]).unwrap();
+    assert_eq!(carry(&mut client, &mut server).unwrap(), [0; 63]);
+    client.write(&[0; 64]).unwrap();
+    assert_eq!(carry(&mut client, &mut server), Err(Error::Peer(V::RecordTooLong)));
+}
+
+#[test]
+fn a_key_that_is_used_up_is_replaced() {
+    let (mut client, mut server) = sessions();
+    let limit = client.suite.record_limit();
+    assert_eq!((client.suite, limit), (CipherSuite::Aes128GcmSha256, 1 << 24));
+    (client.tx.next_sequence, server.rx.next_sequence) = (limit - 1, limit - 1);
+    let (mut client, mut server) = (Connection::new(client), Connection::new(server));
+    client.write(b"last").unwrap();
+    let one_record = client.outgoing().len();
+    assert_eq!(carry(&mut client, &mut server).unwrap(), b"last");
+    client.write(b"next").unwrap();
+    assert!(client.outgoing().len() > one_record, "a KeyUpdate goes before");
+    assert_eq!(carry(&mut client, &mut server).unwrap(), b"next");
+}
+
+#[test]
+fn sequence_numbers_do_not_wrap() {
+    let (mut client, _) = sessions();
+    client.tx.next_sequence = u64::MAX;
+    let mut client = Connection::new(client);
+    assert_eq!(client.write(b"data"), Err(Error::Local(LocalError::Protection)));
+    assert_eq!(client.outgoing(), b"");
+}
+
+#[test]
+fn answers_out_of_turn() {
+    let cast = Cast::new();
+    let (mut client, mut server) = cast.ends(Flow::Certificate, 1);
+    client.handshake.signed(b"");
+    server.handshake.receive(&[0; 4]);
+    for end in [&mut client, &mut server] {
+        let result = end.run(&mut Vec::new(), &mut Vec::new()).unwrap();
+        assert_eq!(result.unwrap_err(), Error::Local(LocalError::Misuse));
+    }
+}

@@ -1,0 +1,215 @@
+//! For each rule that a peer can break: the violation found, and the alert that the RFC names.
+
+mod common;
+
+use common::{
+    connect_through,
+    edit::{
+        CERTIFICATE as CT, CERTIFICATE_REQUEST as CR, CERTIFICATE_VERIFY as CV, CLIENT_HELLO as CH,
+        ENCRYPTED_EXTENSIONS as EE, Extensions, FINISHED as FIN, SERVER_HELLO as SH, message, remove, set,
+        suites_at, vector16, with_extensions as ext,
+    },
+    flows::{
+        Cast,
+        Flow::{self, Certificate as Cert, ClientCertificate as Mutual, HelloRetry as Retry, Psk},
+    },
+    reframe::Reframer,
+};
+use handclasp::engine::{AlertDescription as A, Error, Role};
+
+/// One case on a line: in which flow which message is changed how; what is found; the alert; the section that asks for it, of RFC 8446 unless named.
+type Case = (Flow, u8, fn(&mut Vec<u8>), &'static str, A, &'static str);
+
+/// Runs a flow in which one side's messages are changed, and returns what the other found and what the first was told.
+fn run(side: Role, flow: Flow, edit: impl FnMut(&mut Vec<Vec<u8>>)) -> (Error, Option<Error>) {
+    let cast = Cast::new();
+    let (client, server) = cast.ends(flow, 3);
+    let mut reframer = Reframer::editing(&cast.log, side, edit);
+    let outcome =
+        connect_through(
+            client,
+            server,
+            |sender, bytes| {
+                if sender == side { reframer.reframe(&bytes) } else { bytes }
+            },
+        );
+    let (client, server) = (outcome.client.err(), outcome.server.err());
+    let (found, told) = if side == Role::Client { (server, client) } else { (client, server) };
+    (found.expect("the rule was broken"), told)
+}
+
+fn check(side: Role, cases: &[Case]) {
+    for (flow, handshake_type, edit, violation, alert, section) in cases {
+        let mut edited = false;
+        let (found, _) = run(side, *flow, |messages| {
+            for message in messages.iter_mut().filter(|message| message[0] == *handshake_type) {
+                edit(message);
+                edited = true;
+            }
+        });
+        let context = format!("{side:?} {flow:?} {handshake_type} {violation} ({section}): {found:?}");
+        let Error::Peer(found) = found else { panic!("{context}") };
+        assert!(edited, "{context}");
+        assert_eq!(format!("{found:?}"), *violation, "{context}");
+        assert_eq!(found.alert(), *alert, "{context}");
+    }
+}
+
+fn is_retry(extensions: &Extensions) -> bool {
+    extensions.iter().any(|extension| extension.0 == 44)
+}
+
+/// The random value of a HelloRetryRequest (RFC 8446, Section 4.1.3).
+const RETRY: [u8; 32] = [
+    0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91, 0xc2,
+    0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
+];
+
+#[rustfmt::skip]
+const CLIENT_HELLOS: &[Case] = &[
+    (Cert, CH, |m| m[4..6].copy_from_slice(&[3, 0]), "LegacyVersion", A::ProtocolVersion, "D.5"),
+    (Cert, CH, |m| ext(m, |e| remove(e, 43)), "NotTls13", A::ProtocolVersion, "D.2"),
+    (Cert, CH, |m| ext(m, |e| set(e, 43, &[2, 3, 3])), "NotTls13", A::ProtocolVersion, "4.2.1"),
+    (Cert, CH, |m| { let at = suites_at(m) + 9; m[at] = 1; }, "Compression", A::IllegalParameter, "4.1.2"),
+    (Cert, CH, |m| ext(m, |e| remove(e, 13)), "MissingExtension(signature_algorithms)", A::MissingExtension, "9.2"),
+    (Cert, CH, |m| ext(m, |e| remove(e, 10)), "MissingExtension(supported_groups)", A::MissingExtension, "9.2"),
+    (Cert, CH, |m| ext(m, |e| remove(e, 51)), "MissingExtension(key_share)", A::MissingExtension, "9.2"),
+    (Psk, CH, |m| ext(m, |e| remove(e, 45)), "MissingExtension(psk_key_exchange_modes)", A::MissingExtension, "4.2.9"),
+    (Cert, CH, |m| ext(m, |e| e.push(e[0].clone())), "DuplicateExtension(server_name)", A::IllegalParameter, "4.2"),
+    (Cert, CH, |m| ext(m, |e| e.extend([(0xfefe, vec![]), (0xfefe, vec![])])), "DuplicateExtension(extension 65278)", A::IllegalParameter, "4.2"),
+    (Cert, CH, |m| ext(m, |e| set(e, 48, &[0, 0])), "MisplacedExtension(oid_filters)", A::IllegalParameter, "4.2"),
+    (Cert, CH, |m| ext(m, |e| e.extend((0x1000..0x1080).map(|c| (c, vec![])))), "TooManyExtensions", A::DecodeError, "6.2"),
+    (Cert, CH, |m| ext(m, |e| set(e, 10, &[0, 3, 0, 29, 0])), "Malformed(\"supported_groups\")", A::DecodeError, "6.2"),
+    (Cert, CH, |m| ext(m, |e| set(e, 44, &[0, 0])), "Malformed(\"cookie\")", A::DecodeError, "4.2.2"),
+    (Cert, CH, |m| { m.pop(); *m = message(1, &m[4..]) }, "Malformed(\"ClientHello\")", A::DecodeError, "6.2"),
+    (Cert, CH, |m| { let at = suites_at(m); m[at + 2..at + 8].fill(0x77); }, "NoCommonSuite", A::HandshakeFailure, "4.1.1"),
+    (Cert, CH, |m| ext(m, |e| { set(e, 10, &[0, 2, 1, 0]); set(e, 51, &[0, 0]) }), "NoCommonGroup", A::HandshakeFailure, "4.1.1"),
+    (Cert, CH, |m| ext(m, |e| set(e, 13, &[0, 2, 4, 3])), "NoCommonScheme", A::HandshakeFailure, "4.4.2.2"),
+    (Cert, CH, |m| ext(m, |e| set(e, 10, &[0, 2, 0, 23])), "KeyShareOutsideGroups", A::IllegalParameter, "4.2.8"),
+    (Cert, CH, |m| ext(m, |e| set(e, 51, &vector16(b"\0\x1d\0\x01a\0\x1d\0\x01a"))), "DuplicateKeyShare", A::IllegalParameter, "4.2.8"),
+    (Cert, CH, |m| ext(m, |e| set(e, 51, &vector16(b"\0\x1d\0\x01a"))), "BadKeyShare", A::IllegalParameter, "4.2.8.2"),
+    (Cert, CH, |m| ext(m, |e| set(e, 51, &vector16(b"\0\x1d\0\0"))), "Malformed(\"key_share\")", A::DecodeError, "4.2.8"),
+    (Cert, CH, |m| ext(m, |e| set(e, 16, b"\0\x02\x01a")), "NoCommonProtocol", A::NoApplicationProtocol, "RFC 7301, 3.2"),
+    (Cert, CH, |m| ext(m, |e| set(e, 16, b"\0\x01\0")), "Malformed(\"application_layer_protocol_negotiation\")", A::DecodeError, "RFC 7301, 3.1"),
+    (Cert, CH, |m| ext(m, |e| set(e, 28, &[0, 63])), "RecordSizeLimit", A::IllegalParameter, "RFC 8449, 4"),
+    (Cert, CH, |m| ext(m, |e| set(e, 0, b"\0\x08\0\0\x01a\0\0\x01b")), "ServerNameType", A::IllegalParameter, "RFC 6066, 3"),
+    (Retry, CH, |m| ext(m, |e| if is_retry(e) { set(e, 44, b"\0\x01a") }), "CookieNotEchoed", A::IllegalParameter, "4.2.2"),
+    (Retry, CH, |m| ext(m, |e| if is_retry(e) { set(e, 51, &[0, 0]) }), "RetryGroupChanged", A::IllegalParameter, "4.2.8"),
+    (Retry, CH, |m| if m.windows(4).any(|w| w == [0, 44, 0, 34]) { m[6] ^= 1 }, "SecondHelloChanged", A::IllegalParameter, "4.1.2"),
+    (Psk, CH, |m| ext(m, |e| e.push((21, vec![]))), "PskNotLast", A::IllegalParameter, "4.2.11"),
+    (Psk, CH, |m| ext(m, drop_a_binder), "BinderCount", A::IllegalParameter, "4.2.11"),
+    (Psk, CH, |m| *m.last_mut().unwrap() ^= 1, "BadBinder", A::DecryptError, "4.2.11"),
+    (Psk, CH, |m| { let at = m.windows(5).position(|w| w == b"known").unwrap(); m[at] ^= 1 }, "UnknownPskIdentity", A::UnknownPskIdentity, "6.2"),
+    (Psk, CH, |m| ext(m, |e| { remove(e, 41); remove(e, 45); set(e, 13, &[0, 2, 4, 3]) }), "NoPskOffered", A::HandshakeFailure, "4.1.1"),
+];
+
+/// Leaves the first of two binders, of 48 and 32 bytes.
+fn drop_a_binder(extensions: &mut Extensions) {
+    let (_, content) = extensions.last_mut().unwrap();
+    let binders = content.len() - 82;
+    content.truncate(binders + 49);
+    content[binders - 1] = 49;
+}
+
+#[rustfmt::skip]
+const SERVER_HELLOS: &[Case] = &[
+    (Cert, SH, |m| m[4..6].copy_from_slice(&[3, 2]), "NotTls13", A::ProtocolVersion, "4.1.3"),
+    (Cert, SH, |m| ext(m, |e| remove(e, 43)), "NotTls13", A::ProtocolVersion, "4.2.1"),
+    (Cert, SH, |m| ext(m, |e| set(e, 43, &[3, 3])), "SelectedVersion", A::IllegalParameter, "4.2.1"),
+    (Cert, SH, |m| m[40] ^= 1, "SessionIdNotEchoed", A::IllegalParameter, "4.1.3"),
+    (Cert, SH, |m| { let at = suites_at(m); m[at + 1] = 4 }, "UnofferedSuite", A::IllegalParameter, "4.1.3"),
+    (Cert, SH, |m| { let at = suites_at(m); m[at + 2] = 1 }, "Compression", A::IllegalParameter, "4.1.3"),
+    (Cert, SH, |m| ext(m, |e| remove(e, 51)), "MissingExtension(key_share)", A::MissingExtension, "9.2"),
+    (Cert, SH, |m| ext(m, |e| set(e, 51, b"\0\x17\0\x01a")), "UnofferedGroup", A::IllegalParameter, "4.2.8"),
+    (Cert, SH, |m| ext(m, |e| set(e, 51, b"\0\x1d\0\x01a")), "BadKeyShare", A::IllegalParameter, "4.2.8.2"),
+    (Cert, SH, |m| ext(m, |e| set(e, 41, &[0, 0])), "UnsolicitedExtension(pre_shared_key)", A::UnsupportedExtension, "4.2"),
+    (Cert, SH, |m| ext(m, |e| set(e, 0xfefe, &[])), "UnsolicitedExtension(extension 65278)", A::UnsupportedExtension, "4.2"),
+    (Cert, SH, |m| ext(m, |e| set(e, 16, &[])), "MisplacedExtension(application_layer_protocol_negotiation)", A::IllegalParameter, "4.2"),
+    (Cert, SH, |m| ext(m, |e| e.push(e[0].clone())), "DuplicateExtension(key_share)", A::IllegalParameter, "4.2"),
+    (Psk, SH, |m| ext(m, |e| set(e, 41, &[0, 2])), "UnofferedPsk", A::IllegalParameter, "4.2.11"),
+    (Psk, SH, |m| ext(m, |e| remove(e, 41)), "PskNotAccepted", A::HandshakeFailure, "4.1.1"),
+    (Psk, SH, |m| { let at = suites_at(m); m[at + 1] = 2 }, "PskHash", A::IllegalParameter, "4.2.11"),
+    (Retry, SH, |m| ext(m, |e| if is_retry(e) { set(e, 51, &[1, 0]) }), "UnofferedGroup", A::IllegalParameter, "4.2.8"),
+    (Retry, SH, |m| ext(m, |e| if is_retry(e) { remove(e, 51); remove(e, 44) }), "RetryChangesNothing", A::IllegalParameter, "4.1.4"),
+    (Retry, SH, |m| ext(m, |e| set(e, 0xfefe, &[])), "UnsolicitedExtension(extension 65278)", A::UnsupportedExtension, "4.2"),
+    (Retry, SH, |m| if m[6..38] != RETRY { let at = suites_at(m); m[at + 1] = 3 }, "RetrySuiteChanged", A::IllegalParameter, "4.1.4"),
+    (Retry, SH, |m| if m[6..38] != RETRY { m[6..38].copy_from_slice(&RETRY); ext(m, |e| set(e, 51, &[0, 23])) },
+        "UnexpectedMessage { message: HelloRetryRequest, state: \"WAIT_SH\" }", A::UnexpectedMessage, "4.1.4"),
+];
+
+#[rustfmt::skip]
+const SERVERS_PROTECTED: &[Case] = &[
+    (Cert, EE, |m| ext(m, |e| set(e, 16, b"\0\x02\x01a")), "UnofferedProtocol", A::IllegalParameter, "RFC 7301, 3.1"),
+    (Cert, EE, |m| ext(m, |e| set(e, 16, b"\0\x04\x01a\x01b")), "Malformed(\"application_layer_protocol_negotiation\")", A::DecodeError, "RFC 7301, 3.1"),
+    (Cert, EE, |m| ext(m, |e| set(e, 28, &[0x40, 2])), "RecordSizeLimit", A::IllegalParameter, "RFC 8449, 4"),
+    (Cert, EE, |m| ext(m, |e| set(e, 0xfefe, &[])), "UnsolicitedExtension(extension 65278)", A::UnsupportedExtension, "4.2"),
+    (Cert, EE, |m| ext(m, |e| set(e, 1, &[1])), "UnsolicitedExtension(max_fragment_length)", A::UnsupportedExtension, "4.2"),
+    (Cert, EE, |m| ext(m, |e| set(e, 51, &[])), "MisplacedExtension(key_share)", A::IllegalParameter, "4.3.1"),
+    (Psk, EE, |m| ext(m, |e| set(e, 0, &[])), "UnsolicitedExtension(server_name)", A::UnsupportedExtension, "4.2"),
+    (Mutual, CR, |m| *m = message(13, &[&[1, 7], &m[5..]].concat()), "RequestContext", A::IllegalParameter, "4.3.2"),
+    (Mutual, CR, |m| ext(m, |e| remove(e, 13)), "MissingExtension(signature_algorithms)", A::MissingExtension, "4.3.2"),
+    (Cert, CT, |m| *m = message(11, &[0, 0, 0, 0]), "EmptyCertificate", A::DecodeError, "4.4.2.4"),
+    (Cert, CT, |m| *m = message(11, &[&[1, 7], &m[5..]].concat()), "RequestContext", A::IllegalParameter, "4.4.2"),
+    (Cert, CT, |m| *m = message(11, b"\0\0\0\x0a\0\0\x01a\0\x04\0\x05\0\0"), "UnsolicitedExtension(status_request)", A::UnsupportedExtension, "4.4.2"),
+    (Cert, CT, |m| *m = message(11, b"\0\0\0\x05\0\0\0\0\0"), "Malformed(\"Certificate\")", A::DecodeError, "4.4.2"),
+    (Cert, CV, |m| m[4..6].copy_from_slice(&[4, 3]), "UnofferedScheme", A::IllegalParameter, "4.4.3"),
+    (Cert, CV, |m| m[4..6].copy_from_slice(&[2, 1]), "UnofferedScheme", A::IllegalParameter, "4.4.3"),
+    (Cert, CV, |m| *m.last_mut().unwrap() ^= 1, "BadCertificateVerify", A::DecryptError, "4.4.3"),
+    (Cert, FIN, |m| *m.last_mut().unwrap() ^= 1, "BadFinished", A::DecryptError, "4.4.4"),
+    (Cert, FIN, |m| *m = message(20, &m[4..35]), "BadFinished", A::DecryptError, "4.4.4"),
+    (Psk, FIN, |m| *m = message(99, &m[4..]), "UnknownMessage(99)", A::UnexpectedMessage, "6.2"),
+    (Psk, FIN, |m| *m = message(11, &[0, 0, 0, 0]), "UnexpectedMessage { message: Certificate, state: \"WAIT_FINISHED\" }", A::UnexpectedMessage, "A.1"),
+];
+
+#[rustfmt::skip]
+const CLIENTS_PROTECTED: &[Case] = &[
+    (Mutual, CT, |m| *m = message(11, &[0, 0, 0, 0]), "NoCertificate", A::CertificateRequired, "4.4.2.4"),
+    (Mutual, CT, |m| *m = message(11, &[&[1, 7], &m[5..]].concat()), "RequestContext", A::IllegalParameter, "4.4.2"),
+    (Mutual, CV, |m| *m.last_mut().unwrap() ^= 1, "BadCertificateVerify", A::DecryptError, "4.4.3"),
+    (Mutual, FIN, |m| *m.last_mut().unwrap() ^= 1, "BadFinished", A::DecryptError, "4.4.4"),
+];
+
+/// Who leaves out, repeats or adds a message in which flow; what is found.
+type Order = (Role, Flow, fn(&mut Vec<Vec<u8>>), &'static str);
+
+#[rustfmt::skip]
+const ORDERS: &[Order] = &[
+    (Role::Server, Cert, |m| m.retain(|m| m[0] != CT), "UnexpectedMessage { message: CertificateVerify, state: \"WAIT_CERT_CR\" }"),
+    (Role::Server, Cert, |m| m.retain(|m| m[0] != CV), "UnexpectedMessage { message: Finished, state: \"WAIT_CV\" }"),
+    (Role::Server, Cert, |m| m.retain(|m| m[0] != EE), "UnexpectedMessage { message: Certificate, state: \"WAIT_EE\" }"),
+    (Role::Server, Cert, |m| m.retain(|m| m[0] != CT && m[0] != CV), "UnexpectedMessage { message: Finished, state: \"WAIT_CERT_CR\" }"),
+    (Role::Server, Mutual, |m| if m.len() > 2 { m.insert(1, m[1].clone()) }, "UnexpectedMessage { message: CertificateRequest, state: \"WAIT_CERT_CR\" }"),
+    (Role::Server, Cert, |m| if m[0][0] == SH { m.push(message(8, &[0, 0])) }, "KeyChangeInsideRecord"),
+    (Role::Server, Cert, |m| if m[0][0] != SH { m.push(message(24, &[0])) }, "KeyChangeInsideRecord"),
+    (Role::Client, Mutual, |m| m.retain(|m| m[0] != CT), "UnexpectedMessage { message: CertificateVerify, state: \"WAIT_CERT\" }"),
+    (Role::Client, Mutual, |m| m.retain(|m| m[0] != CV), "UnexpectedMessage { message: Finished, state: \"WAIT_CV\" }"),
+    (Role::Client, Cert, |m| if m[0][0] == CH { m.push(message(5, &[])) }, "KeyChangeInsideRecord"),
+];
+
+#[test]
+fn a_clients_hello() {
+    check(Role::Client, CLIENT_HELLOS);
+}
+
+#[test]
+fn a_servers_hello() {
+    check(Role::Server, SERVER_HELLOS);
+}
+
+#[test]
+fn what_is_sent_protected() {
+    check(Role::Server, SERVERS_PROTECTED);
+    check(Role::Client, CLIENTS_PROTECTED);
+}
+
+#[test]
+fn messages_left_out_repeated_or_added() {
+    for (side, flow, edit, expected) in ORDERS {
+        let (found, told) = run(*side, *flow, edit);
+        let Error::Peer(violation) = found else { panic!("{expected}: {found:?}") };
+        assert_eq!(format!("{violation:?}"), *expected);
+        assert_eq!(violation.alert(), A::UnexpectedMessage, "{expected}");
+        // A client is done when it has sent its last flight: it learns of its fault only from the connection.
+        assert!(told.is_none_or(|told| told == Error::Alert(A::UnexpectedMessage)), "{expected}");
+    }
+}
