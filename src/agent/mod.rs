@@ -17,6 +17,7 @@ mod material;
 mod netlink;
 mod notify;
 mod pending;
+mod process;
 mod request;
 mod service;
 mod stamps;

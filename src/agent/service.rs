@@ -13,12 +13,7 @@ use std::{
 
 use nix::{
     poll::{PollFd, PollFlags, PollTimeout, poll},
-    sys::{
-        prctl,
-        resource::{Resource, getrlimit, setrlimit},
-        signal::{SigSet, Signal},
-        signalfd::{SfdFlags, SignalFd},
-    },
+    sys::{signal::Signal, signalfd::SignalFd},
 };
 
 use crate::crypto::certificate::UnixTime;
@@ -28,19 +23,15 @@ use super::{
     flight::Flight,
     flow::{Abilities, Circumstances, Flow},
     keyring::{self, Keyrings},
-    ktls, log,
+    log,
     material::Settings,
     netlink::Kernel,
     notify::notify,
     pending::Pending,
+    process,
     request::{Authentication, Incoming, Request},
 };
 
-/// How many handshakes are in flight at most. Each holds a descriptor and up to some 100 KiB (a peer's longest messages), so this
-/// bounds the memory that strangers can take; further requests wait in the kernel, which holds up to 50 more.
-const MAX_IN_FLIGHT: usize = 1024;
-/// Descriptors that are not a handshake's: netlink, signals, stderr, files that are being read, and some to spare.
-const OTHER_DESCRIPTORS: u64 = 64;
 /// How often the kernel is asked without having called: a READY can be lost.
 const SLOW_TIMER: Duration = Duration::from_secs(5);
 /// How many refusals of ACCEPT are borne in one go; each takes one request off the kernel's queue (at most 50), or none.
@@ -75,21 +66,21 @@ pub(super) fn run(path: Option<PathBuf>) -> Result<(), String> {
 
 impl Service {
     fn start(path: Option<PathBuf>) -> Result<Self, String> {
-        harden();
-        let signals = take_signals().map_err(|error| format!("signals: {error}"))?;
+        process::harden();
+        let signals = process::take_signals().map_err(|error| format!("signals: {error}"))?;
         let settings = Settings::load(path.as_deref()).map_err(|error| error.to_string())?;
         log::set_debug(settings.config.debug);
         let kernel = Kernel::open().map_err(|error| error.to_string())?;
-        check_policy(&kernel);
+        process::check_policy(&kernel);
         let mut service = Self {
             path,
             keyrings: Keyrings::default(),
             settings,
-            abilities: probe_ktls(),
+            abilities: process::probe_ktls(),
             kernel,
             signals,
             flights: Vec::new(),
-            max_in_flight: max_in_flight(),
+            max_in_flight: process::max_in_flight(),
             ask: Instant::now(),
             look: Instant::now() + SLOW_TIMER,
         };
@@ -307,59 +298,6 @@ fn contained(work: impl FnOnce() -> Option<Flight>) -> Option<Flight> {
 /// Whether a request has to do with keys in keyrings; finding those takes reading /proc/keys when one is missing.
 fn needs_keyrings(request: &Request) -> bool {
     request.authentication == Authentication::Psk || request.certificate.is_some()
-}
-
-/// No core file and no debugger sees the keys.
-fn harden() {
-    let results = [prctl::set_dumpable(false), setrlimit(Resource::RLIMIT_CORE, 0, 0)];
-    for error in results.into_iter().filter_map(Result::err) {
-        log::warning(format_args!("the agent's memory is not protected from core dumps: {error}"));
-    }
-}
-
-fn take_signals() -> nix::Result<SignalFd> {
-    let mut signals = SigSet::empty();
-    [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP].into_iter().for_each(|signal| signals.add(signal));
-    signals.thread_block()?;
-    SignalFd::with_flags(&signals, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
-}
-
-/// As many handshakes as there may be descriptors for, up to [`MAX_IN_FLIGHT`].
-fn max_in_flight() -> usize {
-    let wanted = MAX_IN_FLIGHT as u64 + OTHER_DESCRIPTORS;
-    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return MAX_IN_FLIGHT / 4 };
-    let limit = if setrlimit(Resource::RLIMIT_NOFILE, wanted.min(hard).max(soft), hard).is_ok() {
-        wanted.min(hard).max(soft)
-    } else {
-        soft
-    };
-    usize::try_from(limit.saturating_sub(OTHER_DESCRIPTORS)).unwrap_or(MAX_IN_FLIGHT).clamp(1, MAX_IN_FLIGHT)
-}
-
-/// DONE's attributes are as old as the family; a kernel that differs is told of, and served as well as can be.
-fn check_policy(kernel: &Kernel) {
-    match kernel.policy() {
-        Ok(policy) if policy.takes_results() => log::debug(format_args!("policy of the kernel: {policy:?}")),
-        Ok(policy) => {
-            log::warning(format_args!("the kernel's handshake service takes other results: {policy:?}"))
-        }
-        Err(error) => {
-            log::warning(format_args!("the kernel's handshake service does not tell its policy: {error}"))
-        }
-    }
-}
-
-/// Loads the tls module, and finds out what it can do.
-fn probe_ktls() -> Abilities {
-    match ktls::probe() {
-        Ok(record_size_limit) => Abilities { record_size_limit },
-        Err(error) => {
-            log::warning(format_args!(
-                "kernel TLS cannot be tried on a loopback connection: {error} (modprobe tls)"
-            ));
-            Abilities::default()
-        }
-    }
 }
 
 fn now() -> UnixTime {

@@ -1,0 +1,75 @@
+//! What the agent sets up for itself as a process: hardening, signals, limits, and what it finds out about its kernel.
+
+use nix::sys::{
+    prctl,
+    resource::{Resource, getrlimit, setrlimit},
+    signal::{SigSet, Signal},
+    signalfd::{SfdFlags, SignalFd},
+};
+
+use super::{flow::Abilities, ktls, log, netlink::Kernel};
+
+/// How many handshakes are in flight at most. Each holds a descriptor and up to some 100 KiB (a peer's longest messages), so this
+/// bounds the memory that strangers can take; further requests wait in the kernel, which holds up to 50 more.
+const MAX_IN_FLIGHT: usize = 1024;
+/// Descriptors that are not a handshake's: netlink, signals, stderr, files that are being read, and some to spare.
+const OTHER_DESCRIPTORS: u64 = 64;
+
+/// No core file and no debugger sees the keys.
+pub(super) fn harden() {
+    let results = [prctl::set_dumpable(false), setrlimit(Resource::RLIMIT_CORE, 0, 0)];
+    for error in results.into_iter().filter_map(Result::err) {
+        log::warning(format_args!("the agent's memory is not protected from core dumps: {error}"));
+    }
+}
+
+pub(super) fn take_signals() -> nix::Result<SignalFd> {
+    let mut signals = SigSet::empty();
+    [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP].into_iter().for_each(|signal| signals.add(signal));
+    signals.thread_block()?;
+    SignalFd::with_flags(&signals, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
+}
+
+/// As many handshakes as there may be descriptors for, up to [`MAX_IN_FLIGHT`].
+pub(super) fn max_in_flight() -> usize {
+    let wanted = MAX_IN_FLIGHT as u64 + OTHER_DESCRIPTORS;
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return MAX_IN_FLIGHT / 4 };
+    let limit = if setrlimit(Resource::RLIMIT_NOFILE, wanted.min(hard).max(soft), hard).is_ok() {
+        wanted.min(hard).max(soft)
+    } else {
+        soft
+    };
+    usize::try_from(limit.saturating_sub(OTHER_DESCRIPTORS)).unwrap_or(MAX_IN_FLIGHT).clamp(1, MAX_IN_FLIGHT)
+}
+
+/// DONE's attributes are as old as the family; a kernel that differs is told of, and served as well as can be.
+pub(super) fn check_policy(kernel: &Kernel) {
+    match kernel.policy() {
+        Ok(policy) if policy.takes_results() => log::debug(format_args!("policy of the kernel: {policy:?}")),
+        Ok(policy) => {
+            log::warning(format_args!("the kernel's handshake service takes other results: {policy:?}"))
+        }
+        Err(error) => {
+            log::warning(format_args!("the kernel's handshake service does not tell its policy: {error}"))
+        }
+    }
+}
+
+/// Loads the tls module, and finds out what it can do.
+pub(super) fn probe_ktls() -> Abilities {
+    match ktls::probe() {
+        Ok(record_size_limit) => Abilities { record_size_limit },
+        Err(error) if error.raw_os_error() == Some(libc::ENOENT) => {
+            log::warning(format_args!(
+                "the kernel's tls module is missing: every handshake will fail (modprobe tls)"
+            ));
+            Abilities::default()
+        }
+        Err(error) => {
+            log::warning(format_args!(
+                "kernel TLS cannot be tried on a loopback connection (is lo up?): {error}"
+            ));
+            Abilities::default()
+        }
+    }
+}
