@@ -21,6 +21,8 @@ const CERTIFIED: u32 = u32::MAX;
 #[derive(Debug)]
 pub(super) struct Broker {
     source: Source,
+    /// Whether a signature was asked for.
+    has_signed: bool,
     /// Why a PSK that exists was not used.
     trouble: Option<String>,
 }
@@ -38,17 +40,26 @@ enum Source {
 impl Broker {
     /// For a handshake with certificates.
     pub(super) fn signer(identity: Option<Arc<Identity>>) -> Self {
-        Self { source: Source::Signer(identity), trouble: None }
+        Self::new(Source::Signer(identity))
     }
 
     /// For a client that offers these PSKs.
     pub(super) fn offerer(keys: Vec<KeySerial>) -> Self {
-        Self { source: Source::Offerer(keys), trouble: None }
+        Self::new(Source::Offerer(keys))
     }
 
     /// For a server that looks for PSKs in these keyrings.
     pub(super) fn finder(keyrings: Vec<KeySerial>) -> Self {
-        Self { source: Source::Finder { keyrings, found: None }, trouble: None }
+        Self::new(Source::Finder { keyrings, found: None })
+    }
+
+    fn new(source: Source) -> Self {
+        Self { source, has_signed: false, trouble: None }
+    }
+
+    /// Whether our certificate was shown.
+    pub(super) fn has_signed(&self) -> bool {
+        self.has_signed
     }
 
     /// Who the peer is, for DONE: the serial of its PSK, or that a client proved a certificate.
@@ -86,6 +97,7 @@ impl Broker {
 impl Answers for Broker {
     fn sign(&mut self, request: &SignRequest<'_>) -> Option<Vec<u8>> {
         let Source::Signer(Some(identity)) = &self.source else { return None };
+        self.has_signed = true;
         identity.key.sign(request.scheme, request.message).ok()
     }
 

@@ -116,7 +116,11 @@ impl Flight {
         let we_are_server = matches!(self.subject.flow, Some((Role::Server, _)));
         let remote_auth = self.broker.remote_auth(&session.peer, we_are_server);
         match self.pending.succeed(remote_auth) {
-            Ok(()) => log::info(format_args!("{}: {}", self.subject, Outcome(session, &self.subject))),
+            Ok(()) => log::info(format_args!(
+                "{}: {}",
+                self.subject,
+                Outcome { session, broker: &self.broker, subject: &self.subject }
+            )),
             Err(error) => {
                 log::error(format_args!("{}: the kernel did not take the session: {error}", self.subject))
             }
@@ -189,11 +193,15 @@ impl fmt::Display for Subject {
 }
 
 /// A session, for the log.
-struct Outcome<'a>(&'a Session, &'a Subject);
+struct Outcome<'a> {
+    session: &'a Session,
+    broker: &'a Broker,
+    subject: &'a Subject,
+}
 
 impl fmt::Display for Outcome<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(session, subject) = self;
+        let Self { session, broker, subject } = self;
         let milliseconds = subject.started.elapsed().as_millis();
         write!(f, "done in {milliseconds} ms, {}, {}", session.suite.name(), session.group.name())?;
         match &session.peer {
@@ -204,10 +212,14 @@ impl fmt::Display for Outcome<'_> {
                 write!(f, ", peer \"{}\"", Sanitised(description.as_bytes()))?;
             }
         }
-        match &session.alpn {
-            Some(protocol) => write!(f, ", alpn {}", Sanitised(protocol)),
-            None => Ok(()),
+        if let Some(protocol) = &session.alpn {
+            write!(f, ", alpn {}", Sanitised(protocol))?;
         }
+        // What a mount with xprtsec=mtls is then refused for by the other side's export, without a word of why.
+        if subject.flow == Some((Role::Client, Authentication::X509)) && !broker.has_signed() {
+            f.write_str(", our certificate not shown: the server did not ask for one, or not for its kind")?;
+        }
+        Ok(())
     }
 }
 
