@@ -99,17 +99,17 @@ fn nothing_may_follow_what_a_hello_retry_request_answers_or_the_request_itself()
     const CLIENT_HELLO: u8 = 1;
     const SERVER_HELLO: u8 = 2;
     let alice = identity("server");
-    let beyond_flight = Some(Err(Error::Peer(Violation::BeyondFlight)));
+    let refused = Some(Err(Error::Peer(Violation::KeyChangeInsideRecord)));
     let ours = ClientConfig { key_shares: 0, middlebox_compatibility: false, ..client_config(&alice) };
     let mut client = End::client(ours, None);
     let server = || End::server(server_config(&alice), Some(&alice.key));
     let (mut hello, mut request, mut alert) = (Vec::new(), Vec::new(), Vec::new());
     client.run(&mut Vec::new(), &mut hello);
     let too_much = server().run(&mut one_byte_more(&hello, CLIENT_HELLO), &mut alert);
-    assert_eq!(too_much.map(|result| result.map(|_| ())), beyond_flight);
+    assert_eq!(too_much.map(|result| result.map(|_| ())), refused);
     server().run(&mut hello, &mut request);
     let too_much = client.run(&mut one_byte_more(&request, SERVER_HELLO), &mut alert);
-    assert_eq!(too_much.map(|result| result.map(|_| ())), beyond_flight);
+    assert_eq!(too_much.map(|result| result.map(|_| ())), refused);
 }
 
 /// The content types of the records that an end sent.

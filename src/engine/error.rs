@@ -78,7 +78,6 @@ pub enum Violation {
     BadChangeCipherSpec,
     InterleavedRecord,
     KeyChangeInsideRecord,
-    BeyondFlight,
     TooManyUselessRecords,
     MalformedAlert,
     MessageTooLong,
@@ -146,7 +145,6 @@ impl Violation {
             | V::BadChangeCipherSpec
             | V::InterleavedRecord
             | V::KeyChangeInsideRecord
-            | V::BeyondFlight
             | V::TooManyUselessRecords
             | V::TooManyKeyUpdates
             | V::UnknownMessage(_)
@@ -205,8 +203,7 @@ impl Violation {
             V::NoContentType => "a protected record without a content type",
             V::BadChangeCipherSpec => "a change_cipher_spec that cannot stand here",
             V::InterleavedRecord => "another record in the middle of a handshake message",
-            V::KeyChangeInsideRecord => "a record that goes on after a key change",
-            V::BeyondFlight => "a handshake message before our answer to its last one",
+            V::KeyChangeInsideRecord => "a record that goes on beyond its keys or its turn",
             V::TooManyUselessRecords => "too many records without content",
             V::MalformedAlert => "a malformed alert",
             V::MessageTooLong => "a handshake message beyond our limit",

@@ -41,8 +41,11 @@ const MAX_HANDSHAKE_MESSAGE: usize = 1 << 16;
 /// Records that bring nothing (empty ones, change_cipher_spec, user_canceled), in a row.
 const MAX_USELESS_RECORDS: u8 = 32;
 
+/// For how many of them a user_canceled counts: a peer has a reason for one (Section 6.1), and Java's uses it as a half-close.
+const USER_CANCELED_WEIGHT: u8 = 8;
+
 /// Undecryptable bytes passed over after an early_data extension, which we never accept (Section 4.2.10).
-const MAX_SKIPPED_EARLY_DATA: usize = 1 << 16;
+const MAX_SKIPPED_EARLY_DATA: usize = 1 << 14;
 
 /// The keys of one direction, and the number of its next record.
 #[derive(Debug)]
@@ -200,7 +203,7 @@ impl Records {
         if body != [1] || !self.change_cipher_spec_allowed || self.has_partial_message() {
             return Err(Violation::BadChangeCipherSpec.into());
         }
-        self.count_useless_record()
+        self.count_useless_records(1)
     }
 
     fn receive_content(&mut self, content_type: u8, body: Vec<u8>) -> Result<Content, Error> {
@@ -211,7 +214,7 @@ impl Records {
             }
             HANDSHAKE if body.is_empty() => return Err(Violation::EmptyHandshakeRecord.into()),
             APPLICATION_DATA if self.reading.is_some() && body.is_empty() => {
-                return self.count_useless_record();
+                return self.count_useless_records(1);
             }
             HANDSHAKE => self.joined.extend_from_slice(&body),
             APPLICATION_DATA if self.reading.is_some() => {
@@ -233,13 +236,13 @@ impl Records {
             AlertDescription::UserCanceled if self.has_partial_message() => {
                 Err(Violation::InterleavedRecord.into())
             }
-            AlertDescription::UserCanceled => self.count_useless_record(),
+            AlertDescription::UserCanceled => self.count_useless_records(USER_CANCELED_WEIGHT),
             description => Ok(Content::Alert(description)),
         }
     }
 
-    fn count_useless_record(&mut self) -> Result<Content, Error> {
-        self.useless_records = self.useless_records.saturating_add(1);
+    fn count_useless_records(&mut self, count: u8) -> Result<Content, Error> {
+        self.useless_records = self.useless_records.saturating_add(count);
         if self.useless_records > MAX_USELESS_RECORDS {
             return Err(Violation::TooManyUselessRecords.into());
         }
@@ -274,7 +277,7 @@ impl Records {
 
     /// Checks that the peer stops after the message that is being handled: only our answer lets it go on.
     pub(crate) fn end_flight(&self) -> Result<(), Violation> {
-        if self.has_partial_message() { Err(Violation::BeyondFlight) } else { Ok(()) }
+        if self.has_partial_message() { Err(Violation::KeyChangeInsideRecord) } else { Ok(()) }
     }
 
     /// K_recv: the peer's records are protected by this secret from now on.
