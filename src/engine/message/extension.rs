@@ -245,3 +245,71 @@ impl<'a> KeyShareEntry<'a> {
         w.vector16(|w| w.bytes(self.key_exchange));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+
+    const RFC: &str = include_str!("../../../tests/vectors/rfc8446/section-4.2.txt");
+
+    const PLACES: [(&str, Place); 7] = [
+        ("CH", Place::CH),
+        ("SH", Place::SH),
+        ("EE", Place::EE),
+        ("CT", Place::CT),
+        ("CR", Place::CR),
+        ("NST", Place::NST),
+        ("HRR", Place::HRR),
+    ];
+
+    /// The RFC's name, code point and places of each extension.
+    fn rows() -> Vec<(&'static str, u16, Vec<Place>)> {
+        let code_of = |name| {
+            let mut codes = RFC.lines().filter_map(|line| line.trim().split_once('('));
+            let (_, rest) = codes.find(|(known, _)| *known == name).expect("a code point");
+            rest.split_once(')').unwrap().0.parse().unwrap()
+        };
+        let cells = RFC.lines().filter_map(|line| line.trim().strip_prefix("| ")?.split_once('|'));
+        let row = |(extension, places): (&'static str, &'static str)| {
+            let name = extension.split_whitespace().next().unwrap();
+            let places = places.trim_matches([' ', '|']).split(", ");
+            let place_of = |place| PLACES.iter().find(|known| known.0 == place).expect("a message").1;
+            (name, code_of(name), places.map(place_of).collect())
+        };
+        cells.filter(|(extension, _)| !extension.starts_with("Extension ")).map(row).collect()
+    }
+
+    #[test]
+    fn our_table_is_the_rfcs_and_record_size_limit() {
+        let rows = rows();
+        assert_eq!(rows.len(), 22);
+        assert_eq!(TABLE.len(), rows.len() + 1);
+        for (name, code, mut places) in rows {
+            let (_, our_name, ours) = ExtensionType(code).row().expect(name);
+            places.sort_by_key(|place| *place as u8);
+            let mut ours = ours.to_vec();
+            ours.sort_by_key(|place| *place as u8);
+            assert_eq!((*our_name, ours), (name, places));
+        }
+        assert_eq!(ExtensionType::RECORD_SIZE_LIMIT.row().unwrap().2, [Place::CH, Place::EE]);
+    }
+
+    #[test]
+    fn an_extension_is_refused_exactly_where_it_cannot_stand() {
+        for (name, code, places) in rows() {
+            for (_, place) in PLACES {
+                let block = [&[0, 4][..], &code.to_be_bytes(), &[0, 0]].concat();
+                let mut seen = 0;
+                let result = read_extensions(&mut Reader::new(&block, "test"), place, |_, _| {
+                    seen += 1;
+                    Ok(())
+                });
+                let misplaced = Err(Violation::MisplacedExtension(ExtensionType(code)));
+                let stands = places.contains(&place);
+                assert_eq!(result, if stands { Ok(()) } else { misplaced }, "{name} in {place:?}");
+                assert_eq!(seen, u8::from(stands), "{name} in {place:?}");
+            }
+        }
+    }
+}

@@ -188,3 +188,6 @@ pub(crate) fn write(
     w.vector24(body);
     w.finish()
 }
+
+#[cfg(test)]
+mod tests;

@@ -25,7 +25,7 @@ pub(super) fn credential(message: &[u8], scheme: SignatureScheme) -> Credential 
 }
 
 /// A handshake after the trace's first ClientHello.
-fn after_client_hello(trace: &Trace, log: &Arc<Log>, config: ClientConfig) -> Handshake {
+pub(super) fn after_client_hello(trace: &Trace, log: &Arc<Log>, config: ClientConfig) -> Handshake {
     let config = ClientConfig {
         server_name: ServerName::parse("server"),
         verifier: Some(Arc::new(Verifier)),

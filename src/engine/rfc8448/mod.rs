@@ -12,6 +12,7 @@ mod peer;
 mod rsa_pss;
 mod schedule;
 mod server;
+mod transitions;
 
 use alloc::{format, string::String, vec::Vec};
 
@@ -76,6 +77,17 @@ impl Step {
     fn value(&self, name: &str) -> Option<&[u8]> {
         self.values.iter().find(|value| value.0 == name).map(|value| value.1.as_slice())
     }
+}
+
+/// One message of each type, and a HelloRetryRequest.
+pub(super) fn messages() -> Vec<Vec<u8>> {
+    let names = ["ClientHello", "ServerHello", "EncryptedExtensions", "CertificateRequest", "Certificate"];
+    let names = names.iter().chain(&["CertificateVerify", "Finished", "NewSessionTicket", "EndOfEarlyData"]);
+    let traces = [CLIENT_AUTHENTICATION, SIMPLE, RESUMED].map(Trace::read);
+    let steps = || traces.iter().flat_map(|trace| &trace.steps);
+    let of_traces = names.map(|name| steps().find_map(|step| step.value(name)).expect(name).to_vec());
+    let hello_retry_request = Trace::read(HELLO_RETRY).message("{server}", "ServerHello").to_vec();
+    of_traces.chain([hello_retry_request, Vec::from([24, 0, 0, 1, 0])]).collect()
 }
 
 /// `01 02 03`; "(empty)" and "0 (all zero octets)" are no bytes.

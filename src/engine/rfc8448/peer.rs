@@ -38,8 +38,8 @@ impl Random for Printed {
     }
 
     fn key_share(&mut self, group: NamedGroup) -> Result<Box<dyn KeyShare>, KeyExchangeError> {
-        assert_eq!(self.shares[0].group, group);
-        Ok(Box::new(self.shares.remove(0)))
+        let share = self.shares.iter().position(|share| share.group == group);
+        Ok(Box::new(self.shares.remove(share.ok_or(KeyExchangeError::Random)?)))
     }
 }
 
@@ -141,28 +141,33 @@ pub(super) fn receive(handshake: &mut Handshake, record: &[u8]) {
     assert_eq!(handshake.records.wanted(), body.len());
     handshake.records.receive(body).unwrap();
     while let Some(bytes) = handshake.records.take_message().unwrap() {
-        let message = Message::read(&bytes).unwrap();
-        let records = &mut handshake.records;
-        handshake.state = match (mem::replace(&mut handshake.state, State::Over), message) {
-            (State::Client(client::State::WaitCertificateVerify(s)), Message::CertificateVerify(m))
-                if is_rsa(&m) =>
-            {
-                State::Client(client::State::WaitFinished(s.trust(&bytes, |certificate, content| {
-                    rsa_pss::verifies(certificate, content, m.signature)
-                })))
-            }
-            (State::Server(server::State::WaitCertificateVerify(s)), Message::CertificateVerify(m))
-                if is_rsa(&m) =>
-            {
-                State::Server(server::State::WaitFinished(s.trust(&bytes, |certificate, content| {
-                    rsa_pss::verifies(certificate, content, m.signature)
-                })))
-            }
-            (State::Client(state), message) => State::Client(state.step(message, &bytes, records).unwrap()),
-            (State::Server(state), message) => State::Server(state.step(message, &bytes, records).unwrap()),
-            (state, _) => panic!("{state:?}"),
-        };
+        step(handshake, &bytes);
     }
+}
+
+/// Gives a message to the state.
+pub(super) fn step(handshake: &mut Handshake, bytes: &[u8]) {
+    let message = Message::read(bytes).unwrap();
+    let records = &mut handshake.records;
+    handshake.state = match (mem::replace(&mut handshake.state, State::Over), message) {
+        (State::Client(client::State::WaitCertificateVerify(s)), Message::CertificateVerify(m))
+            if is_rsa(&m) =>
+        {
+            State::Client(client::State::WaitFinished(
+                s.trust(bytes, |certificate, content| rsa_pss::verifies(certificate, content, m.signature)),
+            ))
+        }
+        (State::Server(server::State::WaitCertificateVerify(s)), Message::CertificateVerify(m))
+            if is_rsa(&m) =>
+        {
+            State::Server(server::State::WaitFinished(
+                s.trust(bytes, |certificate, content| rsa_pss::verifies(certificate, content, m.signature)),
+            ))
+        }
+        (State::Client(state), message) => State::Client(state.step(message, bytes, records).unwrap()),
+        (State::Server(state), message) => State::Server(state.step(message, bytes, records).unwrap()),
+        (state, _) => panic!("{state:?}"),
+    };
 }
 
 fn is_rsa(message: &CertificateVerify<'_>) -> bool {

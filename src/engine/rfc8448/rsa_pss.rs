@@ -38,37 +38,40 @@ fn public(modulus: &[u8], signature: &[u8]) -> Vec<u8> {
     multiply(&power, &base, &modulus).iter().rev().skip(1).flat_map(|limb| limb.to_be_bytes()).collect()
 }
 
-/// Little-endian limbs of 32 bits, and one more for carries.
-fn limbs(bytes: &[u8]) -> Vec<u32> {
-    let limb = |chunk: &[u8]| chunk.iter().fold(0, |limb, byte| limb << 8 | u32::from(*byte));
-    bytes.rchunks(4).map(limb).chain([0]).collect()
+/// Little-endian limbs of 64 bits, and one more for carries.
+fn limbs(bytes: &[u8]) -> Vec<u64> {
+    let limb = |chunk: &[u8]| chunk.iter().fold(0, |limb, byte| limb << 8 | u64::from(*byte));
+    bytes.rchunks(8).map(limb).chain([0]).collect()
 }
 
 /// a * b mod n, a bit of `a` at a time.
-fn multiply(a: &[u32], b: &[u32], n: &[u32]) -> Vec<u32> {
-    let bits = a.iter().rev().flat_map(|limb| (0..32).rev().map(move |bit| limb >> bit & 1 == 1));
-    bits.fold(vec![0; n.len()], |product, bit| {
-        let doubled = add(&product, &product, n);
-        if bit { add(&doubled, b, n) } else { doubled }
-    })
-}
-
-/// a + b mod n.
-fn add(a: &[u32], b: &[u32], n: &[u32]) -> Vec<u32> {
-    let mut carry = 0;
-    let mut sum: Vec<u32> = Vec::with_capacity(n.len());
-    for (a, b) in a.iter().zip(b) {
-        let limb = u64::from(*a) + u64::from(*b) + carry;
-        carry = limb >> 32;
-        sum.push(limb as u32);
-    }
-    if sum.iter().rev().ge(n.iter().rev()) {
-        let mut borrow = false;
-        for (limb, n) in sum.iter_mut().zip(n) {
-            let (once, first) = limb.overflowing_sub(*n);
-            let (twice, second) = once.overflowing_sub(u32::from(borrow));
-            (*limb, borrow) = (twice, first || second);
+fn multiply(a: &[u64], b: &[u64], n: &[u64]) -> Vec<u64> {
+    let mut product = vec![0; n.len()];
+    for limb in a.iter().rev() {
+        for bit in (0..64).rev() {
+            let doubled = product.clone();
+            add(&mut product, &doubled, n);
+            if limb >> bit & 1 == 1 {
+                add(&mut product, b, n);
+            }
         }
     }
-    sum
+    product
+}
+
+/// a + b mod n, into a.
+fn add(a: &mut [u64], b: &[u64], n: &[u64]) {
+    let mut carry = 0;
+    for (a, b) in a.iter_mut().zip(b) {
+        let sum = u128::from(*a) + u128::from(*b) + carry;
+        (*a, carry) = (sum as u64, sum >> 64);
+    }
+    if a.iter().rev().ge(n.iter().rev()) {
+        let mut borrow = false;
+        for (a, n) in a.iter_mut().zip(n) {
+            let (once, first) = a.overflowing_sub(*n);
+            let (twice, second) = once.overflowing_sub(u64::from(borrow));
+            (*a, borrow) = (twice, first || second);
+        }
+    }
 }

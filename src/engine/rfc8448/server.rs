@@ -26,7 +26,12 @@ use crate::{
 };
 
 /// A handshake that waits for the trace's ClientHello.
-fn listening(trace: &Trace, log: &Arc<Log>, scheme: SignatureScheme, config: ServerConfig) -> Handshake {
+pub(super) fn listening(
+    trace: &Trace,
+    log: &Arc<Log>,
+    scheme: SignatureScheme,
+    config: ServerConfig,
+) -> Handshake {
     let certificate = trace.message("{server}", "Certificate");
     let config = ServerConfig {
         suites: vec![CipherSuite::Aes128GcmSha256],
@@ -59,6 +64,16 @@ pub(super) fn sign(handshake: &mut Handshake, trace: &Trace, side: &str) {
     handshake.signed(verify.signature);
 }
 
+/// Begins the server's flight anew, with the trace's EncryptedExtensions and CertificateRequest instead of ours.
+pub(super) fn restart(handshake: &mut Handshake, trace: &Trace, transcript: Transcript, messages: &[&str]) {
+    let messages: Vec<&[u8]> = messages.iter().map(|name| trace.message("{server}", name)).collect();
+    handshake.records.forget_unsent();
+    let state = core::mem::replace(&mut handshake.state, State::Over);
+    let State::Server(server::State::WaitSignature(wait)) = state else { panic!("{state:?}") };
+    let wait = wait.restart(transcript, &messages, &mut handshake.records).unwrap();
+    handshake.state = State::Server(server::State::WaitSignature(wait));
+}
+
 /// Sends the server's flight with the trace's EncryptedExtensions and CertificateRequest instead of ours.
 fn send_flight(
     handshake: &mut Handshake,
@@ -66,18 +81,13 @@ fn send_flight(
     transcript: Transcript,
     messages: &[&str],
 ) -> Vec<u8> {
-    let messages: Vec<&[u8]> = messages.iter().map(|name| trace.message("{server}", name)).collect();
-    handshake.records.forget_unsent();
-    let state = core::mem::replace(&mut handshake.state, State::Over);
-    let State::Server(server::State::WaitSignature(wait)) = state else { panic!("{state:?}") };
-    let wait = wait.restart(transcript, &messages, &mut handshake.records).unwrap();
-    handshake.state = State::Server(server::State::WaitSignature(wait));
+    restart(handshake, trace, transcript, messages);
     sign(handshake, trace, "{server}");
     sent(handshake)
 }
 
 /// The transcript of ClientHello and ServerHello.
-fn hellos(trace: &Trace) -> Transcript {
+pub(super) fn hellos(trace: &Trace) -> Transcript {
     let mut transcript = Transcript::new(Hash::Sha256, trace.message("{client}", "ClientHello"));
     transcript.add(trace.message("{server}", "ServerHello"));
     transcript
