@@ -40,6 +40,8 @@ pub struct Options {
     pub suites: &'static [Suite],
     /// Empty: the default ones.
     pub groups: &'static [Group],
+    /// Empty: the default ones; foreign ends only.
+    pub schemes: &'static [Scheme],
     pub alpn: Option<&'static str>,
     pub keylog: Option<PathBuf>,
     /// A peer that speaks TLS 1.2 and nothing newer.
@@ -66,6 +68,8 @@ pub struct Suite {
 
 pub const AES_128_GCM: Suite = Suite { name: "TLS_AES_128_GCM_SHA256", gnutls: "AES-128-GCM" };
 pub const AES_256_GCM: Suite = Suite { name: "TLS_AES_256_GCM_SHA384", gnutls: "AES-256-GCM" };
+/// One that we do not have.
+pub const AES_128_CCM: Suite = Suite { name: "TLS_AES_128_CCM_SHA256", gnutls: "AES-128-CCM" };
 pub const CHACHA20: Suite = Suite { name: "TLS_CHACHA20_POLY1305_SHA256", gnutls: "CHACHA20-POLY1305" };
 
 /// A group, by the names of IANA (ours), OpenSSL and GnuTLS.
@@ -79,6 +83,22 @@ pub struct Group {
 pub const X25519: Group = Group { name: "x25519", openssl: "X25519", gnutls: "X25519" };
 pub const SECP256R1: Group = Group { name: "secp256r1", openssl: "P-256", gnutls: "SECP256R1" };
 pub const SECP384R1: Group = Group { name: "secp384r1", openssl: "P-384", gnutls: "SECP384R1" };
+
+/// One that we do not have.
+pub const FFDHE2048: Group = Group { name: "ffdhe2048", openssl: "ffdhe2048", gnutls: "FFDHE2048" };
+
+/// A signature scheme, by the names of RFC 8446 (OpenSSL's too) and of GnuTLS.
+#[derive(PartialEq, Eq)]
+pub struct Scheme {
+    pub name: &'static str,
+    gnutls: &'static str,
+}
+
+impl Scheme {
+    pub const fn new(name: &'static str, gnutls: &'static str) -> Self {
+        Self { name, gnutls }
+    }
+}
 
 impl Options {
     /// A client that trusts our roots and asks for server.test.
@@ -239,7 +259,7 @@ impl<'a> Line<'a> {
 
     fn openssl(&mut self) {
         self.add_files("-CAfile", "-cert", "-key");
-        let Options { certificate, suites, groups, alpn, psk, old, .. } = *self.options;
+        let Options { certificate, suites, groups, schemes, alpn, psk, old, .. } = *self.options;
         self.add_if(old, &["-tls1_2"]);
         let intermediates = certificate.map(|name| format!("{name}-intermediates.pem"));
         self.add_file("-cert_chain", intermediates.filter(|name| self.lab.file(name).exists()));
@@ -248,6 +268,9 @@ impl<'a> Line<'a> {
         }
         if !groups.is_empty() {
             self.add(&["-groups", &join(groups, ":", |group| group.openssl)]);
+        }
+        if !schemes.is_empty() {
+            self.add(&["-sigalgs", &join(schemes, ":", |scheme| scheme.name)]);
         }
         if let Some(protocols) = alpn {
             self.add(&["-alpn", protocols]);
@@ -284,7 +307,7 @@ impl<'a> Line<'a> {
 
     /// GnuTLS's priority string.
     fn priority(&self) -> String {
-        let Options { suites, groups, psk, old, .. } = *self.options;
+        let Options { suites, groups, schemes, psk, old, .. } = *self.options;
         let mut priority = format!("NORMAL:-VERS-ALL:+VERS-TLS1.{}", if old { 2 } else { 3 });
         if !suites.is_empty() {
             priority += ":-CIPHER-ALL:+";
@@ -293,6 +316,10 @@ impl<'a> Line<'a> {
         if !groups.is_empty() {
             priority += ":-GROUP-ALL:+GROUP-";
             priority += &join(groups, ":+GROUP-", |group| group.gnutls);
+        }
+        if !schemes.is_empty() {
+            priority += ":-SIGN-ALL:+SIGN-";
+            priority += &join(schemes, ":+SIGN-", |scheme| scheme.gnutls);
         }
         if psk.is_some() {
             priority += ":-KX-ALL:+ECDHE-PSK";

@@ -5,7 +5,7 @@ use crate::{
     conversation::{Conversation, Pair},
     ends::{
         AES_128_GCM, AES_256_GCM, CHACHA20, Group,
-        Implementation::{GnuTls, Handclasp},
+        Implementation::{GnuTls, Handclasp, OpenSsl},
         Options, SECP256R1, SECP384R1, Suite, X25519,
     },
     lab::Lab,
@@ -29,6 +29,11 @@ pub fn cases(pair: Pair) -> Vec<Case> {
     }
     cases.push(Case::new(format!("{pair}: ALPN"), move |lab| alpn(lab, pair)));
     cases.push(Case::new(format!("{pair}: server without ALPN"), move |lab| ignored_alpn(lab, pair)));
+    if pair.client == OpenSsl || pair.server == OpenSsl {
+        cases.push(Case::new(format!("{pair}: without middlebox compatibility"), move |lab| {
+            no_middlebox(lab, pair)
+        }));
+    }
     cases
 }
 
@@ -69,6 +74,16 @@ fn alpn(lab: &Lab, pair: Pair) -> Outcome {
 fn ignored_alpn(lab: &Lab, pair: Pair) -> Outcome {
     let client = Options { alpn: Some("first/1"), ..Options::client() };
     let mut conversation = Conversation::start(lab, pair, &client, &Options::server("p256"))?;
+    conversation.exchange()?;
+    conversation.close()
+}
+
+/// OpenSSL then sends neither a session id nor change_cipher_spec (RFC 8446, Section D.4).
+fn no_middlebox(lab: &Lab, pair: Pair) -> Outcome {
+    let (mut client, mut server) = (Options::client(), Options::server("p256"));
+    let foreign = if pair.client == OpenSsl { &mut client } else { &mut server };
+    *foreign = foreign.clone().with(&["-no_middlebox"]);
+    let mut conversation = Conversation::start(lab, pair, &client, &server)?;
     conversation.exchange()?;
     conversation.close()
 }

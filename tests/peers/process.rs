@@ -1,6 +1,7 @@
 //! A program under test: started, fed, listened to, and never left behind.
 
 use std::{
+    collections::BTreeSet,
     fs,
     io::{self, Read, Write},
     path::Path,
@@ -109,6 +110,14 @@ impl Process {
     /// Waits until its standard output is `length` bytes long.
     pub fn expect_length(&self, length: usize) -> Result<(), String> {
         self.wait_for(&format!("{length} bytes"), |streams| streams.text[STDOUT].len() >= length)
+    }
+
+    /// Waits until it has written one of `words`, in letters of either case.
+    pub fn expect_any(&self, words: &BTreeSet<String>) -> Result<(), String> {
+        self.wait_for(&format!("one of {words:?}"), |streams| {
+            let text = streams.text.concat().to_ascii_lowercase();
+            words.iter().any(|word| count(&text, word.to_lowercase().as_bytes()) > 0)
+        })
     }
 
     fn wait_for(&self, what: &str, found: impl Fn(&Streams) -> bool) -> Result<(), String> {

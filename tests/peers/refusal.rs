@@ -4,6 +4,7 @@ use crate::{
     Case, Outcome,
     conversation::{Alert, Conversation, Pair, Side},
     ends::{
+        AES_128_CCM, FFDHE2048,
         Implementation::{GnuTls, Handclasp},
         Options,
     },
@@ -29,8 +30,37 @@ pub fn cases(pair: Pair) -> Vec<Case> {
     }
     if pair.client == Handclasp || pair.server == Handclasp {
         cases.push(Case::new(format!("{pair}: TLS 1.2 only"), move |lab| old_version(lab, pair)));
+        cases.extend(nothing_in_common(pair));
     }
     cases
+}
+
+/// The foreign end has only what ours has not; it is the server that refuses, whoever that is.
+fn nothing_in_common(pair: Pair) -> [Case; 3] {
+    let default = Options::default;
+    let no_protocol = Alert("no_application_protocol", 120);
+    let ends = [
+        ("cipher suite", Options { suites: &[AES_128_CCM], ..default() }, default()),
+        ("group", Options { groups: &[FFDHE2048], ..default() }, default()),
+        (
+            "application protocol",
+            Options { alpn: Some("theirs/1"), ..default() },
+            Options { alpn: Some("ours/1"), ..default() },
+        ),
+    ];
+    ends.map(|(what, foreign, ours)| {
+        let alert = if ours.alpn.is_some() { no_protocol } else { Alert("handshake_failure", 40) };
+        let (client, server) = if pair.server == Handclasp { (foreign, ours) } else { (ours, foreign) };
+        let client = Options { authority: Some("ca"), name: "server.test", ..client };
+        let mut server = Options { certificate: Some("p256"), ..server };
+        if pair.server == GnuTls && server.alpn.is_some() {
+            server = server.with(&["--alpn-fatal"]);
+        }
+        Case::new(format!("{pair}: no {what} in common"), move |lab| {
+            let mut conversation = Conversation::start(lab, pair, &client, &server)?;
+            conversation.expect_refusal(Side::Server, alert, &format!("no {what} in common"))
+        })
+    })
 }
 
 fn wrong_name(lab: &Lab, pair: Pair) -> Outcome {
