@@ -119,6 +119,8 @@ impl ServeOptions {
             psk,
             client_authentication,
             verifier: material.verifier.take(),
+            // RFC 7301, Section 3.2: nothing in common is the end, once there is something to have in common.
+            alpn_required: !material.alpn.is_empty(),
             alpn: material.alpn.clone(),
             record_size_limit: tls::record_size_limit(ktls),
             key_log: material.key_log.take(),
@@ -192,12 +194,13 @@ fn handle(server: &Server, socket: &TcpStream, address: SocketAddr) -> Result<()
     result
 }
 
-/// Reads a request to its empty line, whatever it asks for, and answers it.
+/// Reads a request's first line, whatever it asks for, and answers it; what else comes is read while we hang up.
 fn answer(tunnel: &mut Tunnel, description: &Description) -> Result<(), String> {
-    let mut request = Vec::new();
-    while !is_whole(&request) && request.len() < LONGEST_REQUEST {
+    let mut length = 0;
+    while length < LONGEST_REQUEST {
         match tunnel.next()? {
-            Incoming::Data(data) => request.extend_from_slice(&data),
+            Incoming::Data(data) if data.contains(&b'\n') => break,
+            Incoming::Data(data) => length += data.len(),
             Incoming::Closed => break,
             Incoming::Nothing => {}
         }
@@ -207,9 +210,4 @@ fn answer(tunnel: &mut Tunnel, description: &Description) -> Result<(), String> 
     tunnel.write(format!("{head}Content-Length: {}\r\n\r\n{page}", page.len()).as_bytes())?;
     tunnel.close()?;
     tunnel.flush_all().map_err(|error| error.to_string())
-}
-
-fn is_whole(request: &[u8]) -> bool {
-    let ends = |mark: &[u8]| request.windows(mark.len()).any(|window| window == mark);
-    ends(b"\r\n\r\n") || ends(b"\n\n")
 }
