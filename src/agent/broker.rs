@@ -83,7 +83,7 @@ impl Broker {
             let outcome = match keyring::find_psk(*keyring, identity) {
                 Ok(None) => continue,
                 Ok(Some(key)) => read_psk(key).map(|psk| (key, psk)).map_err(|error| error.to_string()),
-                Err(error) => Err(format!("keyring {keyring}: {error}")),
+                Err(error) => Err(format!("searching {keyring}: {error}")),
             };
             match outcome {
                 Ok(found) => return Some(found),
