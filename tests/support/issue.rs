@@ -73,6 +73,8 @@ pub struct Template<'k> {
     pub years: (u16, u16),
     /// Whether it is a CA's, and its pathLenConstraint.
     pub ca: Option<Option<u8>>,
+    /// Whether it names its key and its issuer's.
+    pub key_identifiers: bool,
     pub purposes: Vec<&'static [u8]>,
     /// dNSNames.
     pub names: Vec<String>,
@@ -91,6 +93,7 @@ impl<'k> Template<'k> {
             serial: 1,
             years: (2020, 2040),
             ca: None,
+            key_identifiers: true,
             purposes: Vec::new(),
             names: Vec::new(),
             permitted: Vec::new(),
@@ -118,10 +121,12 @@ impl<'k> Template<'k> {
     }
 
     fn extensions(&self, issuer_key: &Key) -> Vec<Vec<u8>> {
-        let mut extensions = vec![
-            extension(&[0x55, 0x1d, 14], false, &tlv(4, self.key.identifier())),
-            extension(&[0x55, 0x1d, 35], false, &sequence(&[tlv(0x80, issuer_key.identifier())])),
-        ];
+        let mut extensions = Vec::new();
+        if self.key_identifiers {
+            let issuers = sequence(&[tlv(0x80, issuer_key.identifier())]);
+            extensions.push(extension(&[0x55, 0x1d, 14], false, &tlv(4, self.key.identifier())));
+            extensions.push(extension(&[0x55, 0x1d, 35], false, &issuers));
+        }
         let usage: &[u8] = if self.ca.is_some() { &[1, 6] } else { &[7, 0x80] };
         extensions.push(extension(&[0x55, 0x1d, 15], true, &tlv(3, usage)));
         if let Some(path_length) = self.ca {

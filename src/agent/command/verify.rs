@@ -11,7 +11,7 @@ use super::{Argument, Arguments, CommandError, file_error, read_file, unexpected
 use crate::{
     agent::trust_store,
     crypto::{
-        certificate::{ServerName, UnixTime},
+        certificate::{Reason, ServerName, UnixTime},
         pem,
         x509::{Policy, Request, RequiredPurpose, Revocation, Side, TrustStore, Verifier, time},
     },
@@ -60,7 +60,9 @@ pub fn run(arguments: Arguments) -> Result<ExitCode, CommandError> {
             Ok(ExitCode::SUCCESS)
         }
         Err(rejection) => {
-            store.set_aside().iter().for_each(|note| eprintln!("handclasp: not used: {note}"));
+            if rejection.reason == Reason::UnknownAuthority {
+                store.set_aside().iter().for_each(|note| eprintln!("handclasp: not used: {note}"));
+            }
             Err(CommandError::Failure(rejection.detail))
         }
     }

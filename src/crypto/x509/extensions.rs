@@ -61,7 +61,7 @@ impl<'a> Extensions<'a> {
         let mut seen = [None; MAX_EXTENSIONS];
         for_each(reader, |r, index| {
             let extension = Extension::read(r)?;
-            if seen.contains(&Some(extension.oid)) {
+            if seen.iter().take(index).any(|oid| *oid == Some(extension.oid)) {
                 return Err(Problem::Malformed("an extension stands twice"));
             }
             *seen.get_mut(index).ok_or(Problem::Malformed("too many extensions"))? = Some(extension.oid);

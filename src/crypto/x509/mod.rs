@@ -38,6 +38,7 @@
 //!   the extension must leave the purpose over. keyUsage of an end entity has digitalSignature, or is absent (RFC 8446, 4.4.2.2).
 //! * **Policies**: any will do, unless a CA in the path requires one; see `policy`.
 //! * **Revocation**: by CRLs that are at hand, and as [`Revocation`] demands; nothing is ever fetched. See `crl`.
+//! * **Memory**: signatures verified once need not be verified again; nothing else is ever taken for granted. See `cache`.
 //! * **Effort**: bounded by [`Budget`], whatever is sent. A path has at most [`Policy::max_intermediates`] intermediates.
 //!
 //! # What is not here
@@ -47,6 +48,7 @@
 
 mod authority;
 mod budget;
+mod cache;
 mod certificate;
 mod constraints;
 mod crl;
@@ -64,6 +66,7 @@ pub mod time;
 
 use alloc::{format, string::String, sync::Arc, vec::Vec};
 
+use cache::SignatureCache;
 use certificate::Certificate;
 use path::{Candidate, Found, Search};
 use problem::{Failure, Role};
@@ -134,6 +137,8 @@ pub struct Path {
 pub struct Verifier {
     store: Arc<TrustStore>,
     policy: Policy,
+    /// A clone shares it.
+    signatures: Arc<SignatureCache>,
 }
 
 impl Verifier {
@@ -144,13 +149,21 @@ impl Verifier {
 
     /// A verifier with a policy of its own.
     pub fn with_policy(store: Arc<TrustStore>, policy: Policy) -> Self {
-        Self { store, policy }
+        Self { store, policy, signatures: Arc::default() }
+    }
+
+    /// The same verifier for another trust store: what it has verified stays verified.
+    pub fn for_store(&self, store: Arc<TrustStore>) -> Self {
+        Self { store, ..self.clone() }
     }
 
     /// Validates a chain, the end entity first, and returns the path.
     pub fn find_path(&self, chain: &[Vec<u8>], request: &Request<'_>) -> Result<Path, Rejection> {
         self.find(chain, request, |key, found| {
-            let sent = found.links.iter().map(|link| text::name(link.certificate.subject));
+            let sent = found.links.iter().map(|link| match text::name(link.certificate.subject) {
+                name if name.is_empty() => String::from("(no subject)"),
+                name => name,
+            });
             let anchor = found.anchor.map(|anchor| text::name(&anchor.subject));
             Path { key, subjects: sent.chain(anchor).collect() }
         })
@@ -180,7 +193,7 @@ impl Verifier {
                 Err(problem) => unread.push(Failure { role: Role::Intermediate, subject: &[], problem }),
             }
         }
-        let mut search = Search::new(&self.store, &self.policy, (request.side, request.now), &candidates);
+        let mut search = Search::new(self, (request.side, request.now), &candidates);
         unread.into_iter().for_each(|failure| search.note(failure));
         search.run(&end_entity, role).map(|found| then(key, found)).map_err(Failure::reject)
     }

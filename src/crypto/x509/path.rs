@@ -6,9 +6,10 @@
 use alloc::{string::String, vec::Vec};
 
 use super::{
-    Policy,
+    Policy, Verifier,
     authority::Authority,
     budget::Budget,
+    cache::{self, Fact, SignatureCache},
     certificate::Certificate,
     crl::{self, Revocation},
     policy,
@@ -86,17 +87,32 @@ pub(super) struct Search<'p> {
     /// From the end entity upward; never empty.
     path: Vec<Link<'p>>,
     budget: Budget,
+    signatures: &'p SignatureCache,
+    /// What the cache does not know yet.
+    verified: Vec<Fact>,
     failure: Option<Failure<'p>>,
 }
 
 impl<'p> Search<'p> {
     pub(super) fn new(
-        store: &'p TrustStore,
-        policy: &'p Policy,
+        verifier: &'p Verifier,
         (side, now): (Side, UnixTime),
         candidates: &'p [Candidate<'p>],
     ) -> Self {
-        Self { store, policy, now, side, candidates, path: Vec::new(), budget: policy.budget, failure: None }
+        let Verifier { store, policy, signatures } = verifier;
+        let (path, verified) = (Vec::new(), Vec::new());
+        Self {
+            store,
+            policy,
+            now,
+            side,
+            candidates,
+            path,
+            budget: policy.budget,
+            signatures,
+            verified,
+            failure: None,
+        }
     }
 
     /// Remembers a failure that may explain why there is no path.
@@ -121,7 +137,10 @@ impl<'p> Search<'p> {
         }
         end_entity.check_issued().map_err(|problem| link.blame(problem))?;
         match self.climb()? {
-            Some(anchor) => Ok(Found { links: self.path, anchor: Some(anchor) }),
+            Some(anchor) => {
+                self.signatures.learn(&self.verified);
+                Ok(Found { links: self.path, anchor: Some(anchor) })
+            }
             None => Err(self.failure.unwrap_or_else(|| unknown_issuer(link, Problem::UnknownIssuer))),
         }
     }
@@ -208,13 +227,27 @@ impl<'p> Search<'p> {
         let purposes = child.purposes & issuer.purposes;
         self.policy.purpose.check(self.side, Some(purposes)).map_err(&blame)?;
         self.budget.signature().map_err(|p| child.blame(p))?;
-        child.certificate.signed.verify(&issuer.key).map_err(|problem| match problem {
+        self.check_signature(child.certificate, issuer).map_err(|problem| match problem {
             Problem::Signature if child.certificate.self_issued() => child.blame(Problem::UntrustedRoot),
             problem => child.blame(problem),
         })?;
         self.check_key_identifiers(child, issuer, &blame)?;
         self.check_names(issuer)?;
         Ok(purposes)
+    }
+
+    /// Verifies a signature, if that was not done before.
+    fn check_signature(
+        &mut self,
+        certificate: &Certificate<'_>,
+        issuer: &Authority<'_>,
+    ) -> Result<(), Problem> {
+        let fact = cache::fact(certificate, issuer);
+        if !self.signatures.knows(&fact) {
+            certificate.signed.verify(&issuer.key)?;
+            self.verified.push(fact);
+        }
+        Ok(())
     }
 
     /// Section 4.2.1.1 and .2: a certificate names its issuer's key, and every CA has a name for its key.

@@ -1,0 +1,65 @@
+//! `handclasp verify` as a script sees it: exit codes, and what goes to which stream.
+#![cfg(feature = "agent")]
+
+use std::{path::Path, process::Command};
+
+fn vector(name: &str) -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/x509").join(name).display().to_string()
+}
+
+/// Runs it; a word with `.pem` at its end is one of our vectors.
+fn verify(line: &str) -> (Option<i32>, String, String) {
+    let words = line.split_whitespace();
+    let words = words.map(|word| if word.ends_with(".pem") { vector(word) } else { word.to_owned() });
+    let output = Command::new(env!("CARGO_BIN_EXE_handclasp")).arg("verify").args(words).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+const IN_2030: &str = "--time 2030-01-01T00:00:00Z --cafile";
+
+#[test]
+fn prints_the_path() {
+    let path = "CN=server\nO=Lab, CN=Intermediate\n".to_owned();
+    let line =
+        format!("{IN_2030} intermediate.pem --host server.test --host other.test --purpose client leaf.pem");
+    assert_eq!(verify(&line), (Some(0), path, String::new()));
+}
+
+#[test]
+fn tells_why_not() {
+    let (code, out, error) = verify(&format!("{IN_2030} other.pem leaf.pem"));
+    assert_eq!((code, out.as_str()), (Some(1), ""));
+    let reason =
+        "server certificate 'CN=server': its issuer 'O=Lab, CN=Intermediate' is neither sent nor trusted";
+    assert_eq!(error, format!("handclasp: {reason}\n"));
+    let revoked = verify(&format!("{IN_2030} intermediate.pem --crl crl-revoked.pem leaf.pem"));
+    assert!(revoked.0 == Some(1) && revoked.2.contains("'CN=server': revoked at "), "{revoked:?}");
+    let uncovered = verify(&format!("{IN_2030} root.pem --crl-required end-entity root.pem"));
+    assert!(uncovered.2.contains("keyUsage lacks digitalSignature"), "{uncovered:?}");
+}
+
+#[test]
+fn takes_directories() {
+    let directory = std::env::temp_dir().join(format!("handclasp-verify-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    std::fs::write(directory.join("README"), "no certificate").unwrap();
+    for name in ["other.pem", "intermediate.pem"] {
+        std::fs::copy(vector(name), directory.join(name)).unwrap();
+    }
+    let found = verify(&format!("{IN_2030} {} leaf.pem", directory.display()));
+    std::fs::remove_dir_all(&directory).unwrap();
+    assert_eq!(found.0, Some(0), "{found:?}");
+}
+
+#[test]
+fn usage_errors_are_told_apart() {
+    for line in ["", "leaf.pem", "--cafile root.pem", "--cafile root.pem --purpose x leaf.pem", "--nonsense"]
+    {
+        let (code, out, error) = verify(line);
+        assert_eq!((code, out.as_str()), (Some(2), ""), "{line}: {error}");
+    }
+    let (code, _, error) = verify("--cafile missing.pem leaf.pem");
+    assert!(code == Some(1) && error.contains("missing.pem: No such file"), "{error}");
+    assert_eq!(verify("--help").0, Some(0));
+}
