@@ -29,6 +29,13 @@ impl RecordKey {
         Self { key: LessSafeKey::new(key), iv: secret.iv() }
     }
 
+    /// Takes key and IV as they are, for vectors that have no traffic secret.
+    #[cfg(test)]
+    pub(crate) fn of(suite: super::suite::CipherSuite, key: &[u8], iv: &[u8]) -> Self {
+        let key = UnboundKey::new(suite.aead(), key).expect("the key has its suite's length");
+        Self { key: LessSafeKey::new(key), iv: Secret::from_slice(iv) }
+    }
+
     /// Encrypts `buffer[from..]` in place, with the bytes before `from` (the record header) as additional data, and appends the tag.
     pub fn seal(&self, sequence: u64, buffer: &mut Vec<u8>, from: usize) -> Result<(), AeadError> {
         let (header, plaintext) = buffer.split_at_mut_checked(from).ok_or(AeadError)?;

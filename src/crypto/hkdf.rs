@@ -52,7 +52,7 @@ fn write_hkdf_label<'a>(buffer: &'a mut [u8], label: &[u8], context: &[u8], leng
 }
 
 /// HKDF-Expand (RFC 5869, Section 2.3).
-fn expand(hash: Hash, secret: &Secret, info: &[u8], length: usize) -> Secret {
+pub(super) fn expand(hash: Hash, secret: &Secret, info: &[u8], length: usize) -> Secret {
     let key = hmac::Key::new(hash.hmac(), secret.expose());
     let mut output = Secret::zeroed(length);
     let mut previous = [0; MAX_DIGEST_LENGTH];

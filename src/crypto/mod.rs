@@ -29,3 +29,6 @@ pub mod signature_scheme;
 pub mod suite;
 #[cfg(feature = "x509")]
 pub mod x509;
+
+#[cfg(test)]
+mod wycheproof;
