@@ -14,7 +14,7 @@
 //!             Step::Send(bytes) => { out.extend(bytes); let n = bytes.len(); end.sent(n) }
 //!             Step::Receive(n) if wire.len() < n => return Ok(None),
 //!             Step::Receive(n) => { let bytes: Vec<u8> = wire.drain(..n).collect(); end.receive(&bytes) }
-//!             Step::FindPsk(_) => end.psk(0, Psk::external(b"client@example", &[7; 32], Hash::Sha256)),
+//!             Step::FindPsk(_) => end.psk(0, Psk::external(b"client@example", &[7; 32], Hash::Sha256)?),
 //!             Step::Sign(_) => end.sign_failed(), // nobody here has a certificate
 //!             Step::Done(session) => return Ok(Some(*session)),
 //!             Step::Failed(error) => return Err(error),
@@ -22,7 +22,7 @@
 //!     }
 //! }
 //!
-//! let psks = vec![Psk::external(b"client@example", &[7; 32], Hash::Sha256)];
+//! let psks = vec![Psk::external(b"client@example", &[7; 32], Hash::Sha256)?];
 //! let now = UnixTime(1_800_000_000);
 //! let (config, theirs) = (ClientConfig { psks, ..ClientConfig::default() }, ServerConfig { psk: true, ..ServerConfig::default() });
 //! let mut client = Handshake::client(config.into(), Box::new(SystemRandom), now)?;

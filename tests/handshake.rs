@@ -2,12 +2,16 @@
 
 mod common;
 
-use common::{End, client_config, connect, identity, server_config};
+use common::{End, NOW, client_config, connect, identity, server_config};
 use handclasp::{
-    crypto::{hash::Hash, kx::NamedGroup, signature_scheme::SignatureScheme, suite::CipherSuite},
+    crypto::{
+        certificate::ServerName, hash::Hash, kx::NamedGroup, random::SystemRandom,
+        signature_scheme::SignatureScheme, suite::CipherSuite,
+    },
     engine::{
-        AlertDescription, Connection, Error, Event, Peer, Psk, Session, Violation,
-        config::{ClientAuthentication, ClientConfig, ServerConfig},
+        AlertDescription, ConfigError, Connection, Error, Event, Handshake, LocalError, Peer, Psk, Session,
+        Step, Violation,
+        config::{ClientAuthentication, ClientConfig, Credential, ServerConfig},
     },
 };
 
@@ -137,7 +141,7 @@ fn a_clients_change_cipher_spec_comes_before_its_first_protected_record() {
 }
 
 fn psk(identity: &[u8], hash: Hash) -> Psk {
-    Psk::external(identity, &[7; 48][..hash.length()], hash)
+    Psk::external(identity, &[7; 48][..hash.length()], hash).unwrap()
 }
 
 #[test]
@@ -166,7 +170,7 @@ fn a_psk_nobody_knows_and_a_psk_with_another_key() {
     let theirs = || ServerConfig { psk: true, ..ServerConfig::default() };
     let outcome = connect(End::client(ours(), None), End::server(theirs(), None));
     assert_eq!(outcome.client.unwrap_err(), Error::Alert(AlertDescription::UnknownPskIdentity));
-    let wrong = |id: &[u8]| Some(Psk::external(id, b"another key", Hash::Sha256));
+    let wrong = |id: &[u8]| Psk::external(id, b"another key of 128 bits", Hash::Sha256).ok();
     let outcome = connect(End::client(ours(), None), End::server(theirs(), None).with_psk(wrong));
     assert_eq!(outcome.server.unwrap_err(), Error::Peer(Violation::BadBinder));
     assert_eq!(outcome.client.unwrap_err(), Error::Alert(AlertDescription::DecryptError));
@@ -274,4 +278,82 @@ fn many_requests_for_a_key_update_have_one_answer_before_the_next_data() {
         assert_eq!(content_types(server.outgoing()).len(), records);
         assert_eq!(carry(&mut server, &mut client).unwrap(), data);
     }
+}
+
+#[test]
+fn after_the_session_was_handed_out_nothing_is_sent_with_its_keys() {
+    let alice = identity("server");
+    let mut server = End::server(server_config(&alice), Some(&alice.key));
+    let mut client = End::client(client_config(&alice), None);
+    let (mut up, mut down) = (Vec::new(), Vec::new());
+    assert!(client.run(&mut down, &mut up).is_none());
+    assert!(server.run(&mut up, &mut down).is_none());
+    let session = client.run(&mut down, &mut up).unwrap().unwrap();
+    client.handshake.abort(AlertDescription::InternalError);
+    client.handshake.receive(&[21, 3, 3, 0, 2]);
+    client.handshake.signed(b"");
+    client.handshake.sign_failed();
+    client.handshake.no_psk();
+    client.handshake.psk(0, psk(b"id", Hash::Sha256));
+    assert!(matches!(client.handshake.step(), Step::Failed(Error::Local(LocalError::Misuse))));
+    assert_eq!(session.tx.next_sequence, 0);
+}
+
+#[test]
+fn a_psk_under_another_name_than_offered_is_a_callers_mistake() {
+    let ours = ClientConfig { psks: vec![psk(b"guest", Hash::Sha256)], ..ClientConfig::default() };
+    let theirs = ServerConfig { psk: true, ..ServerConfig::default() };
+    let server = End::server(theirs, None).with_psk(|_| Some(psk(b"admin", Hash::Sha256)));
+    let outcome = connect(End::client(ours, None), server);
+    assert_eq!(outcome.server.unwrap_err(), Error::Local(LocalError::Misuse));
+    assert_eq!(outcome.client.unwrap_err(), Error::Alert(AlertDescription::InternalError));
+}
+
+#[test]
+fn psks_that_everybody_knows_are_refused() {
+    for secret in [&[][..], &[7; 15], &[0; 32]] {
+        assert_eq!(Psk::external(b"id", secret, Hash::Sha256).unwrap_err(), ConfigError::PskSecret);
+    }
+    assert_eq!(Psk::external(b"", &[7; 32], Hash::Sha256).unwrap_err(), ConfigError::PskIdentity);
+}
+
+#[test]
+fn a_server_with_protocols_refuses_a_client_with_others() {
+    let alice = identity("server");
+    let ours = ClientConfig { alpn: vec![b"h2".into()], ..client_config(&alice) };
+    let theirs = ServerConfig { alpn: vec![b"sunrpc".into()], ..server_config(&alice) };
+    let outcome = connect(End::client(ours, None), End::server(theirs, Some(&alice.key)));
+    assert_eq!(outcome.server.unwrap_err(), Error::Peer(Violation::NoCommonProtocol));
+    assert_eq!(outcome.client.unwrap_err(), Error::Alert(AlertDescription::NoApplicationProtocol));
+}
+
+#[test]
+fn a_server_takes_the_group_it_prefers() {
+    let alice = identity("server");
+    let ours =
+        ClientConfig { groups: vec![NamedGroup::Secp256r1, NamedGroup::X25519], ..client_config(&alice) };
+    let theirs =
+        ServerConfig { groups: vec![NamedGroup::X25519, NamedGroup::Secp256r1], ..server_config(&alice) };
+    let outcome = connect(End::client(ours, None), End::server(theirs, Some(&alice.key)));
+    let session = outcome.client.unwrap();
+    assert_eq!((session.group, session.hello_retry), (NamedGroup::X25519, true));
+}
+
+#[test]
+fn configurations_that_cannot_work_are_refused() {
+    let alice = identity("server");
+    let refused =
+        |config: ClientConfig| Handshake::client(config.into(), Box::new(SystemRandom), NOW).unwrap_err();
+    let twice = ClientConfig { groups: vec![NamedGroup::X25519; 2], ..client_config(&alice) };
+    assert_eq!(refused(twice), Error::Config(ConfigError::Groups));
+    let nameless = ClientConfig { alpn: vec![vec![]], ..client_config(&alice) };
+    assert_eq!(refused(nameless), Error::Config(ConfigError::Protocols));
+    let server_name = Some(ServerName::Dns("192.0.2.1".into()));
+    assert_eq!(
+        refused(ClientConfig { server_name, ..client_config(&alice) }),
+        Error::Config(ConfigError::ServerName)
+    );
+    let empty = Credential::new(vec![], alice.key.algorithm());
+    let chainless = ClientConfig { credentials: vec![empty], ..client_config(&alice) };
+    assert_eq!(refused(chainless), Error::Config(ConfigError::EmptyChain));
 }

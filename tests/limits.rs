@@ -40,7 +40,7 @@ fn records_that_cannot_stand_first() {
         (record(99, &[0]), V::UnexpectedRecord(99), A::UnexpectedMessage),
         (record(23, &[0; 40]), V::UnexpectedRecord(23), A::UnexpectedMessage),
         (record(20, &[1]), V::BadChangeCipherSpec, A::UnexpectedMessage),
-        (record(22, &[]), V::EmptyHandshakeRecord, A::UnexpectedMessage),
+        (record(22, &[]), V::EmptyRecord, A::UnexpectedMessage),
         (record(21, &[2]), V::MalformedAlert, A::DecodeError),
         (record(21, &[2, 40, 0]), V::MalformedAlert, A::DecodeError),
         ([record(22, &[1, 0]), record(21, &[1, 90])].concat(), V::InterleavedRecord, A::UnexpectedMessage),
@@ -168,7 +168,7 @@ fn early_data_that_was_not_announced_is_refused() {
 
 #[test]
 fn identities_beyond_the_limit_are_not_looked_for() {
-    let psk = |n: u8| Psk::external(&[n], b"key", Hash::Sha256);
+    let psk = |n: u8| Psk::external(&[n], &[7; 32], Hash::Sha256).unwrap();
     let ours = ClientConfig { psks: (0..40).map(psk).collect(), ..ClientConfig::default() };
     let mut client = seeded::client(ours, None, 1);
     let mut server = seeded::server(ServerConfig { psk: true, ..ServerConfig::default() }, None, 2);
@@ -239,7 +239,7 @@ fn protected_records_that_cannot_stand() {
         (b"\0\0\0", Err(V::NoContentType), A::UnexpectedMessage),
         (b"\x01\x14", Err(V::BadChangeCipherSpec), A::UnexpectedMessage),
         (b"a\x63", Err(V::UnexpectedRecord(99)), A::UnexpectedMessage),
-        (b"\x16", Err(V::EmptyHandshakeRecord), A::UnexpectedMessage),
+        (b"\x16", Err(V::EmptyRecord), A::UnexpectedMessage),
         (b"\x02\x15", Err(V::MalformedAlert), A::DecodeError),
         (b"\x18\0\0\x01\x02\x16", Err(V::KeyUpdateRequest), A::IllegalParameter),
         (b"\x18\0\0\x01\0\x18\0\0\x01\0\x16", Err(V::KeyChangeInsideRecord), A::UnexpectedMessage),

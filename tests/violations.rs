@@ -113,7 +113,7 @@ fn drop_a_binder(extensions: &mut Extensions) {
 
 #[rustfmt::skip]
 const SERVER_HELLOS: &[Case] = &[
-    (Cert, SH, |m| m[4..6].copy_from_slice(&[3, 2]), "NotTls13", A::ProtocolVersion, "4.1.3"),
+    (Cert, SH, |m| m[4..6].copy_from_slice(&[3, 0]), "LegacyVersion", A::ProtocolVersion, "D.5"),
     (Cert, SH, |m| ext(m, |e| remove(e, 43)), "NotTls13", A::ProtocolVersion, "4.2.1"),
     (Cert, SH, |m| ext(m, |e| set(e, 43, &[3, 3])), "SelectedVersion", A::IllegalParameter, "4.2.1"),
     (Cert, SH, |m| m[40] ^= 1, "SessionIdNotEchoed", A::IllegalParameter, "4.1.3"),
@@ -127,6 +127,7 @@ const SERVER_HELLOS: &[Case] = &[
     (Cert, SH, |m| ext(m, |e| set(e, 16, &[])), "MisplacedExtension(application_layer_protocol_negotiation)", A::IllegalParameter, "4.2"),
     (Cert, SH, |m| ext(m, |e| e.push(e[0].clone())), "DuplicateExtension(key_share)", A::IllegalParameter, "4.2"),
     (Psk, SH, |m| ext(m, |e| set(e, 41, &[0, 2])), "UnofferedPsk", A::IllegalParameter, "4.2.11"),
+    (Psk, SH, |m| ext(m, |e| remove(e, 51)), "PskWithoutKeyShare", A::IllegalParameter, "4.2.11"),
     (Psk, SH, |m| ext(m, |e| remove(e, 41)), "PskNotAccepted", A::HandshakeFailure, "4.1.1"),
     (Psk, SH, |m| { let at = suites_at(m); m[at + 1] = 2 }, "PskHash", A::IllegalParameter, "4.2.11"),
     (Retry, SH, |m| ext(m, |e| if is_retry(e) { set(e, 51, &[1, 0]) }), "UnofferedGroup", A::IllegalParameter, "4.2.8"),

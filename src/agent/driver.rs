@@ -187,7 +187,7 @@ pub(super) mod tests {
     const IDENTITY: &[u8] = b"client@example";
 
     fn psk() -> Psk {
-        Psk::external(IDENTITY, &[7; 32], Hash::Sha256)
+        Psk::external(IDENTITY, &[7; 32], Hash::Sha256).unwrap()
     }
 
     pub(in crate::agent) fn psk_client() -> Handshake {

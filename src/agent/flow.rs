@@ -122,10 +122,7 @@ pub(super) fn read_psk(key: KeySerial) -> Result<Psk, Failure> {
     let hash = psk_hash(&description.text)
         .ok_or_else(|| unfit("its NVMe identity asks for a hash other than 01 (SHA-256) and 02 (SHA-384)"))?;
     let secret = keyring::read(key)?;
-    if secret.expose().is_empty() {
-        return Err(unfit("it is empty"));
-    }
-    Ok(Psk::external(&description.text, secret.expose(), hash))
+    Psk::external(&description.text, secret.expose(), hash).map_err(|error| unfit(&error.to_string()))
 }
 
 /// The hash that an identity asks for: "NVMe0R02 ..." (TP 8018) is SHA-384; what is not NVMe's is SHA-256, as RFC 8446,

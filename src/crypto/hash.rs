@@ -19,6 +19,11 @@ pub const MAX_DIGEST_LENGTH: usize = 48;
 impl Hash {
     /// The length of the hash's output in bytes (`Hash.length` in RFC 8446, Section 7.1).
     pub fn length(self) -> usize {
+        usize::from(self.output_length())
+    }
+
+    /// The same, as it stands on the wire and in an HkdfLabel.
+    pub(crate) fn output_length(self) -> u16 {
         match self {
             Self::Sha256 => 32,
             Self::Sha384 => 48,

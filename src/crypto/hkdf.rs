@@ -14,9 +14,9 @@ use super::{
 const MAX_INFO_LENGTH: usize = 2 + 1 + 255 + 1 + 255;
 
 /// Extracts a pseudorandom key of `Hash.length` bytes from `input` (RFC 5869, Section 2.2).
-pub fn extract(hash: Hash, salt: &[u8], input: &[u8]) -> Secret {
-    let mut tag = hmac::sign(&hmac::Key::new(hash.hmac(), salt), input);
-    into_secret(&mut tag, hash.length())
+pub(crate) fn extract(hash: Hash, salt: &[u8], input: &[u8]) -> Secret {
+    let tag = hmac::sign(&hmac::Key::new(hash.hmac(), salt), input);
+    Secret::from_slice(tag.as_ref())
 }
 
 /// Expands `secret` into `length` bytes bound to a label and a context (RFC 8446, Section 7.1).
@@ -26,7 +26,7 @@ pub fn extract(hash: Hash, salt: &[u8], input: &[u8]) -> Secret {
 /// ```
 /// `label` is given without its prefix "tls13 ". An output longer than 255 hash lengths cannot be asked for:
 /// every caller asks for a hash, a key, an IV or an exporter's length, which [`super::key_schedule`] bounds.
-pub fn expand_label(hash: Hash, secret: &Secret, label: &[u8], context: &[u8], length: u16) -> Secret {
+pub(crate) fn expand_label(hash: Hash, secret: &Secret, label: &[u8], context: &[u8], length: u16) -> Secret {
     let mut info = [0; MAX_INFO_LENGTH];
     let info = write_hkdf_label(&mut info, label, context, length);
     expand(hash, secret, info, usize::from(length))
@@ -69,10 +69,6 @@ pub(super) fn expand(hash: Hash, secret: &Secret, info: &[u8], length: usize) ->
     }
     previous.zeroize();
     output
-}
-
-fn into_secret(tag: &mut hmac::Tag, length: usize) -> Secret {
-    Secret::from_slice(tag.as_ref().split_at(length).0)
 }
 
 #[cfg(test)]

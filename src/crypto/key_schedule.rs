@@ -63,7 +63,7 @@ const ZEROS: [u8; super::hash::MAX_DIGEST_LENGTH] = [0; super::hash::MAX_DIGEST_
 
 /// Derive-Secret(Secret, Label, Messages), with the transcript hash of the messages (RFC 8446, Section 7.1).
 fn derive_secret(hash: Hash, secret: &Secret, label: &[u8], transcript_hash: &[u8]) -> Secret {
-    expand_label(hash, secret, label, transcript_hash, hash_length(hash))
+    expand_label(hash, secret, label, transcript_hash, hash.output_length())
 }
 
 /// Derive-Secret(., "derived", ""): the salt of the next extraction.
@@ -75,13 +75,6 @@ fn zeros(hash: Hash) -> &'static [u8] {
     ZEROS.split_at(hash.length()).0
 }
 
-fn hash_length(hash: Hash) -> u16 {
-    match hash {
-        Hash::Sha256 => 32,
-        Hash::Sha384 => 48,
-    }
-}
-
 /// Where a PSK came from: it decides the label of its binder key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PskKind {
@@ -89,18 +82,6 @@ pub enum PskKind {
     External,
     /// Imported: "imp binder" (RFC 9258, Section 5.2).
     Imported,
-}
-
-/// Diversifies an external PSK into the one that goes with an ImportedIdentity (RFC 9258, Section 5.1).
-///
-/// ```text
-/// epskx = HKDF-Extract(0, epsk)
-/// ipskx = HKDF-Expand-Label(epskx, "derived psk", Hash(ImportedIdentity), L)
-/// ```
-/// `hash` is the external PSK's own, `target` that of the handshakes it will be used in.
-pub fn import_psk(hash: Hash, base_key: &[u8], imported_identity: &[u8], target: Hash) -> Secret {
-    let epskx = extract(hash, zeros(hash), base_key);
-    expand_label(hash, &epskx, b"derived psk", hash.digest(imported_identity).as_ref(), hash_length(target))
 }
 
 /// The Early Secret: what a handshake keeps of a PSK, or of none.
@@ -233,7 +214,7 @@ pub struct FinishedKey(hmac::Key);
 
 impl FinishedKey {
     pub(crate) fn new(hash: Hash, base: &Secret) -> Self {
-        let key = expand_label(hash, base, b"finished", b"", hash_length(hash));
+        let key = expand_label(hash, base, b"finished", b"", hash.output_length());
         Self(hmac::Key::new(hash.hmac(), key.expose()))
     }
 

@@ -1,7 +1,8 @@
 //! The cryptography: every secret byte lives here, and no TLS message is known here.
 //!
 //! Reading order: [`key_schedule`] (the drawing of RFC 8446, Section 7.1), [`secret`], [`suite`], [`aead`], [`kx`], [`sign`].
-//! All primitives are ring's. ring does not wipe its own key contexts; everything that is ours is wiped ([`secret::Secret`]).
+//! All primitives are ring's. What is ours to keep is wiped ([`secret::Secret`]); what ring keeps is not: its contexts (HMAC keys, AEAD
+//! keys, key pairs) and the tags it returns on the stack, which the key schedule copies its secrets from.
 #![forbid(unsafe_code)]
 #![cfg_attr(
     not(test),
@@ -17,10 +18,11 @@
 pub mod aead;
 pub mod certificate;
 pub mod hash;
-pub mod hkdf;
+pub(crate) mod hkdf;
 pub mod key_schedule;
 pub mod kx;
 pub mod pem;
+pub(crate) mod psk_importer;
 pub mod public_key;
 pub mod random;
 pub mod secret;

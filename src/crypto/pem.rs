@@ -41,6 +41,7 @@ impl fmt::Display for PemError {
 #[derive(Debug)]
 pub struct Blocks<'a> {
     lines: core::iter::Enumerate<Lines<'a>>,
+    text_length: usize,
 }
 
 type Lines<'a> = core::slice::Split<'a, u8, fn(&u8) -> bool>;
@@ -49,7 +50,7 @@ impl<'a> Blocks<'a> {
     /// Reads `text`, which need not be UTF-8 outside its blocks.
     pub fn new(text: &'a [u8]) -> Self {
         let is_newline: fn(&u8) -> bool = |byte| *byte == b'\n';
-        Self { lines: text.split(is_newline).enumerate() }
+        Self { lines: text.split(is_newline).enumerate(), text_length: text.len() }
     }
 
     fn next_line(&mut self) -> Option<(usize, &'a [u8])> {
@@ -57,7 +58,8 @@ impl<'a> Blocks<'a> {
     }
 
     fn body(&mut self, label: &'a str, begin: usize) -> Result<Block<'a>, PemError> {
-        let mut base64 = Zeroizing::new(Vec::new());
+        // All that could be in the block: a buffer that grew would leave copies of a private key behind.
+        let mut base64 = Zeroizing::new(Vec::with_capacity(self.text_length));
         let mut encrypted = false;
         while let Some((line, text)) = self.next_line() {
             if let Some(end) = marker(text, b"-----END ") {

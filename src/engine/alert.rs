@@ -75,11 +75,9 @@ impl AlertDescription {
     pub fn code(self) -> u8 {
         match self {
             Self::Unknown(code) => code,
-            known => TABLE.iter().find(|row| row.1 == known).map_or(A::INTERNAL_ERROR, |row| row.0),
+            known => TABLE.iter().find(|row| row.1 == known).expect("every alert has its row").0,
         }
     }
-
-    const INTERNAL_ERROR: u8 = 80;
 
     /// The alert of a code point.
     pub fn from_code(code: u8) -> Self {

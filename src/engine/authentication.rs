@@ -12,7 +12,7 @@ use super::{
         signed_content,
     },
     record::Records,
-    session::{ApplicationSecrets, VerifiedFinished},
+    session::ApplicationSecrets,
     transcript::Transcript,
 };
 use crate::crypto::{
@@ -106,7 +106,8 @@ pub(super) fn chain_of(certificate: &Certificate<'_>) -> Vec<Vec<u8>> {
 
 /// Checks the peer's proof of its private key, before it enters the transcript (Section 4.4.3).
 //= rfc8446#section-4.4.3
-//# If the signature is not valid, the connection is aborted with decrypt_error.
+//# If the verification fails, the receiver MUST terminate the handshake
+//# with a "decrypt_error" alert.
 pub(super) fn check_certificate_verify(
     message: &CertificateVerify<'_>,
     peer: Side,
@@ -120,6 +121,10 @@ pub(super) fn check_certificate_verify(
     key.verify_scheme(scheme, &content, message.signature).map_err(|_| Violation::BadCertificateVerify)?;
     Ok(scheme)
 }
+
+/// The peer's Finished was verified: only then can a [`super::Session`] be made, and only here.
+#[derive(Debug)]
+pub(super) struct VerifiedFinished(());
 
 /// Checks the peer's Finished, before it enters the transcript (Section 4.4.4).
 pub(super) fn check_finished(

@@ -1,12 +1,9 @@
 //! What a handshake is allowed and what it has to offer: shared by many handshakes, holding no private key.
 
-use alloc::{sync::Arc, vec, vec::Vec};
+use alloc::{string::ToString, sync::Arc, vec, vec::Vec};
 use core::fmt;
 
-use super::{
-    error::{ConfigError, Error},
-    psk::Psk,
-};
+use super::{error::ConfigError, message::RECORD_SIZE_LIMITS, psk::Psk};
 use crate::crypto::{
     certificate::{CertificateVerifier, ServerName},
     kx::NamedGroup,
@@ -93,18 +90,21 @@ impl ClientConfig {
         }
     }
 
-    pub(crate) fn check(&self) -> Result<(), Error> {
-        check_common(&self.suites, &self.groups, self.record_size_limit)?;
-        let every_psk_has_a_suite =
-            self.psks.iter().all(|psk| self.suites.iter().any(|suite| suite.hash() == psk.hash()));
-        if !every_psk_has_a_suite {
-            return Err(Error::Config(ConfigError::NoSuites));
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        check_suites_and_groups(&self.suites, &self.groups)?;
+        check_offer(&self.credentials, &self.alpn, self.record_size_limit)?;
+        let has_suite = |psk: &Psk| self.suites.iter().any(|suite| suite.hash() == psk.hash());
+        if !self.psks.iter().all(has_suite) {
+            return Err(ConfigError::NoSuites);
         }
-        let verifies = self.verifier.is_some() && self.server_name.is_some();
-        if self.psks.is_empty() && !verifies || self.verifier.is_some() && self.server_name.is_none() {
-            return Err(Error::Config(ConfigError::NoAuthentication));
+        match &self.server_name {
+            Some(name) if ServerName::parse(&name.to_string()).as_ref() != Some(name) => {
+                Err(ConfigError::ServerName)
+            }
+            None if self.verifier.is_some() => Err(ConfigError::NoAuthentication),
+            _ if self.psks.is_empty() && self.verifier.is_none() => Err(ConfigError::NoAuthentication),
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -124,7 +124,7 @@ pub enum ClientAuthentication {
 pub struct ServerConfig {
     /// Cipher suites in order of preference; the server's preference decides.
     pub suites: Vec<CipherSuite>,
-    /// Groups in order of preference.
+    /// Groups in order of preference: the first that the client supports is taken, at the price of a HelloRetryRequest if need be.
     pub groups: Vec<NamedGroup>,
     /// Certificates in order of preference; empty: only PSKs.
     pub credentials: Vec<Credential>,
@@ -134,10 +134,9 @@ pub struct ServerConfig {
     pub client_authentication: ClientAuthentication,
     /// Verifies a client's certificate.
     pub verifier: Option<Arc<dyn CertificateVerifier>>,
-    /// Application protocols in order of preference.
+    /// Application protocols in order of preference. A client that offers only others is refused, one that offers none never is;
+    /// empty: the extension is ignored.
     pub alpn: Vec<Vec<u8>>,
-    /// Whether a client that offers only other protocols is refused; one that offers none never is.
-    pub alpn_required: bool,
     /// The longest record to accept, content type included (RFC 8449); `None`: the extension is ignored.
     pub record_size_limit: Option<u16>,
     /// Whether a HelloRetryRequest carries a cookie that the client must echo.
@@ -156,7 +155,6 @@ impl Default for ServerConfig {
             client_authentication: ClientAuthentication::None,
             verifier: None,
             alpn: vec![],
-            alpn_required: false,
             record_size_limit: None,
             hello_retry_cookie: false,
             key_log: None,
@@ -165,30 +163,41 @@ impl Default for ServerConfig {
 }
 
 impl ServerConfig {
-    pub(crate) fn check(&self) -> Result<(), Error> {
-        check_common(&self.suites, &self.groups, self.record_size_limit)?;
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        check_suites_and_groups(&self.suites, &self.groups)?;
+        check_offer(&self.credentials, &self.alpn, self.record_size_limit)?;
         if self.credentials.is_empty() && !self.psk {
-            return Err(Error::Config(ConfigError::NoCredentials));
+            return Err(ConfigError::NoCredentials);
         }
         if self.client_authentication != ClientAuthentication::None && self.verifier.is_none() {
-            return Err(Error::Config(ConfigError::NoVerifier));
+            return Err(ConfigError::NoVerifier);
         }
         Ok(())
     }
 }
 
-/// What RFC 8449, Section 4, lets a TLS 1.3 endpoint announce.
-const RECORD_SIZE_LIMITS: core::ops::RangeInclusive<u16> = 64..=16385;
-
-fn check_common(suites: &[CipherSuite], groups: &[NamedGroup], limit: Option<u16>) -> Result<(), Error> {
+/// Each at least once, and none twice: two key shares for one group are forbidden (RFC 8446, Section 4.2.8).
+fn check_suites_and_groups(suites: &[CipherSuite], groups: &[NamedGroup]) -> Result<(), ConfigError> {
     if suites.is_empty() {
-        return Err(Error::Config(ConfigError::NoSuites));
+        return Err(ConfigError::NoSuites);
     }
-    if groups.is_empty() {
-        return Err(Error::Config(ConfigError::NoGroups));
+    let is_repeated = |(index, group)| groups.iter().take(index).any(|earlier| earlier == group);
+    if groups.is_empty() || groups.iter().enumerate().any(is_repeated) {
+        return Err(ConfigError::Groups);
+    }
+    Ok(())
+}
+
+/// What goes onto the wire from a configuration is well-formed there.
+fn check_offer(credentials: &[Credential], alpn: &[Vec<u8>], limit: Option<u16>) -> Result<(), ConfigError> {
+    if credentials.iter().any(|c| c.chain.is_empty() || c.chain.iter().any(Vec::is_empty)) {
+        return Err(ConfigError::EmptyChain);
+    }
+    if alpn.iter().any(|name| !(1..=255).contains(&name.len())) {
+        return Err(ConfigError::Protocols);
     }
     if limit.is_some_and(|limit| !RECORD_SIZE_LIMITS.contains(&limit)) {
-        return Err(Error::Config(ConfigError::RecordSizeLimit));
+        return Err(ConfigError::RecordSizeLimit);
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use super::{
     alert::AlertDescription,
     error::{Error, LocalError, Violation},
     message::{self, HandshakeType, KeyUpdate, Message},
-    record::{Content, Records},
+    record::{Content, MAX_USELESS_RECORDS, Records},
     session::{Role, Session},
 };
 use crate::crypto::key_schedule::TrafficSecret;
@@ -27,19 +27,28 @@ pub enum Event {
 
 /// A connection that carries application data.
 ///
+/// An end of the stream before [`Event::Closed`] is a truncation: data is missing, and the caller must say so (RFC 8446, Section 6.1).
+///
 /// It asks for bytes exactly as a handshake does: send [`Connection::outgoing`], then tell [`Connection::sent`]; read
 /// [`Connection::wanted`] bytes, then give them to [`Connection::receive`].
 #[derive(Debug)]
 pub struct Connection {
     role: Role,
     records: Records,
-    receiving: TrafficSecret,
-    sending: TrafficSecret,
+    /// `None` once the connection has failed: the keys are forgotten then.
+    secrets: Option<Secrets>,
     key_updates: u8,
     /// The peer asked for a KeyUpdate, and waits for it.
     key_update_owed: bool,
     end: Option<Result<(), Error>>,
     closed: bool,
+}
+
+/// The traffic secrets of both directions.
+#[derive(Debug)]
+struct Secrets {
+    receiving: TrafficSecret,
+    sending: TrafficSecret,
 }
 
 impl Connection {
@@ -55,8 +64,7 @@ impl Connection {
         Self {
             role,
             records,
-            receiving: rx.secret,
-            sending: tx.secret,
+            secrets: Some(Secrets { receiving: rx.secret, sending: tx.secret }),
             key_updates: 0,
             key_update_owed: false,
             end: None,
@@ -102,6 +110,8 @@ impl Connection {
             // The connection is over, with its alert or without.
             let _ = self.records.send_alert(alert);
         }
+        self.records.forget();
+        self.secrets = None;
         self.closed = true;
         self.end = Some(Err(error.clone()));
     }
@@ -109,7 +119,12 @@ impl Connection {
     fn receive_record(&mut self, bytes: &[u8]) -> Result<Event, Error> {
         match self.records.receive(bytes)? {
             Content::Nothing => Ok(Event::Nothing),
+            Content::ApplicationData(data) if data.is_empty() => {
+                self.records.count_useless_record(MAX_USELESS_RECORDS)?;
+                Ok(Event::Nothing)
+            }
             Content::ApplicationData(data) => {
+                self.records.count_useful_record();
                 self.key_updates = 0;
                 Ok(Event::Data(data))
             }
@@ -147,8 +162,9 @@ impl Connection {
         if self.key_updates > MAX_KEY_UPDATES {
             return Err(Violation::TooManyKeyUpdates.into());
         }
-        self.receiving = self.receiving.next();
-        self.records.receive_with(&self.receiving)?;
+        let secrets = self.secrets.as_mut().ok_or(Error::Local(LocalError::Misuse))?;
+        secrets.receiving = secrets.receiving.next();
+        self.records.receive_with(&secrets.receiving)?;
         self.key_update_owed |= update == KeyUpdate::Requested;
         Ok(())
     }
@@ -157,8 +173,9 @@ impl Connection {
         self.key_update_owed &= update == KeyUpdate::Requested;
         let message = message::write(HandshakeType::KeyUpdate, |w| update.write(w))?;
         self.records.send(&message);
-        self.sending = self.sending.next();
-        self.records.send_with(&self.sending)
+        let secrets = self.secrets.as_mut().ok_or(Error::Local(LocalError::Misuse))?;
+        secrets.sending = secrets.sending.next();
+        self.records.send_with(&secrets.sending)
     }
 
     /// Queues application data.
@@ -168,10 +185,13 @@ impl Connection {
         if self.closed {
             return Err(Error::Local(LocalError::Misuse));
         }
-        if self.key_update_owed || self.records.writing_key_is_used_up() {
-            self.send_key_update(KeyUpdate::NotRequested)?;
+        for fragment in data.chunks(self.records.fragment_length()) {
+            if self.key_update_owed || self.records.writing_key_is_used_up() {
+                self.send_key_update(KeyUpdate::NotRequested)?;
+            }
+            self.records.send_application_data(fragment)?;
         }
-        self.records.send_application_data(data)
+        Ok(())
     }
 
     /// Changes our sending keys, and asks the peer to change its own if `request_peer` (RFC 8446, Section 4.6.3).

@@ -35,8 +35,16 @@ pub enum Error {
 pub enum ConfigError {
     /// No cipher suite is allowed, or none goes with the hash of any PSK.
     NoSuites,
-    /// No group is allowed.
-    NoGroups,
+    /// No group is allowed, or one is named twice.
+    Groups,
+    /// The name of the server is neither a DNS name nor an IP address, as `ServerName::parse` reads them.
+    ServerName,
+    /// A credential has no certificate, or an empty one.
+    EmptyChain,
+    /// The name of an application protocol is empty or longer than 255 bytes.
+    Protocols,
+    /// The secret of a PSK has fewer than 16 bytes, or is all zero (RFC 9257, Section 6).
+    PskSecret,
     /// A client has neither PSKs nor a way to verify a server's certificate and its name.
     NoAuthentication,
     /// A server has neither a certificate nor PSKs.
@@ -66,199 +74,103 @@ pub enum LocalError {
     Aborted(AlertDescription),
 }
 
-/// A rule that the peer broke, or a negotiation that found nothing in common.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "`Violation::describe` says what each one means, in the words of the log")]
-pub enum Violation {
-    UnexpectedRecord(u8),
-    RecordTooLong,
-    BadRecordMac,
-    EmptyHandshakeRecord,
-    NoContentType,
-    BadChangeCipherSpec,
-    InterleavedRecord,
-    KeyChangeInsideRecord,
-    TooManyUselessRecords,
-    MalformedAlert,
-    MessageTooLong,
-    TooManyKeyUpdates,
+/// Makes the enum, the total map to alerts, and the words, from one table.
+macro_rules! violations {
+    ($($variant:ident $(($payload:ty))? $({ $($field:ident: $type:ty),* })? => $alert:ident, $words:literal;)*) => {
+        /// A rule that the peer broke, or a negotiation that found nothing in common.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Violation {
+            $(
+                #[doc = concat!("The peer sent ", $words, ".")]
+                $variant $(($payload))? $({
+                    $(#[doc = concat!("Its ", stringify!($field), ".")] $field: $type),*
+                })?,
+            )*
+        }
 
-    UnknownMessage(u8),
-    UnexpectedMessage { message: HandshakeType, state: &'static str },
-    Malformed(&'static str),
-    DuplicateExtension(ExtensionType),
-    TooManyExtensions,
-    MisplacedExtension(ExtensionType),
-    UnsolicitedExtension(ExtensionType),
-    MissingExtension(ExtensionType),
+        impl Violation {
+            /// The alert that RFC 8446 names for this violation.
+            pub fn alert(&self) -> AlertDescription {
+                match self { $(Self::$variant { .. } => AlertDescription::$alert,)* }
+            }
 
-    NotTls13,
-    LegacyVersion,
-    SelectedVersion,
-    Compression,
-    SessionIdNotEchoed,
-    UnofferedSuite,
-    UnofferedGroup,
-    UnofferedPsk,
-    PskHash,
-    UnofferedProtocol,
-    UnofferedScheme,
-    RetryChangesNothing,
-    RetrySuiteChanged,
-    RetryGroupChanged,
-    SecondHelloChanged,
-    CookieNotEchoed,
-    KeyShareOutsideGroups,
-    DuplicateKeyShare,
-    BadKeyShare,
-    PskNotLast,
-    BinderCount,
-    BadBinder,
-    RecordSizeLimit,
-    RequestContext,
-    ServerNameType,
-    KeyUpdateRequest,
-
-    NoCommonSuite,
-    NoCommonGroup,
-    NoCommonScheme,
-    NoCommonProtocol,
-    NoPskOffered,
-    UnknownPskIdentity,
-    PskNotAccepted,
-    NoCertificate,
-    EmptyCertificate,
-    BadCertificateVerify,
-    BadFinished,
+            /// What the peer sent, in the words of a log line.
+            fn words(&self) -> &'static str {
+                match self { $(Self::$variant { .. } => $words,)* }
+            }
+        }
+    };
 }
 
-use Violation as V;
+violations! {
+    UnexpectedRecord(u8) => UnexpectedMessage, "a record of a type that cannot stand here";
+    RecordTooLong => RecordOverflow, "a record longer than allowed";
+    BadRecordMac => BadRecordMac, "a record that does not authenticate";
+    EmptyRecord => UnexpectedMessage, "an empty handshake record or alert";
+    NoContentType => UnexpectedMessage, "a protected record without a content type";
+    BadChangeCipherSpec => UnexpectedMessage, "a change_cipher_spec that cannot stand here";
+    InterleavedRecord => UnexpectedMessage, "another record in the middle of a handshake message";
+    KeyChangeInsideRecord => UnexpectedMessage, "a record that goes on after a key change";
+    BeyondFlight => UnexpectedMessage, "a handshake message before our answer to its last one";
+    TooManyUselessRecords => UnexpectedMessage, "too many records without content";
+    MalformedAlert => DecodeError, "a malformed alert";
+    MessageTooLong => IllegalParameter, "a handshake message beyond our limit";
+    TooManyKeyUpdates => UnexpectedMessage, "too many KeyUpdates without data";
 
-impl Violation {
-    /// The alert that RFC 8446 names for this violation: the whole map, without a wildcard.
-    pub fn alert(&self) -> AlertDescription {
-        use AlertDescription as A;
-        match self {
-            V::UnexpectedRecord(_)
-            | V::EmptyHandshakeRecord
-            | V::NoContentType
-            | V::BadChangeCipherSpec
-            | V::InterleavedRecord
-            | V::KeyChangeInsideRecord
-            | V::TooManyUselessRecords
-            | V::TooManyKeyUpdates
-            | V::UnknownMessage(_)
-            | V::UnexpectedMessage { .. } => A::UnexpectedMessage,
-            V::RecordTooLong => A::RecordOverflow,
-            V::BadRecordMac => A::BadRecordMac,
-            V::MalformedAlert | V::Malformed(_) | V::TooManyExtensions | V::EmptyCertificate => {
-                A::DecodeError
-            }
-            V::UnsolicitedExtension(_) => A::UnsupportedExtension,
-            V::MissingExtension(_) => A::MissingExtension,
-            V::NotTls13 | V::LegacyVersion => A::ProtocolVersion,
-            V::MessageTooLong
-            | V::DuplicateExtension(_)
-            | V::MisplacedExtension(_)
-            | V::SelectedVersion
-            | V::Compression
-            | V::SessionIdNotEchoed
-            | V::UnofferedSuite
-            | V::UnofferedGroup
-            | V::UnofferedPsk
-            | V::PskHash
-            | V::UnofferedProtocol
-            | V::UnofferedScheme
-            | V::RetryChangesNothing
-            | V::RetrySuiteChanged
-            | V::RetryGroupChanged
-            | V::SecondHelloChanged
-            | V::CookieNotEchoed
-            | V::KeyShareOutsideGroups
-            | V::DuplicateKeyShare
-            | V::BadKeyShare
-            | V::PskNotLast
-            | V::BinderCount
-            | V::RecordSizeLimit
-            | V::RequestContext
-            | V::ServerNameType
-            | V::KeyUpdateRequest => A::IllegalParameter,
-            V::NoCommonSuite | V::NoCommonGroup | V::NoCommonScheme | V::NoPskOffered | V::PskNotAccepted => {
-                A::HandshakeFailure
-            }
-            V::NoCommonProtocol => A::NoApplicationProtocol,
-            V::UnknownPskIdentity => A::UnknownPskIdentity,
-            V::NoCertificate => A::CertificateRequired,
-            V::BadBinder | V::BadCertificateVerify | V::BadFinished => A::DecryptError,
-        }
-    }
+    UnknownMessage(u8) => UnexpectedMessage, "an unexpected message";
+    UnexpectedMessage { message: HandshakeType, state: &'static str } => UnexpectedMessage, "an unexpected message";
+    Malformed(&'static str) => DecodeError, "a malformed message";
+    DuplicateExtension(ExtensionType) => IllegalParameter, "an extension twice";
+    TooManyExtensions => DecodeError, "too many extensions";
+    MisplacedExtension(ExtensionType) => IllegalParameter, "an extension in a message where it cannot stand";
+    UnsolicitedExtension(ExtensionType) => UnsupportedExtension, "an extension that was not asked for";
+    MissingExtension(ExtensionType) => MissingExtension, "a message that lacks an extension";
 
-    /// What happened, in the words of a log line.
-    fn describe(&self) -> &'static str {
-        match self {
-            V::UnexpectedRecord(_) => "a record of a type that cannot stand here",
-            V::RecordTooLong => "a record longer than allowed",
-            V::BadRecordMac => "a record that does not authenticate",
-            V::EmptyHandshakeRecord => "an empty handshake record",
-            V::NoContentType => "a protected record without a content type",
-            V::BadChangeCipherSpec => "a change_cipher_spec that cannot stand here",
-            V::InterleavedRecord => "another record in the middle of a handshake message",
-            V::KeyChangeInsideRecord => "a record that goes on beyond its keys or its turn",
-            V::TooManyUselessRecords => "too many records without content",
-            V::MalformedAlert => "a malformed alert",
-            V::MessageTooLong => "a handshake message beyond our limit",
-            V::TooManyKeyUpdates => "too many KeyUpdates without data",
-            V::UnknownMessage(_) | V::UnexpectedMessage { .. } => "an unexpected message",
-            V::Malformed(_) => "a malformed message",
-            V::DuplicateExtension(_) => "an extension twice",
-            V::TooManyExtensions => "too many extensions",
-            V::MisplacedExtension(_) => "an extension in a message where it cannot stand",
-            V::UnsolicitedExtension(_) => "an extension that was not asked for",
-            V::MissingExtension(_) => "a message that lacks an extension",
-            V::NotTls13 => "no support of TLS 1.3",
-            V::LegacyVersion => "a legacy_version of SSL 3.0 or before",
-            V::SelectedVersion => "a version that was not offered",
-            V::Compression => "compression",
-            V::SessionIdNotEchoed => "another legacy_session_id than ours",
-            V::UnofferedSuite => "a cipher suite that was not offered",
-            V::UnofferedGroup => "a group that was not offered",
-            V::UnofferedPsk => "a PSK identity that was not offered",
-            V::PskHash => "a cipher suite whose hash is not the PSK's",
-            V::UnofferedProtocol => "an application protocol that was not offered",
-            V::UnofferedScheme => "a signature scheme that was not offered or does not go with the key",
-            V::RetryChangesNothing => "a HelloRetryRequest that changes nothing",
-            V::RetrySuiteChanged => "another cipher suite than in its HelloRetryRequest",
-            V::RetryGroupChanged => "another group than in the HelloRetryRequest",
-            V::SecondHelloChanged => "a second ClientHello that changes more than it may",
-            V::CookieNotEchoed => "another cookie than ours",
-            V::KeyShareOutsideGroups => "a key share outside supported_groups",
-            V::DuplicateKeyShare => "two key shares for one group",
-            V::BadKeyShare => "an invalid key share",
-            V::PskNotLast => "pre_shared_key before another extension",
-            V::BinderCount => "another number of PSK binders than identities",
-            V::BadBinder => "a PSK binder that does not verify: same identity, another key?",
-            V::RecordSizeLimit => "a record_size_limit out of range",
-            V::RequestContext => "a certificate_request_context that is not the one asked for",
-            V::ServerNameType => "more than one server name",
-            V::KeyUpdateRequest => "a KeyUpdate that is neither a request nor an answer",
-            V::NoCommonSuite => "no cipher suite in common",
-            V::NoCommonGroup => "no group in common",
-            V::NoCommonScheme => "no signature scheme in common",
-            V::NoCommonProtocol => "no application protocol in common",
-            V::NoPskOffered => "no PSK (nor can it use a certificate)",
-            V::UnknownPskIdentity => "only unknown PSK identities",
-            V::PskNotAccepted => "none of our PSKs accepted",
-            V::NoCertificate => "no certificate, and one is required",
-            V::EmptyCertificate => "an empty certificate list",
-            V::BadCertificateVerify => "a CertificateVerify that does not verify",
-            V::BadFinished => "a Finished that does not verify",
-        }
-    }
+    NotTls13 => ProtocolVersion, "no support of TLS 1.3";
+    LegacyVersion => ProtocolVersion, "a legacy_version of SSL 3.0 or before";
+    SelectedVersion => IllegalParameter, "a version that was not offered";
+    Compression => IllegalParameter, "compression";
+    SessionIdNotEchoed => IllegalParameter, "another legacy_session_id than ours";
+    UnofferedSuite => IllegalParameter, "a cipher suite that was not offered";
+    UnofferedGroup => IllegalParameter, "a group that was not offered";
+    UnofferedPsk => IllegalParameter, "a PSK identity that was not offered";
+    PskHash => IllegalParameter, "a cipher suite whose hash is not the PSK's";
+    UnofferedProtocol => IllegalParameter, "an application protocol that was not offered";
+    UnofferedScheme => IllegalParameter, "a signature scheme that was not offered or does not go with the key";
+    RetryChangesNothing => IllegalParameter, "a HelloRetryRequest that changes nothing";
+    RetrySuiteChanged => IllegalParameter, "another cipher suite than in its HelloRetryRequest";
+    RetryGroupChanged => IllegalParameter, "another group than in the HelloRetryRequest";
+    SecondHelloChanged => IllegalParameter, "a second ClientHello that changes more than it may";
+    CookieNotEchoed => IllegalParameter, "another cookie than ours";
+    CookieTooLong => IllegalParameter, "a cookie beyond our limit";
+    PskWithoutKeyShare => IllegalParameter, "a PSK selected without a key share";
+    KeyShareOutsideGroups => IllegalParameter, "a key share outside supported_groups";
+    DuplicateKeyShare => IllegalParameter, "two key shares for one group";
+    BadKeyShare => IllegalParameter, "an invalid key share";
+    PskNotLast => IllegalParameter, "pre_shared_key before another extension";
+    BinderCount => IllegalParameter, "another number of PSK binders than identities";
+    BadBinder => DecryptError, "a PSK binder that does not verify: same identity, another key?";
+    RecordSizeLimit => IllegalParameter, "a record_size_limit out of range";
+    RequestContext => IllegalParameter, "a certificate_request_context that is not the one asked for";
+    ServerNameType => IllegalParameter, "more than one server name";
+    KeyUpdateRequest => IllegalParameter, "a KeyUpdate that is neither a request nor an answer";
+
+    NoCommonSuite => HandshakeFailure, "no cipher suite in common";
+    NoCommonGroup => HandshakeFailure, "no group in common";
+    NoCommonScheme => HandshakeFailure, "no signature scheme in common";
+    NoCommonProtocol => NoApplicationProtocol, "no application protocol in common";
+    NoPskOffered => HandshakeFailure, "no PSK (nor can it use a certificate)";
+    UnknownPskIdentity => UnknownPskIdentity, "only unknown PSK identities";
+    PskNotAccepted => HandshakeFailure, "a ServerHello that selects none of our PSKs";
+    NoCertificate => CertificateRequired, "no certificate, and one is required";
+    EmptyCertificate => DecodeError, "an empty certificate list";
+    BadCertificateVerify => DecryptError, "a CertificateVerify that does not verify";
+    BadFinished => DecryptError, "a Finished that does not verify";
 }
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.describe())?;
+        f.write_str(self.words())?;
         match self {
             Self::UnexpectedRecord(content_type) => write!(f, " (type {content_type})"),
             Self::UnknownMessage(handshake_type) => write!(f, " (of unknown type {handshake_type})"),
@@ -316,7 +228,11 @@ impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NoSuites => "no cipher suite is allowed, or none goes with a PSK's hash",
-            Self::NoGroups => "no group is allowed",
+            Self::Groups => "no group is allowed, or one is named twice",
+            Self::ServerName => "the server's name is neither a DNS name nor an IP address",
+            Self::EmptyChain => "a certificate chain is empty",
+            Self::Protocols => "the name of an application protocol is empty or longer than 255 bytes",
+            Self::PskSecret => "the secret of a PSK is shorter than 16 bytes or all zero",
             Self::NoAuthentication => {
                 "neither a PSK nor trust anchors and a server name to authenticate the server with"
             }
@@ -366,6 +282,12 @@ impl From<Malformed> for Error {
 impl From<TooLong> for Error {
     fn from(_: TooLong) -> Self {
         Self::Config(ConfigError::TooLong)
+    }
+}
+
+impl From<ConfigError> for Error {
+    fn from(error: ConfigError) -> Self {
+        Self::Config(error)
     }
 }
 

@@ -64,7 +64,7 @@ pub enum Step<'a> {
     Sign(SignRequest<'a>),
     /// Look for one of these, then call [`Handshake::psk`] or [`Handshake::no_psk`].
     FindPsk(&'a [PskOffer]),
-    /// The handshake is done; handed out once.
+    /// The handshake is done; handed out once, and every later step is a failure for misuse.
     Done(Box<Session>),
     /// The handshake failed, and the peer was told.
     Failed(Error),
@@ -93,8 +93,10 @@ enum State {
     Client(client::State),
     Server(server::State),
     Failed(Error),
-    /// The session was handed out.
-    Over,
+    /// A handler has the state in its hands.
+    InHand,
+    /// The session was handed out, and with it the keys: nothing may be protected with them here any more.
+    HandedOut,
 }
 
 /// An input other than the peer's records: the answer to a question.
@@ -141,7 +143,7 @@ impl Handshake {
             State::Server(server::State::WaitPsk(wait)) => Step::FindPsk(wait.offers()),
             _ if !self.records.outgoing().is_empty() => Step::Send(self.records.outgoing()),
             State::Failed(error) => Step::Failed(error.clone()),
-            State::Over => Step::Failed(Error::Local(LocalError::Misuse)),
+            State::InHand | State::HandedOut => Step::Failed(Error::Local(LocalError::Misuse)),
             State::Client(_) | State::Server(_) => Step::Receive(self.records.wanted()),
         }
     }
@@ -151,7 +153,8 @@ impl Handshake {
         if !self.records.outgoing().is_empty() {
             return Step::Send(self.records.outgoing());
         }
-        match mem::replace(&mut self.state, State::Over) {
+        self.records.forget();
+        match mem::replace(&mut self.state, State::HandedOut) {
             State::Client(client::State::Connected(session))
             | State::Server(server::State::Connected(session)) => Step::Done(session),
             _ => Step::Failed(Error::Local(LocalError::Misuse)),
@@ -198,13 +201,13 @@ impl Handshake {
         self.answer(Answer::NoPsk);
     }
 
-    /// Gives up, and tells the peer with this alert.
+    /// Gives up, and tells the peer with this alert; nothing happens once the session was handed out.
     pub fn abort(&mut self, alert: AlertDescription) {
         self.conclude(Err(Error::Local(LocalError::Aborted(alert))));
     }
 
     fn answer(&mut self, answer: Answer<'_>) {
-        let state = mem::replace(&mut self.state, State::Over);
+        let state = mem::replace(&mut self.state, State::InHand);
         let result = match state {
             State::Client(state) => state.answer(answer, &mut self.records).map(State::Client),
             State::Server(state) => state.answer(answer, &mut self.records).map(State::Server),
@@ -219,7 +222,7 @@ impl Handshake {
         while !self.waits_for_an_answer() {
             let Some(bytes) = self.records.take_message()? else { return Ok(()) };
             let message = Message::read(&bytes)?;
-            self.state = match mem::replace(&mut self.state, State::Over) {
+            self.state = match mem::replace(&mut self.state, State::InHand) {
                 State::Client(state) => State::Client(state.step(message, &bytes, &mut self.records)?),
                 State::Server(state) => State::Server(state.step(message, &bytes, &mut self.records)?),
                 other => other,
@@ -232,7 +235,7 @@ impl Handshake {
         matches!(
             self.state,
             State::Failed(_)
-                | State::Over
+                | State::HandedOut
                 | State::Client(client::State::Connected(_))
                 | State::Server(server::State::Connected(_))
         )
@@ -254,14 +257,26 @@ impl Handshake {
             Err(error) => Err(error),
         };
         let Err(error) = result else { return };
-        if matches!(self.state, State::Failed(_)) {
+        if matches!(self.state, State::Failed(_) | State::HandedOut) {
             return;
         }
         if let Some(alert) = error.alert() {
-            // Without randomness, memory or keys there may be no alert; the error stands either way.
-            let _ = self.records.send_alert(alert);
+            // A key that is used up protects no alert; the error stands either way.
+            let _ = self.send_last_alert(alert);
         }
+        self.records.forget();
         self.state = State::Failed(error);
+    }
+
+    //= rfc8446#section-6.1
+    //# This alert SHOULD be followed by a
+    //# "close_notify".
+    fn send_last_alert(&mut self, alert: AlertDescription) -> Result<(), Error> {
+        self.records.send_alert(alert)?;
+        match alert {
+            AlertDescription::UserCanceled => self.records.send_alert(AlertDescription::CloseNotify),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -11,7 +11,8 @@ use super::{
 };
 use crate::crypto::{
     hash::Hash,
-    key_schedule::{EarlySecret, PskKind, import_psk},
+    key_schedule::{EarlySecret, PskKind},
+    psk_importer::import_psk,
 };
 
 /// A PSK as a handshake needs it: not the key itself but the Early Secret extracted from it.
@@ -23,9 +24,16 @@ pub struct Psk {
 
 impl Psk {
     /// Takes an external PSK for handshakes with `hash`; the caller wipes `secret`.
-    pub fn external(identity: &[u8], secret: &[u8], hash: Hash) -> Self {
+    ///
+    /// Errors: an identity that is empty or longer than 65535 bytes; a secret shorter than 16 bytes or all zero, which everybody
+    /// knows (RFC 9257, Section 6).
+    pub fn external(identity: &[u8], secret: &[u8], hash: Hash) -> Result<Self, ConfigError> {
+        if !(1..=usize::from(u16::MAX)).contains(&identity.len()) {
+            return Err(ConfigError::PskIdentity);
+        }
+        check_secret(secret)?;
         let early_secret = EarlySecret::new(hash, Some(secret));
-        Self { identity: identity.into(), kind: PskKind::External, early_secret }
+        Ok(Self { identity: identity.into(), kind: PskKind::External, early_secret })
     }
 
     /// Imports an external PSK for handshakes with `target` (RFC 9258); both sides must import it.
@@ -33,6 +41,7 @@ impl Psk {
     /// Errors: an identity that is empty, or too long together with the context.
     pub fn imported(external: &ExternalPsk<'_>, target: Hash) -> Result<Self, Error> {
         let identity = external.imported_identity(target)?;
+        check_secret(external.secret)?;
         let secret = import_psk(external.hash, external.secret, &identity, target);
         let early_secret = EarlySecret::new(target, Some(secret.expose()));
         Ok(Self { identity, kind: PskKind::Imported, early_secret })
@@ -61,6 +70,12 @@ impl fmt::Debug for Psk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Psk({:?}, {:?})", String::from_utf8_lossy(&self.identity), self.hash())
     }
+}
+
+/// The least entropy that can be told from a secret's bytes: 128 bits of room for it, and not the zeros of "no PSK".
+fn check_secret(secret: &[u8]) -> Result<(), ConfigError> {
+    let is_zero = secret.iter().all(|byte| *byte == 0);
+    if secret.len() < 16 || is_zero { Err(ConfigError::PskSecret) } else { Ok(()) }
 }
 
 /// An external PSK that may be imported for more than one hash (RFC 9258, Section 3); the caller wipes the secret.
@@ -168,7 +183,7 @@ mod tests {
         for (identity, context) in [(0, 0), (0x1_0000, 0), (1, 0x1_0000), (0x8000, 0x8000)] {
             let (identity, context) = (alloc::vec![b'i'; identity], alloc::vec![b'c'; context]);
             let external =
-                ExternalPsk { identity: &identity, secret: b"s", hash: Hash::Sha256, context: &context };
+                ExternalPsk { identity: &identity, secret: &[7; 16], hash: Hash::Sha256, context: &context };
             let refused = Psk::imported(&external, Hash::Sha256).map(|_| ());
             assert!(matches!(refused, Err(Error::Config(ConfigError::PskIdentity | ConfigError::TooLong))));
         }

@@ -38,11 +38,11 @@ const MAX_CIPHERTEXT: usize = MAX_PLAINTEXT + 256;
 /// The longest handshake message; certificate lists of real peers are far below.
 const MAX_HANDSHAKE_MESSAGE: usize = 1 << 16;
 
-/// Records that bring nothing (empty ones, change_cipher_spec, user_canceled), in a row.
-const MAX_USELESS_RECORDS: u8 = 32;
+/// Records that bring nothing (empty application data, change_cipher_spec), in a row.
+pub(crate) const MAX_USELESS_RECORDS: u8 = 32;
 
-/// For how many of them a user_canceled counts: a peer has a reason for one (Section 6.1), and Java's uses it as a half-close.
-const USER_CANCELED_WEIGHT: u8 = 8;
+/// The same for user_canceled alerts: a peer has a reason for one (Section 6.1), and Java's uses it as a half-close.
+const MAX_USELESS_ALERTS: u8 = 4;
 
 /// Undecryptable bytes passed over after an early_data extension, which we never accept (Section 4.2.10).
 const MAX_SKIPPED_EARLY_DATA: usize = 1 << 14;
@@ -82,8 +82,9 @@ pub(crate) struct Records {
     writing: Option<Protection>,
     /// The header of the record being read, once it is there.
     header: Option<[u8; HEADER_LENGTH]>,
-    /// Handshake bytes, not yet taken as a message.
+    /// Handshake bytes; the first `taken` are gone as messages.
     joined: Vec<u8>,
+    taken: usize,
     /// Handshake messages that wait to share a record.
     queued: Vec<u8>,
     /// Records to hand out; the first `sent` bytes are gone.
@@ -91,6 +92,7 @@ pub(crate) struct Records {
     sent: usize,
     /// Whether the next record says TLS 1.0, as a first ClientHello does for middleboxes that look (Section 5.1).
     says_tls10: bool,
+    is_server: bool,
     change_cipher_spec_allowed: bool,
     change_cipher_spec_owed: bool,
     useless_records: u8,
@@ -108,7 +110,7 @@ impl Records {
 
     /// A server's records, before the ClientHello.
     pub(crate) fn server() -> Self {
-        Self::default()
+        Self { is_server: true, ..Self::default() }
     }
 
     /// Starts with the keys of a finished handshake.
@@ -170,8 +172,10 @@ impl Records {
             (CHANGE_CIPHER_SPEC, _) => self.receive_change_cipher_spec(&body),
             (APPLICATION_DATA, Some(_)) => self.receive_protected(&header, body),
             (APPLICATION_DATA, None) if self.skips_early_data(body.len()) => Ok(Content::Nothing),
-            // A peer that could not make keys tells us why in the clear.
-            (ALERT, Some(0)) if self.change_cipher_spec_allowed => self.receive_alert(&body),
+            // A client that failed before it had keys tells us why in the clear; a server never does once we have keys.
+            (ALERT, Some(0)) if self.is_server && self.change_cipher_spec_allowed => {
+                self.receive_alert(&body)
+            }
             (_, None) => self.receive_content(content_type, body),
             _ => Err(Violation::UnexpectedRecord(content_type).into()),
         }
@@ -203,50 +207,55 @@ impl Records {
         if body != [1] || !self.change_cipher_spec_allowed || self.has_partial_message() {
             return Err(Violation::BadChangeCipherSpec.into());
         }
-        self.count_useless_records(1)
+        self.count_useless_record(MAX_USELESS_RECORDS)?;
+        Ok(Content::Nothing)
     }
 
     fn receive_content(&mut self, content_type: u8, body: Vec<u8>) -> Result<Content, Error> {
         match content_type {
-            ALERT => return self.receive_alert(&body),
-            _ if content_type != HANDSHAKE && self.has_partial_message() => {
-                return Err(Violation::InterleavedRecord.into());
-            }
-            HANDSHAKE if body.is_empty() => return Err(Violation::EmptyHandshakeRecord.into()),
-            APPLICATION_DATA if self.reading.is_some() && body.is_empty() => {
-                return self.count_useless_records(1);
-            }
-            HANDSHAKE => self.joined.extend_from_slice(&body),
-            APPLICATION_DATA if self.reading.is_some() => {
+            //= rfc8446#section-5.4
+            //# Implementations MUST NOT send Handshake and Alert records that have a zero-length
+            //# TLSInnerPlaintext.content; if such a message is received, the
+            //# receiving implementation MUST terminate the connection with an
+            //# "unexpected_message" alert.
+            HANDSHAKE | ALERT if body.is_empty() => Err(Violation::EmptyRecord.into()),
+            HANDSHAKE => {
+                self.joined.extend_from_slice(&body);
                 self.useless_records = 0;
-                return Ok(Content::ApplicationData(body));
+                Ok(Content::Handshake)
             }
-            _ => return Err(Violation::UnexpectedRecord(content_type).into()),
+            ALERT => self.receive_alert(&body),
+            APPLICATION_DATA if self.reading.is_some() && self.has_partial_message() => {
+                Err(Violation::InterleavedRecord.into())
+            }
+            APPLICATION_DATA if self.reading.is_some() => Ok(Content::ApplicationData(body)),
+            _ => Err(Violation::UnexpectedRecord(content_type).into()),
         }
-        self.useless_records = 0;
-        Ok(Content::Handshake)
     }
 
     fn receive_alert(&mut self, body: &[u8]) -> Result<Content, Error> {
         let [_level, description] = *body else { return Err(Violation::MalformedAlert.into()) };
         match AlertDescription::from_code(description) {
-            //= rfc8446#section-5.1
-            //# Handshake messages MUST NOT be interleaved with other record
-            //# types.
             AlertDescription::UserCanceled if self.has_partial_message() => {
                 Err(Violation::InterleavedRecord.into())
             }
-            AlertDescription::UserCanceled => self.count_useless_records(USER_CANCELED_WEIGHT),
+            AlertDescription::UserCanceled => {
+                self.count_useless_record(MAX_USELESS_ALERTS)?;
+                Ok(Content::Nothing)
+            }
             description => Ok(Content::Alert(description)),
         }
     }
 
-    fn count_useless_records(&mut self, count: u8) -> Result<Content, Error> {
-        self.useless_records = self.useless_records.saturating_add(count);
-        if self.useless_records > MAX_USELESS_RECORDS {
-            return Err(Violation::TooManyUselessRecords.into());
-        }
-        Ok(Content::Nothing)
+    /// Counts a record that brings nothing: a change_cipher_spec, a user_canceled, empty application data.
+    pub(crate) fn count_useless_record(&mut self, limit: u8) -> Result<(), Violation> {
+        self.useless_records = self.useless_records.saturating_add(1);
+        if self.useless_records > limit { Err(Violation::TooManyUselessRecords) } else { Ok(()) }
+    }
+
+    /// Takes note that a record brought application data.
+    pub(crate) fn count_useful_record(&mut self) {
+        self.useless_records = 0;
     }
 
     fn skips_early_data(&mut self, length: usize) -> bool {
@@ -257,22 +266,25 @@ impl Records {
 
     /// Takes the next whole handshake message, header included, if it is there.
     pub(crate) fn take_message(&mut self) -> Result<Option<Vec<u8>>, Violation> {
-        let Some([_, a, b, c]) = self.joined.first_chunk::<MESSAGE_HEADER_LENGTH>() else { return Ok(None) };
+        let unread = self.joined.get(self.taken..).unwrap_or_default();
+        let Some([_, a, b, c]) = unread.first_chunk::<MESSAGE_HEADER_LENGTH>() else { return Ok(None) };
         let body = usize::try_from(u32::from_be_bytes([0, *a, *b, *c])).unwrap_or(usize::MAX);
         if body > MAX_HANDSHAKE_MESSAGE {
             return Err(Violation::MessageTooLong);
         }
-        let end = body.saturating_add(MESSAGE_HEADER_LENGTH);
-        if end > self.joined.len() {
-            return Ok(None);
+        let Some(message) = unread.get(..body.saturating_add(MESSAGE_HEADER_LENGTH)) else { return Ok(None) };
+        let message = Vec::from(message);
+        self.taken = self.taken.saturating_add(message.len());
+        if self.taken >= MAX_PLAINTEXT || self.taken == self.joined.len() {
+            self.joined.drain(..self.taken);
+            self.taken = 0;
         }
-        let rest = self.joined.split_off(end);
-        Ok(Some(mem::replace(&mut self.joined, rest)))
+        Ok(Some(message))
     }
 
     /// Whether the peer began a handshake message and has not ended it, or sent more than the one that is being handled.
     fn has_partial_message(&self) -> bool {
-        !self.joined.is_empty()
+        self.joined.len() > self.taken
     }
 
     /// Checks that the peer stops after the message that is being handled: only our answer lets it go on.
@@ -355,15 +367,13 @@ impl Records {
         self.write_record(ALERT, &alert.message())
     }
 
-    /// Writes application data.
-    pub(crate) fn send_application_data(&mut self, plaintext: &[u8]) -> Result<(), Error> {
-        for fragment in plaintext.chunks(self.fragment_length()) {
-            self.write_record(APPLICATION_DATA, fragment)?;
-        }
-        Ok(())
+    /// Writes one record of application data, of at most [`Self::fragment_length`] bytes.
+    pub(crate) fn send_application_data(&mut self, fragment: &[u8]) -> Result<(), Error> {
+        self.write_record(APPLICATION_DATA, fragment)
     }
 
-    fn fragment_length(&self) -> usize {
+    /// The longest content of one record.
+    pub(crate) fn fragment_length(&self) -> usize {
         match (self.send_limit, &self.writing) {
             (Some(limit), Some(_)) => usize::from(limit.saturating_sub(1)).clamp(1, MAX_PLAINTEXT),
             _ => MAX_PLAINTEXT,
@@ -392,18 +402,22 @@ impl Records {
 
     /// Takes note that so many bytes were sent.
     pub(crate) fn sent(&mut self, count: usize) {
-        self.sent = self.sent.saturating_add(count);
-        if self.sent >= self.outgoing.len() {
-            self.outgoing.clear();
+        self.sent = self.sent.saturating_add(count).min(self.outgoing.len());
+        if self.sent >= MAX_CIPHERTEXT || self.sent == self.outgoing.len() {
+            self.outgoing.drain(..self.sent);
             self.sent = 0;
         }
     }
 
-    /// Drops what waits to be sent, where a test puts another's message in its place.
-    #[cfg(test)]
-    pub(crate) fn forget_unsent(&mut self) {
-        self.queued.clear();
-        self.sent(self.outgoing.len());
+    /// Forgets the keys and what was received under them; what waits to be sent stays.
+    //= rfc8446#section-6
+    //# Servers and clients MUST forget
+    //# the secret values and keys established in failed connections, with
+    //# the exception of the PSKs associated with session tickets, which
+    //# SHOULD be discarded if possible.
+    pub(crate) fn forget(&mut self) {
+        let outgoing = mem::take(&mut self.outgoing);
+        *self = Self { outgoing, sent: self.sent, ..Self::default() };
     }
 
     /// Whether the writing key should be replaced before more is sent (Section 5.5).
@@ -464,4 +478,18 @@ fn protect(
     protection.sequence = protection.sequence.saturating_add(1);
     outgoing.extend_from_slice(&record);
     Ok(())
+}
+
+#[cfg(test)]
+mod entry {
+    //! Where the traces of RFC 8448 enter.
+    use super::*;
+
+    impl Records {
+        /// Drops what waits to be sent, to put another's message in its place.
+        pub(in crate::engine) fn forget_unsent(&mut self) {
+            self.queued.clear();
+            self.sent(self.outgoing.len());
+        }
+    }
 }

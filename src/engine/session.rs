@@ -2,6 +2,7 @@
 
 use alloc::{string::String, vec::Vec};
 
+use super::authentication::VerifiedFinished;
 use crate::crypto::{
     key_schedule::{ExporterSecret, TrafficSecret},
     kx::NamedGroup,
@@ -77,10 +78,6 @@ pub struct Session {
     pub exporter: ExporterSecret,
 }
 
-/// The peer's Finished was verified: only then can a [`Session`] be made.
-#[derive(Debug)]
-pub(crate) struct VerifiedFinished(pub(super) ());
-
 /// What a handshake learned before its end.
 #[derive(Debug)]
 pub(crate) struct Negotiated {
@@ -102,7 +99,7 @@ pub(crate) struct ApplicationSecrets {
 }
 
 impl Session {
-    pub(crate) fn new(
+    pub(super) fn new(
         _proof: VerifiedFinished,
         role: Role,
         negotiated: Negotiated,

@@ -7,15 +7,12 @@ const MESSAGE_HASH: u8 = 254;
 
 /// The running hash of all handshake messages, headers included.
 #[derive(Clone, Debug)]
-pub(crate) struct Transcript {
-    hash: Hash,
-    context: Context,
-}
+pub(crate) struct Transcript(Context);
 
 impl Transcript {
     /// Starts with the first ClientHello, once the hash is known.
     pub(crate) fn new(hash: Hash, client_hello: &[u8]) -> Self {
-        let mut transcript = Self { hash, context: hash.start() };
+        let mut transcript = Self(hash.start());
         transcript.add(client_hello);
         transcript
     }
@@ -30,33 +27,25 @@ impl Transcript {
     ///          HelloRetryRequest  || ... || Mn)
     /// ```
     pub(crate) fn after_retry(hash: Hash, client_hello: &[u8]) -> Self {
-        let length = match hash {
-            Hash::Sha256 => 32,
-            Hash::Sha384 => 48,
-        };
-        let mut transcript = Self::new(hash, &[MESSAGE_HASH, 0, 0, length]);
+        let mut transcript = Self::new(hash, &[MESSAGE_HASH, 0]);
+        transcript.add(&hash.output_length().to_be_bytes());
         transcript.add(hash.digest(client_hello).as_ref());
         transcript
     }
 
     pub(crate) fn add(&mut self, message: &[u8]) {
-        self.context.update(message);
+        self.0.update(message);
     }
 
     /// The hash of everything so far.
     pub(crate) fn hash(&self) -> Digest {
-        self.context.clone().finish()
+        self.0.clone().finish()
     }
 
     /// The hash as it would be with a truncated ClientHello added: what a PSK binder covers (Section 4.2.11.2).
     pub(crate) fn hash_with(&self, partial: &[u8]) -> Digest {
-        let mut context = self.context.clone();
+        let mut context = self.0.clone();
         context.update(partial);
         context.finish()
-    }
-
-    /// The hash function.
-    pub(crate) fn function(&self) -> Hash {
-        self.hash
     }
 }

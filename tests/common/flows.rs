@@ -69,7 +69,7 @@ impl Log {
 /// The one that the server knows is bound to SHA-256.
 fn psk(identity: &[u8]) -> Psk {
     let hash = if identity == b"known" { Hash::Sha256 } else { Hash::Sha384 };
-    Psk::external(identity, &[7; 32], hash)
+    Psk::external(identity, &[7; 32], hash).unwrap()
 }
 
 impl Cast {
@@ -87,7 +87,7 @@ impl Cast {
         ours.alpn = vec![b"sunrpc".into()];
         theirs.alpn = ours.alpn.clone();
         (ours.record_size_limit, theirs.record_size_limit) = (Some(16385), Some(16385));
-        (theirs.hello_retry_cookie, theirs.alpn_required) = (true, true);
+        theirs.hello_retry_cookie = true;
         theirs.key_log = Some(self.log.clone());
         if flow.retries() {
             ours.key_shares = 0;

@@ -1,10 +1,10 @@
 //! Somebody who holds the keys of a handshake and sends the same messages in other records.
 
-use handclasp::{
-    crypto::{hash::Hash, hkdf::expand_label, secret::Secret},
-    engine::Role,
+use handclasp::engine::Role;
+use ring::{
+    aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey},
+    hkdf::{HKDF_SHA256, KeyType, Prk},
 };
-use ring::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 
 use super::{flows::Log, seeded::Seeded};
 
@@ -111,13 +111,9 @@ impl<'a> Reframer<'a> {
             Role::Client => "CLIENT_HANDSHAKE_TRAFFIC_SECRET",
             Role::Server => "SERVER_HANDSHAKE_TRAFFIC_SECRET",
         };
-        let secret = Secret::from_slice(&self.log.secret(label).expect("the handshake has keys"));
-        let key = expand_label(Hash::Sha256, &secret, b"key", b"", 16);
-        let iv = expand_label(Hash::Sha256, &secret, b"iv", b"", 12);
-        (
-            LessSafeKey::new(UnboundKey::new(&AES_128_GCM, key.expose()).unwrap()),
-            iv.expose().try_into().unwrap(),
-        )
+        let secret = self.log.secret(label).expect("the handshake has keys");
+        let (key, iv): ([u8; 16], [u8; 12]) = (expand_label(&secret, b"key"), expand_label(&secret, b"iv"));
+        (LessSafeKey::new(UnboundKey::new(&AES_128_GCM, &key).unwrap()), iv)
     }
 
     fn open(&mut self, header: &[u8; 5], body: &[u8]) -> Record {
@@ -167,4 +163,21 @@ fn header(content_type: u8, length: usize) -> [u8; 5] {
 fn nonce(mut iv: [u8; 12], sequence: u64) -> Nonce {
     iv.iter_mut().rev().zip(sequence.to_le_bytes()).for_each(|(byte, s)| *byte ^= s);
     Nonce::assume_unique_for_key(iv)
+}
+
+struct Length(usize);
+
+impl KeyType for Length {
+    fn len(&self) -> usize {
+        self.0
+    }
+}
+
+/// HKDF-Expand-Label(secret, label, "", N) of RFC 8446, Section 7.1, by ring's own HKDF.
+fn expand_label<const N: usize>(secret: &[u8], label: &[u8]) -> [u8; N] {
+    let (length, label_length) = (u8::try_from(N).unwrap(), u8::try_from(6 + label.len()).unwrap());
+    let info = [&[0, length, label_length], &b"tls13 "[..], label, &[0]].concat();
+    let mut output = [0; N];
+    Prk::new_less_safe(HKDF_SHA256, secret).expand(&[&info], Length(N)).unwrap().fill(&mut output).unwrap();
+    output
 }

@@ -120,7 +120,6 @@ impl ServeOptions {
             client_authentication,
             verifier: material.verifier.take(),
             // RFC 7301, Section 3.2: nothing in common is the end, once there is something to have in common.
-            alpn_required: !material.alpn.is_empty(),
             alpn: material.alpn.clone(),
             record_size_limit: tls::record_size_limit(ktls),
             key_log: material.key_log.take(),

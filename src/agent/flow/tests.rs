@@ -214,7 +214,7 @@ fn an_identity_names_its_hash() {
 
 #[test]
 fn suites_go_with_the_hashes_of_the_psks() {
-    let psk = |hash| Psk::external(b"i", b"secret", hash);
+    let psk = |hash| Psk::external(b"i", &[7; 32], hash).unwrap();
     use CipherSuite::{Aes128GcmSha256, Aes256GcmSha384, Chacha20Poly1305Sha256};
     assert_eq!(suites_for(&[psk(Hash::Sha384)]), [Aes256GcmSha384]);
     assert_eq!(

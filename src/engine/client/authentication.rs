@@ -8,12 +8,13 @@ use crate::{
     engine::{
         SignRequest,
         authentication::{
-            PendingSignature, chain_of, check_certificate_verify, check_finished, send, send_finished,
+            PendingSignature, VerifiedFinished, chain_of, check_certificate_verify, check_finished, send,
+            send_finished,
         },
         error::{ConfigError, Error, Violation},
         message::{Certificate, CertificateVerify, Finished, HandshakeType, Side},
         record::Records,
-        session::{ApplicationSecrets, Peer, Role, Session, VerifiedFinished},
+        session::{ApplicationSecrets, Peer, Role, Session},
     },
 };
 

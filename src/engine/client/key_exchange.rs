@@ -22,10 +22,13 @@ use crate::{
         },
         psk::Psk,
         record::Records,
-        session::Negotiated,
+        session::{Negotiated, Peer},
         transcript::Transcript,
     },
 };
+
+/// The longest cookie to send back, well within what a ClientHello can carry beside the rest.
+const MAX_COOKIE: usize = 1 << 14;
 
 /// What the ClientHello offered, and what is kept to check the answer.
 #[derive(Debug)]
@@ -155,6 +158,7 @@ impl Offered {
             record_size_limit: config.record_size_limit,
             cookie,
             key_shares: &key_shares,
+            psk_modes: !config.psks.is_empty(),
             psks: &psks,
         };
         let mut message = message::write(HandshakeType::ClientHello, |w| offer.write(w))?;
@@ -223,6 +227,9 @@ impl Offered {
         if message.selected_group.is_none() && message.cookie.is_none() {
             return Err(Violation::RetryChangesNothing.into());
         }
+        if message.cookie.is_some_and(|cookie| cookie.len() > MAX_COOKIE) {
+            return Err(Violation::CookieTooLong.into());
+        }
         if let Some(code) = message.selected_group {
             let group = NamedGroup::from_code(code).filter(|group| self.common.config.groups.contains(group));
             let group = group.ok_or(Violation::UnofferedGroup)?;
@@ -249,11 +256,17 @@ impl Offered {
         hello_retry: bool,
         records: &mut Records,
     ) -> Result<WaitEncryptedExtensions, Error> {
-        let psk = message.selected_identity.map(|index| self.selected_psk(index, suite)).transpose()?;
+        let config = Arc::clone(&self.common.config);
+        let no_psk = EarlySecret::new(suite.hash(), None);
+        let (early_secret, peer) = match message.selected_identity {
+            Some(selected_identity) => {
+                let (index, psk) = self.selected_psk(&config, selected_identity, suite)?;
+                (psk.early_secret(), Some(Peer::Psk { identity: psk.identity().into(), index }))
+            }
+            None if config.verifier.is_none() => return Err(Violation::PskNotAccepted.into()),
+            None => (&no_psk, None),
+        };
         let Self { common, key_shares, .. } = self;
-        if psk.is_none() && common.config.verifier.is_none() {
-            return Err(Violation::PskNotAccepted.into());
-        }
         //= rfc8446#section-4.2.8
         //# If using (EC)DHE key establishment, servers offer exactly one
         //# KeyShareEntry in the ServerHello.  This value MUST be in the same
@@ -264,31 +277,35 @@ impl Offered {
         let group = share.group();
         let shared_secret = share.agree(message.key_share.key_exchange)?;
         transcript.add(bytes);
-        let no_psk = EarlySecret::new(suite.hash(), None);
-        let selected = psk.and_then(|index| common.config.psks.get(index));
-        let early_secret = selected.map_or(&no_psk, Psk::early_secret);
         let keys = HandshakeKeys::new(suite, early_secret, &shared_secret, &transcript, &common.log());
         records.receive_with(&keys.server)?;
         records.send_with(&keys.client)?;
         let negotiated =
             Negotiated { suite, group, alpn: None, server_name: None, record_size_limits: None, hello_retry };
-        Ok(WaitEncryptedExtensions::new(Protected { common, negotiated, transcript, keys }, psk))
+        Ok(WaitEncryptedExtensions::new(Protected { common, negotiated, transcript, keys }, peer))
     }
 
-    /// The PSK that the server selected, as an index into the configuration's (RFC 8446, Section 4.2.11).
+    /// The PSK that the server selected, and its index in the configuration (RFC 8446, Section 4.2.11).
     //= rfc8446#section-4.2.11
     //# Clients MUST verify that the server's selected_identity is within the
     //# range supplied by the client, that the server selected a cipher suite
     //# indicating a Hash associated with the PSK, and that a server
     //# "key_share" extension is present if required by the ClientHello
-    //# "psk_key_exchange_modes" extension.
-    fn selected_psk(&self, selected_identity: u16, suite: CipherSuite) -> Result<usize, Violation> {
+    //# "psk_key_exchange_modes" extension.  If these values are not
+    //# consistent, the client MUST abort the handshake with an
+    //# "illegal_parameter" alert.
+    fn selected_psk<'c>(
+        &self,
+        config: &'c ClientConfig,
+        selected_identity: u16,
+        suite: CipherSuite,
+    ) -> Result<(usize, &'c Psk), Violation> {
         if self.psks.is_empty() {
             return Err(Violation::UnsolicitedExtension(ExtensionType::PRE_SHARED_KEY));
         }
         let index = *self.psks.get(usize::from(selected_identity)).ok_or(Violation::UnofferedPsk)?;
-        match self.common.config.psks.get(index) {
-            Some(psk) if psk.hash() == suite.hash() => Ok(index),
+        match config.psks.get(index) {
+            Some(psk) if psk.hash() == suite.hash() => Ok((index, psk)),
             _ => Err(Violation::PskHash),
         }
     }

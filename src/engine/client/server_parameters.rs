@@ -4,24 +4,21 @@ use super::{Protected, State, WaitCertificate, WaitFinished};
 use crate::engine::{
     authentication::choose_credential,
     error::{Error, Violation},
-    message::{CertificateRequest, EncryptedExtensions, ExtensionType},
+    message::{CertificateRequest, EncryptedExtensions, ExtensionType, RECORD_SIZE_LIMITS},
     record::Records,
     session::Peer,
 };
-
-/// The longest record_size_limit that a server may announce in TLS 1.3 (RFC 8449, Section 4).
-const MAX_RECORD_SIZE_LIMIT: u16 = 16385;
 
 /// After the ServerHello.
 #[derive(Debug)]
 pub(in crate::engine) struct WaitEncryptedExtensions {
     protected: Protected,
-    /// The PSK that the server selected: an index into the configuration's.
-    psk: Option<usize>,
+    /// Who the server is, if it selected a PSK.
+    psk: Option<Peer>,
 }
 
 impl WaitEncryptedExtensions {
-    pub(super) fn new(protected: Protected, psk: Option<usize>) -> Self {
+    pub(super) fn new(protected: Protected, psk: Option<Peer>) -> Self {
         Self { protected, psk }
     }
 
@@ -42,11 +39,7 @@ impl WaitEncryptedExtensions {
         }
         protected.transcript.add(bytes);
         Ok(match psk {
-            Some(index) => {
-                let psk = protected.common.config.psks.get(index);
-                let identity = psk.map_or_else(Default::default, |psk| psk.identity().into());
-                State::WaitFinished(WaitFinished::under_psk(protected, Peer::Psk { identity, index }))
-            }
+            Some(peer) => State::WaitFinished(WaitFinished::under_psk(protected, peer)),
             None => State::WaitCertificate(WaitCertificate::new(protected)),
         })
     }
@@ -77,7 +70,7 @@ impl Protected {
         }
         match (config.record_size_limit, message.record_size_limit) {
             (None, Some(_)) => Err(Violation::UnsolicitedExtension(ExtensionType::RECORD_SIZE_LIMIT)),
-            (Some(_), Some(limit)) if limit > MAX_RECORD_SIZE_LIMIT => Err(Violation::RecordSizeLimit),
+            (Some(_), Some(limit)) if !RECORD_SIZE_LIMITS.contains(&limit) => Err(Violation::RecordSizeLimit),
             _ => Ok(()),
         }
     }

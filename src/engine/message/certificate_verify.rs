@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::super::{
-    codec::{Malformed, Reader, Writer},
+    codec::{Reader, Writer},
     error::Violation,
 };
 
@@ -18,7 +18,7 @@ impl<'a> CertificateVerify<'a> {
     pub(crate) fn read(mut r: Reader<'a>) -> Result<Self, Violation> {
         let algorithm = r.u16()?;
         let signature = r.vector16()?.rest();
-        r.finish().map_err(|Malformed(name)| Violation::Malformed(name))?;
+        r.finish()?;
         Ok(Self { algorithm, signature })
     }
 

@@ -32,6 +32,8 @@ pub(crate) struct ClientHello<'a> {
     pub(crate) cipher_suites: Codes<'a>,
     pub(crate) compression_methods: &'a [u8],
     pub(crate) extensions: Extensions<'a>,
+    /// The extensions as received.
+    block: Reader<'a>,
 }
 
 /// The extensions of a ClientHello that a server acts on.
@@ -63,9 +65,25 @@ impl<'a> ClientHello<'a> {
         let cipher_suites = r.vector16()?.codes()?;
         let compression_methods = r.vector8()?.not_empty()?.rest();
         // A ClientHello of TLS 1.2 may end here (Section 4.1.2); it will be refused for its version.
+        let block = r;
         let extensions = if r.is_empty() { Extensions::default() } else { Extensions::read(&mut r)? };
         r.finish()?;
-        Ok(Self { legacy_version, random, session_id, cipher_suites, compression_methods, extensions })
+        Ok(Self { legacy_version, random, session_id, cipher_suites, compression_methods, extensions, block })
+    }
+
+    /// The extensions that a second ClientHello must repeat, as received (Section 4.1.2).
+    pub(crate) fn unchanging_extensions(&self) -> impl Iterator<Item = (u16, &'a [u8])> {
+        let may_change = [
+            ExtensionType::KEY_SHARE,
+            ExtensionType::EARLY_DATA,
+            ExtensionType::COOKIE,
+            ExtensionType::PRE_SHARED_KEY,
+            ExtensionType::PADDING,
+        ];
+        let mut block = self.block;
+        let mut block = block.vector16().unwrap_or(block);
+        let all = core::iter::from_fn(move || Some((block.u16().ok()?, block.vector16().ok()?.rest())));
+        all.filter(move |(code, _)| !may_change.iter().any(|extension| extension.code() == *code))
     }
 
     /// Whether TLS 1.3 is offered; without supported_versions it is not (Section 4.2.1).
@@ -253,6 +271,8 @@ pub(crate) struct Offer<'a> {
     pub(crate) record_size_limit: Option<u16>,
     pub(crate) cookie: Option<&'a [u8]>,
     pub(crate) key_shares: &'a [KeyShareEntry<'a>],
+    /// Whether the first ClientHello offered PSKs: a second one may drop PSKs, and nothing else (RFC 8446, Section 4.1.2).
+    pub(crate) psk_modes: bool,
     /// Identity, and length of the binder that will follow.
     pub(crate) psks: &'a [(&'a [u8], usize)],
 }
@@ -304,10 +324,12 @@ impl Offer<'_> {
 
     /// psk_key_exchange_modes goes with PSKs only: without it no server sends a ticket, which a kernel consumer could not digest.
     fn write_psks(&self, w: &mut Writer) {
+        if self.psk_modes {
+            write_extension(w, ExtensionType::PSK_KEY_EXCHANGE_MODES, |w| w.vector8(|w| w.u8(PSK_DHE_KE)));
+        }
         if self.psks.is_empty() {
             return;
         }
-        write_extension(w, ExtensionType::PSK_KEY_EXCHANGE_MODES, |w| w.vector8(|w| w.u8(PSK_DHE_KE)));
         write_extension(w, ExtensionType::PRE_SHARED_KEY, |w| {
             w.vector16(|w| {
                 for (identity, _) in self.psks {

@@ -17,7 +17,7 @@ pub(crate) struct EncryptedExtensions<'a> {
     /// The one protocol selected (RFC 7301, Section 3.1).
     pub(crate) protocol: Option<&'a [u8]>,
     pub(crate) record_size_limit: Option<u16>,
-    /// The server used the name (RFC 6066, Section 3).
+    /// The server says that it used the name (RFC 6066, Section 3); ours does not say it.
     pub(crate) server_name: bool,
 }
 

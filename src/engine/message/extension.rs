@@ -16,6 +16,7 @@ impl ExtensionType {
     pub(crate) const SUPPORTED_GROUPS: Self = Self(10);
     pub(crate) const SIGNATURE_ALGORITHMS: Self = Self(13);
     pub(crate) const APPLICATION_LAYER_PROTOCOL_NEGOTIATION: Self = Self(16);
+    pub(crate) const PADDING: Self = Self(21);
     pub(crate) const RECORD_SIZE_LIMIT: Self = Self(28);
     pub(crate) const PRE_SHARED_KEY: Self = Self(41);
     pub(crate) const EARLY_DATA: Self = Self(42);
@@ -101,7 +102,8 @@ const TABLE: [(u16, &str, &[Place]); 23] = {
     ]
 };
 
-/// More extensions than any peer has reason to send; it bounds the search for duplicates.
+/// More extensions than any peer has reason to send. Section 9.3 wants unknown ones ignored; beyond this number we do not, because
+/// duplicates must be found among them, and that is quadratic in what a stranger sends.
 const MAX_EXTENSIONS: usize = 128;
 
 /// Walks over `Extension extensions<0..2^16-1>`: refuses duplicates and what cannot stand in this message, and gives each to `each`.
@@ -218,14 +220,14 @@ impl<'a> DistinguishedNames<'a> {
     }
 }
 
-/// The smallest record_size_limit (RFC 8449, Section 4).
-const MIN_RECORD_SIZE_LIMIT: u16 = 64;
+/// What a TLS 1.3 endpoint may announce (RFC 8449, Section 4); a client may announce more, for versions to come.
+pub(crate) const RECORD_SIZE_LIMITS: core::ops::RangeInclusive<u16> = 64..=16385;
 
 /// Reads `uint16 RecordSizeLimit` (RFC 8449, Section 4).
 pub(crate) fn read_record_size_limit(mut content: Reader<'_>) -> Result<u16, Violation> {
     let limit = content.u16()?;
     content.finish()?;
-    if limit < MIN_RECORD_SIZE_LIMIT { Err(Violation::RecordSizeLimit) } else { Ok(limit) }
+    if limit < *RECORD_SIZE_LIMITS.start() { Err(Violation::RecordSizeLimit) } else { Ok(limit) }
 }
 
 /// `KeyShareEntry` (RFC 8446, Section 4.2.8).

@@ -24,7 +24,7 @@ pub(crate) use certificate_verify::{CertificateVerify, Side, signed_content};
 pub(crate) use client_hello::{ClientHello, Offer};
 pub(crate) use encrypted_extensions::EncryptedExtensions;
 pub use extension::ExtensionType;
-pub(crate) use extension::{DistinguishedNames, KeyShareEntry};
+pub(crate) use extension::{DistinguishedNames, KeyShareEntry, RECORD_SIZE_LIMITS};
 pub(crate) use finished::Finished;
 pub(crate) use hello_retry_request::HelloRetryRequest;
 pub(crate) use key_update::KeyUpdate;
@@ -38,6 +38,9 @@ use super::{
 
 /// `ProtocolVersion` of TLS 1.2, which every TLS 1.3 hello carries as its legacy_version.
 pub(crate) const LEGACY_VERSION: u16 = 0x0303;
+
+/// `ProtocolVersion` of SSL 3.0: a hello with this legacy_version, or less, is refused (RFC 8446, Section D.5).
+pub(crate) const SSL3: u16 = 0x0300;
 
 /// `ProtocolVersion` of TLS 1.3.
 pub(crate) const TLS13: u16 = 0x0304;

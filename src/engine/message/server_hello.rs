@@ -16,7 +16,7 @@ use super::{
         codec::{Reader, Writer},
         error::Violation,
     },
-    ExtensionType, LEGACY_VERSION, TLS13,
+    ExtensionType, LEGACY_VERSION, SSL3, TLS13,
     extension::{KeyShareEntry, Place, has_extension, read_extensions, write_extension},
 };
 
@@ -35,13 +35,14 @@ impl<'a> Hello<'a> {
         let session_id_echo = r.vector8()?.rest();
         let cipher_suite = r.u16()?;
         let compression_method = r.u8()?;
-        //= rfc8446#section-4.1.3
-        //# In TLS 1.3, the TLS server indicates
-        //# its version using the "supported_versions" extension
-        //# (Section 4.2.1), and the legacy_version field MUST be set to
-        //# 0x0303, which is the version number for TLS 1.2.
-        let is_tls13 = has_extension(*r, ExtensionType::SUPPORTED_VERSIONS);
-        if legacy_version != LEGACY_VERSION || !is_tls13 {
+        if legacy_version <= SSL3 {
+            return Err(Violation::LegacyVersion);
+        }
+        //= rfc8446#section-4.2.1
+        //# If this extension is present, clients MUST ignore the
+        //# ServerHello.legacy_version value and MUST use only the
+        //# "supported_versions" extension to determine the selected version.
+        if !has_extension(*r, ExtensionType::SUPPORTED_VERSIONS) {
             return Err(Violation::NotTls13);
         }
         if session_id_echo.len() > 32 {
@@ -102,8 +103,12 @@ impl<'a> ServerHello<'a> {
             Ok(())
         })?;
         r.finish()?;
-        // psk_ke is never offered: without a share there is no key exchange.
-        let key_share = key_share.ok_or(Violation::MissingExtension(ExtensionType::KEY_SHARE))?;
+        // psk_ke is never offered: without a share there is no key exchange (Section 4.2.11).
+        let key_share = match (key_share, selected_identity) {
+            (Some(key_share), _) => key_share,
+            (None, Some(_)) => return Err(Violation::PskWithoutKeyShare),
+            (None, None) => return Err(Violation::MissingExtension(ExtensionType::KEY_SHARE)),
+        };
         Ok(Self { hello, key_share, selected_identity })
     }
 

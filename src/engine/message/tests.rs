@@ -64,6 +64,7 @@ fn a_client_hello_reads_back() {
         record_size_limit: Some(64),
         cookie: Some(b"cookie"),
         key_shares: &shares,
+        psk_modes: true,
         psks: &[(b"one", 32), (b"two", 48)],
     };
     let bytes = write(HandshakeType::ClientHello, |w| offer.write(w)).unwrap();

@@ -149,7 +149,7 @@ pub(super) fn receive(handshake: &mut Handshake, record: &[u8]) {
 pub(super) fn step(handshake: &mut Handshake, bytes: &[u8]) {
     let message = Message::read(bytes).unwrap();
     let records = &mut handshake.records;
-    handshake.state = match (mem::replace(&mut handshake.state, State::Over), message) {
+    handshake.state = match (mem::replace(&mut handshake.state, State::InHand), message) {
         (State::Client(client::State::WaitCertificateVerify(s)), Message::CertificateVerify(m))
             if is_rsa(&m) =>
         {

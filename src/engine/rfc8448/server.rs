@@ -68,7 +68,7 @@ pub(super) fn sign(handshake: &mut Handshake, trace: &Trace, side: &str) {
 pub(super) fn restart(handshake: &mut Handshake, trace: &Trace, transcript: Transcript, messages: &[&str]) {
     let messages: Vec<&[u8]> = messages.iter().map(|name| trace.message("{server}", name)).collect();
     handshake.records.forget_unsent();
-    let state = core::mem::replace(&mut handshake.state, State::Over);
+    let state = core::mem::replace(&mut handshake.state, State::InHand);
     let State::Server(server::State::WaitSignature(wait)) = state else { panic!("{state:?}") };
     let wait = wait.restart(transcript, &messages, &mut handshake.records).unwrap();
     handshake.state = State::Server(server::State::WaitSignature(wait));

@@ -49,7 +49,7 @@ const SERVER: &[Row] = &[
 /// Gives a message to the state, if only to see whether it can stand there.
 fn meets(mut handshake: Handshake, bytes: &[u8]) -> Result<(), Error> {
     let message = Message::read(bytes).unwrap();
-    match mem::replace(&mut handshake.state, State::Over) {
+    match mem::replace(&mut handshake.state, State::InHand) {
         State::Client(state) => state.step(message, bytes, &mut handshake.records).map(|_| ()),
         State::Server(state) => state.step(message, bytes, &mut handshake.records).map(|_| ()),
         other => panic!("{other:?}"),

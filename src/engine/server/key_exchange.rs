@@ -4,12 +4,16 @@ use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
 
 use super::{
     Common, Protected, State,
-    negotiate::{self, Authentication, Selection},
+    negotiate::{self, Authentication, FoundPsk, PskSearch, Selection},
     server_parameters,
 };
 use crate::{
     crypto::{
-        certificate::UnixTime, hash::Digest, key_schedule::EarlySecret, kx::Response, random::Random,
+        certificate::UnixTime,
+        hash::{Digest, Hash},
+        key_schedule::EarlySecret,
+        kx::Response,
+        random::Random,
         suite::CipherSuite,
     },
     engine::{
@@ -29,6 +33,8 @@ use crate::{
 
 /// How many offered identities are looked for; each costs a search in a keyring. The kernel's consumers offer at most five.
 const MAX_PSK_OFFERS: usize = 32;
+
+const MISUSE: Error = Error::Local(LocalError::Misuse);
 
 /// What a server has before it knows its client.
 #[derive(Debug)]
@@ -109,16 +115,16 @@ impl WaitPsk {
     pub(super) fn on_psk(self, found: Option<(usize, Psk)>, records: &mut Records) -> Result<State, Error> {
         let Self { listening, client_hello, offers } = self;
         let Message::ClientHello(message) = Message::read(&client_hello)? else {
-            return Err(Error::Local(LocalError::Misuse));
+            return Err(MISUSE);
         };
-        let found = match found {
-            Some((index, psk)) if index < offers.len() => {
-                Some((u16::try_from(index).unwrap_or(u16::MAX), psk))
+        let search = match found {
+            Some((index, psk)) if offers.get(index).is_some_and(|offer| offer.identity == psk.identity()) => {
+                PskSearch::Found(FoundPsk { index: u16::try_from(index).map_err(|_| MISUSE)?, psk })
             }
-            Some(_) => return Err(Error::Local(LocalError::Misuse)),
-            None => None,
+            Some(_) => return Err(MISUSE),
+            None => PskSearch::Unknown,
         };
-        listening.negotiate(&message, &client_hello, found, records)
+        listening.negotiate(&message, &client_hello, &search, records)
     }
 }
 
@@ -142,22 +148,19 @@ impl Retry {
     }
 }
 
-/// A digest of what a second ClientHello must repeat: its fixed fields and the extensions that decided our choice.
+/// A digest of what a second ClientHello must repeat: all but the extensions that Section 4.1.2 lets change.
 fn unchanging(message: &ClientHello<'_>) -> Digest {
-    let mut context = crate::crypto::hash::Hash::Sha256.start();
-    let codes = |codes: Option<crate::engine::codec::Codes<'_>>| {
-        codes.into_iter().flat_map(|codes| codes.iter()).flat_map(u16::to_be_bytes).collect::<Vec<u8>>()
-    };
-    for part in [
-        &message.random[..],
-        message.session_id,
-        &codes(Some(message.cipher_suites)),
-        &codes(message.extensions.supported_groups),
-        &codes(message.extensions.signature_algorithms),
-        message.extensions.server_name.unwrap_or_default().as_bytes(),
-    ] {
+    let mut context = Hash::Sha256.start();
+    let mut add = |part: &[u8]| {
         context.update(&part.len().to_be_bytes());
         context.update(part);
+    };
+    add(message.random);
+    add(message.session_id);
+    message.cipher_suites.iter().for_each(|suite| add(&suite.to_be_bytes()));
+    for (extension, content) in message.unchanging_extensions() {
+        add(&extension.to_be_bytes());
+        add(content);
     }
     context.finish()
 }
@@ -179,7 +182,7 @@ impl Listening {
                 let offers = psks.identities().take(MAX_PSK_OFFERS).map(offer).collect();
                 Ok(State::WaitPsk(WaitPsk { listening: self, client_hello: bytes.into(), offers }))
             }
-            _ => self.negotiate(message, bytes, None, records),
+            _ => self.negotiate(message, bytes, &PskSearch::NotAsked, records),
         }
     }
 
@@ -187,18 +190,16 @@ impl Listening {
         self,
         message: &ClientHello<'_>,
         bytes: &[u8],
-        psk: Option<(u16, Psk)>,
+        search: &PskSearch,
         records: &mut Records,
     ) -> Result<State, Error> {
-        let selection =
-            negotiate::select(message, &self.config, psk.as_ref().map(|(index, psk)| (*index, psk)))?;
-        let psk = psk.filter(|_| matches!(selection.authentication, Authentication::Psk(_)));
-        if let Some((index, psk)) = &psk {
-            self.check_binder(message, bytes, *index, psk)?;
+        let suite = self.retry.as_ref().map(|retry| retry.suite);
+        let selection = negotiate::select(message, &self.config, search, suite)?;
+        if let Authentication::Psk(found) = selection.authentication {
+            self.check_binder(message, bytes, found)?;
         }
         match (&self.retry, selection.key_exchange) {
-            (Some(retry), _) if retry.suite != selection.suite => Err(Violation::SecondHelloChanged.into()),
-            (_, Some(key_exchange)) => self.exchange(message, bytes, selection, key_exchange, psk, records),
+            (_, Some(key_exchange)) => self.exchange(message, bytes, selection, key_exchange, records),
             (None, None) => self.send_hello_retry_request(message, bytes, &selection, records),
             (Some(_), None) => Err(Violation::RetryGroupChanged.into()),
         }
@@ -214,18 +215,17 @@ impl Listening {
         &self,
         message: &ClientHello<'_>,
         bytes: &[u8],
-        index: u16,
-        psk: &Psk,
+        FoundPsk { index, psk }: &FoundPsk,
     ) -> Result<(), Violation> {
         let offered = message.extensions.pre_shared_key.ok_or(Violation::BadBinder)?;
-        let truncated = bytes.len().saturating_sub(offered.binders_length());
-        let truncated = bytes.get(..truncated).unwrap_or_default();
+        let truncated = bytes.len().checked_sub(offered.binders_length()).and_then(|end| bytes.get(..end));
+        let truncated = truncated.ok_or(Violation::BadBinder)?;
+        // The suite of a HelloRetryRequest is the only one left, and the PSK goes with it.
         let hash = match &self.retry {
-            Some(retry) if retry.transcript.function() == psk.hash() => retry.transcript.hash_with(truncated),
-            Some(_) => return Err(Violation::SecondHelloChanged),
+            Some(retry) => retry.transcript.hash_with(truncated),
             None => psk.hash().digest(truncated),
         };
-        let binder = offered.binders().nth(usize::from(index)).ok_or(Violation::BadBinder)?;
+        let binder = offered.binders().nth(usize::from(*index)).ok_or(Violation::BadBinder)?;
         let key = psk.early_secret().binder(psk.kind());
         if key.verify(&hash, binder) { Ok(()) } else { Err(Violation::BadBinder) }
     }
@@ -262,14 +262,14 @@ impl Listening {
         Ok(State::WaitSecondClientHello(WaitSecondClientHello(self)))
     }
 
-    /// Sends the ServerHello. K_send = K_recv = handshake.
+    /// Sends the ServerHello. K_recv = handshake, at once: only then is it known that nothing follows the ClientHello.
+    /// K_send = handshake.
     fn exchange(
         mut self,
         message: &ClientHello<'_>,
         bytes: &[u8],
         selection: Selection<'_>,
         key_exchange: &[u8],
-        psk: Option<(u16, Psk)>,
         records: &mut Records,
     ) -> Result<State, Error> {
         let Response { public, shared_secret } = self.random.respond(selection.group, key_exchange)?;
@@ -285,26 +285,24 @@ impl Listening {
             None => Transcript::new(suite.hash(), bytes),
         };
         transcript.add(&server_hello);
+        let common = Common { config, now, client_random: *message.random };
+        let no_psk = EarlySecret::new(suite.hash(), None);
+        let early_secret = match authentication {
+            Authentication::Psk(found) => found.psk.early_secret(),
+            Authentication::Certificate(..) => &no_psk,
+        };
+        let keys = HandshakeKeys::new(suite, early_secret, &shared_secret, &transcript, &common.log());
+        records.receive_with(&keys.client)?;
         records.send(&server_hello);
         if !message.session_id.is_empty() && !hello_retry {
             records.send_change_cipher_spec()?;
         }
-        let common = Common { config, now, client_random: *message.random };
-        let no_psk = EarlySecret::new(suite.hash(), None);
-        let early_secret = psk.as_ref().map_or(&no_psk, |(_, psk)| psk.early_secret());
-        let keys = HandshakeKeys::new(suite, early_secret, &shared_secret, &transcript, &common.log());
-        records.receive_with(&keys.client)?;
         records.send_with(&keys.server)?;
         let server_name = message.extensions.server_name.map(String::from);
         let negotiated =
             Negotiated { suite, group, alpn: protocol, server_name, record_size_limits, hello_retry };
-        let psk = psk.map(|(index, psk)| (usize::from(index), psk.identity().to_vec()));
-        server_parameters::send(
-            Protected { common, negotiated, transcript, keys },
-            authentication,
-            psk,
-            records,
-        )
+        let protected = Protected { common, negotiated, transcript, keys };
+        server_parameters::send(protected, authentication, records)
     }
 
     fn server_hello(
@@ -320,7 +318,7 @@ impl Listening {
             hello: ServerHelloHead { random: &random, session_id_echo, cipher_suite },
             key_share: KeyShareEntry { group: selection.group.code(), key_exchange: public },
             selected_identity: match selection.authentication {
-                Authentication::Psk(index) => Some(index),
+                Authentication::Psk(found) => Some(found.index),
                 Authentication::Certificate(..) => None,
             },
         };

@@ -8,7 +8,7 @@ use crate::{
         authentication::choose_credential,
         config::ServerConfig,
         error::Violation,
-        message::{ClientHello, ExtensionType},
+        message::{ClientHello, ExtensionType, SSL3},
         psk::Psk,
     },
 };
@@ -20,19 +20,37 @@ pub(super) struct Selection<'a> {
     pub(super) group: NamedGroup,
     /// The client's share for the group; without one it is asked for by a HelloRetryRequest.
     pub(super) key_exchange: Option<&'a [u8]>,
-    pub(super) authentication: Authentication,
+    pub(super) authentication: Authentication<'a>,
     pub(super) protocol: Option<Vec<u8>>,
     /// Ours, the client's.
     pub(super) record_size_limits: Option<(u16, u16)>,
 }
 
 /// How a server authenticates itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Authentication {
-    /// By the PSK at this index of the offer.
-    Psk(u16),
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Authentication<'a> {
+    /// By this PSK.
+    Psk(&'a FoundPsk),
     /// By this credential, signing in this scheme.
     Certificate(usize, SignatureScheme),
+}
+
+/// What became of the PSKs that a client offers.
+#[derive(Debug)]
+pub(super) enum PskSearch {
+    /// There are none, or none that could be used.
+    NotAsked,
+    /// They were looked for, and nobody knows them.
+    Unknown,
+    /// One of them is known.
+    Found(FoundPsk),
+}
+
+/// A PSK, and its index in the offer.
+#[derive(Debug)]
+pub(super) struct FoundPsk {
+    pub(super) index: u16,
+    pub(super) psk: Psk,
 }
 
 /// Checks what every ClientHello must be, whatever the configuration (RFC 8446, Sections 4.1.2, 4.2.8, 4.2.9 and 9.2).
@@ -41,7 +59,7 @@ pub(super) fn check(hello: &ClientHello<'_>) -> Result<(), Violation> {
     //# Any endpoint receiving a Hello message with
     //# ClientHello.legacy_version or ServerHello.legacy_version set to
     //# 0x0300 MUST abort the handshake with a "protocol_version" alert.
-    if hello.legacy_version <= 0x0300 {
+    if hello.legacy_version <= SSL3 {
         return Err(Violation::LegacyVersion);
     }
     if !hello.offers_tls13() {
@@ -104,15 +122,17 @@ fn check_key_shares(hello: &ClientHello<'_>) -> Result<(), Violation> {
     Ok(())
 }
 
-/// Selects the parameters; with a PSK, those that go with it.
+/// Selects the parameters. After a HelloRetryRequest its suite is the only one.
 pub(super) fn select<'a>(
     hello: &ClientHello<'a>,
     config: &ServerConfig,
-    psk: Option<(u16, &Psk)>,
+    search: &'a PskSearch,
+    suite: Option<CipherSuite>,
 ) -> Result<Selection<'a>, Violation> {
-    let (suite, authentication) = match psk {
-        Some(psk) => select_under_psk(hello, config, psk)?,
-        None => (select_suite(hello, config, None)?, select_certificate(hello, config)?),
+    let suites: &[CipherSuite] = suite.as_ref().map_or(&config.suites, core::slice::from_ref);
+    let (suite, authentication) = match search {
+        PskSearch::Found(found) => select_under_psk(hello, config, suites, found)?,
+        search => (select_suite(hello, suites, None)?, select_certificate(hello, config, search)?),
     };
     let (group, key_exchange) = select_group(hello, config)?;
     let protocol = select_protocol(hello, config)?;
@@ -124,42 +144,58 @@ pub(super) fn select<'a>(
 //= rfc8446#section-4.2.11
 //# The server MUST ensure that it selects a compatible PSK
 //# (if any) and cipher suite.
-fn select_under_psk(
+fn select_under_psk<'a>(
     hello: &ClientHello<'_>,
     config: &ServerConfig,
-    (index, psk): (u16, &Psk),
-) -> Result<(CipherSuite, Authentication), Violation> {
-    match select_suite(hello, config, Some(psk)) {
-        Ok(suite) => Ok((suite, Authentication::Psk(index))),
+    suites: &[CipherSuite],
+    found: &'a FoundPsk,
+) -> Result<(CipherSuite, Authentication<'a>), Violation> {
+    match select_suite(hello, suites, Some(&found.psk)) {
+        Ok(suite) => Ok((suite, Authentication::Psk(found))),
         Err(violation) if config.credentials.is_empty() => Err(violation),
-        Err(_) => Ok((select_suite(hello, config, None)?, select_certificate(hello, config)?)),
+        Err(_) => {
+            let certificate = select_certificate(hello, config, &PskSearch::NotAsked)?;
+            Ok((select_suite(hello, suites, None)?, certificate))
+        }
     }
 }
 
 fn select_suite(
     hello: &ClientHello<'_>,
-    config: &ServerConfig,
+    suites: &[CipherSuite],
     psk: Option<&Psk>,
 ) -> Result<CipherSuite, Violation> {
     let fits = |suite: &&CipherSuite| {
         hello.cipher_suites.contains(suite.code()) && psk.is_none_or(|psk| psk.hash() == suite.hash())
     };
-    config.suites.iter().find(fits).copied().ok_or(Violation::NoCommonSuite)
+    suites.iter().find(fits).copied().ok_or(Violation::NoCommonSuite)
 }
 
-fn select_certificate(hello: &ClientHello<'_>, config: &ServerConfig) -> Result<Authentication, Violation> {
+fn select_certificate(
+    hello: &ClientHello<'_>,
+    config: &ServerConfig,
+    search: &PskSearch,
+) -> Result<Authentication<'static>, Violation> {
+    let is_unknown = matches!(search, PskSearch::Unknown);
     if config.credentials.is_empty() {
-        let offered = hello.extensions.pre_shared_key.is_some() && hello.offers_psk_dhe_ke();
-        return Err(if offered { Violation::UnknownPskIdentity } else { Violation::NoPskOffered });
+        return Err(if is_unknown { Violation::UnknownPskIdentity } else { Violation::NoPskOffered });
     }
-    // Only a client that came with PSKs alone may leave them out (`check_mandatory_extensions`).
-    let schemes = hello.extensions.signature_algorithms.ok_or(Violation::UnknownPskIdentity)?;
+    //= rfc8446#section-4.2.3
+    //# If a server is
+    //# authenticating via a certificate and the client has not sent a
+    //# "signature_algorithms" extension, then the server MUST abort the
+    //# handshake with a "missing_extension" alert (see Section 9.2).
+    let schemes = match hello.extensions.signature_algorithms {
+        Some(schemes) => schemes,
+        None if is_unknown => return Err(Violation::UnknownPskIdentity),
+        None => return Err(Violation::MissingExtension(ExtensionType::SIGNATURE_ALGORITHMS)),
+    };
     choose_credential(&config.credentials, schemes, hello.extensions.certificate_authorities)
         .map(|(index, scheme)| Authentication::Certificate(index, scheme))
         .ok_or(Violation::NoCommonScheme)
 }
 
-/// The first of our groups that the client sent a share for, else the first it supports, which costs a HelloRetryRequest.
+/// The first of our groups that the client supports; if the client sent no share for it, a HelloRetryRequest asks for one.
 fn select_group<'a>(
     hello: &ClientHello<'a>,
     config: &ServerConfig,
@@ -167,20 +203,21 @@ fn select_group<'a>(
     let missing = Violation::MissingExtension(ExtensionType::SUPPORTED_GROUPS);
     let groups = hello.extensions.supported_groups.ok_or(missing)?;
     let shares = hello.extensions.key_share.ok_or(Violation::MissingExtension(ExtensionType::KEY_SHARE))?;
-    let share_of = |group: NamedGroup| shares.iter().find(|share| share.group == group.code());
-    let with_share =
-        config.groups.iter().find_map(|group| Some((*group, Some(share_of(*group)?.key_exchange))));
-    let without =
-        || config.groups.iter().find(|group| groups.contains(group.code())).map(|group| (*group, None));
-    with_share.or_else(without).ok_or(Violation::NoCommonGroup)
+    let group = config.groups.iter().find(|group| groups.contains(group.code()));
+    let group = *group.ok_or(Violation::NoCommonGroup)?;
+    let share = shares.iter().find(|share| share.group == group.code());
+    Ok((group, share.map(|share| share.key_exchange)))
 }
 
-/// RFC 7301, Section 3.2: our preference decides; whether a client with none of our protocols is refused is configured.
+/// Our preference decides; a server that names no protocols ignores the extension.
+//= rfc7301#section-3.2
+//# In the event that the server supports no
+//# protocols that the client advertises, then the server SHALL respond
+//# with a fatal "no_application_protocol" alert.
 fn select_protocol(hello: &ClientHello<'_>, config: &ServerConfig) -> Result<Option<Vec<u8>>, Violation> {
-    let Some(offered) = hello.extensions.protocols else { return Ok(None) };
+    let Some(offered) = hello.extensions.protocols.filter(|_| !config.alpn.is_empty()) else {
+        return Ok(None);
+    };
     let selected = config.alpn.iter().find(|ours| offered.iter().any(|theirs| theirs == ours.as_slice()));
-    if selected.is_none() && config.alpn_required {
-        return Err(Violation::NoCommonProtocol);
-    }
-    Ok(selected.cloned())
+    selected.cloned().map(Some).ok_or(Violation::NoCommonProtocol)
 }

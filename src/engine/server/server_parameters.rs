@@ -1,9 +1,10 @@
 //! The server parameters phase of a server, and its own authentication: EncryptedExtensions, CertificateRequest, Certificate,
 //! CertificateVerify, Finished (RFC 8446, Sections 4.3 and 4.4).
 
-use alloc::vec::Vec;
-
-use super::{Protected, State, WaitCertificate, WaitFinished, negotiate::Authentication};
+use super::{
+    Protected, State, WaitCertificate, WaitFinished,
+    negotiate::{Authentication, FoundPsk},
+};
 use crate::engine::{
     SignRequest,
     authentication::{
@@ -26,13 +27,12 @@ pub(in crate::engine) struct WaitSignature {
 /// Sends everything after the ServerHello, as far as it goes without a signature.
 pub(super) fn send(
     mut protected: Protected,
-    authentication: Authentication,
-    psk: Option<(usize, Vec<u8>)>,
+    authentication: Authentication<'_>,
     records: &mut Records,
 ) -> Result<State, Error> {
     protected.send_encrypted_extensions(records)?;
-    match (authentication, psk) {
-        (Authentication::Certificate(credential, scheme), _) => {
+    match authentication {
+        Authentication::Certificate(credential, scheme) => {
             protected.send_certificate_request(records)?;
             let Protected { common, transcript, .. } = &mut protected;
             let credentials = &common.config.credentials;
@@ -40,9 +40,9 @@ pub(super) fn send(
             let signature = PendingSignature::new(Side::Server, credentials, choice, transcript, records)?;
             Ok(State::WaitSignature(WaitSignature { protected, signature }))
         }
-        (Authentication::Psk(_), psk) => {
-            let (index, identity) = psk.unwrap_or_default();
-            protected.finish(Some(Peer::Psk { identity, index }), records)
+        Authentication::Psk(FoundPsk { index, psk }) => {
+            let peer = Peer::Psk { identity: psk.identity().into(), index: usize::from(*index) };
+            protected.finish(Some(peer), records)
         }
     }
 }

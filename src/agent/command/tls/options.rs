@@ -148,6 +148,10 @@ impl TlsOptions {
             let hash = self.psk_hash.unwrap_or(Hash::Sha256);
             ExternalPsk { identity, secret, hash }
         });
+        if let Some(psk) = &psk {
+            Psk::external(psk.identity.as_bytes(), psk.secret.expose(), psk.hash)
+                .map_err(|error| usage(&error.to_string()))?;
+        }
         let key = self.key.as_ref().or(self.certificate.as_ref());
         let identity =
             self.certificate.as_ref().zip(key).map(|(chain, key)| load_identity(chain, key)).transpose()?;
@@ -195,7 +199,7 @@ impl Keys {
     /// The PSK, made anew for each handshake.
     pub(crate) fn psk(&self) -> Option<Psk> {
         let psk = self.psk.as_ref()?;
-        Some(Psk::external(psk.identity.as_bytes(), psk.secret.expose(), psk.hash))
+        Psk::external(psk.identity.as_bytes(), psk.secret.expose(), psk.hash).ok()
     }
 }
 
