@@ -324,3 +324,13 @@ fn answers_out_of_turn() {
         assert_eq!(result.unwrap_err(), Error::Local(LocalError::Misuse));
     }
 }
+
+#[test]
+fn data_in_the_middle_of_a_message() {
+    let (client, server) = sessions();
+    let mut server = Connection::new(server);
+    let records = [sealed(&client, 0, b"\x18\x16"), sealed(&client, 1, b"a\x17")];
+    let mut receive = |record: &[u8]| server.receive(&record[..5]).and_then(|_| server.receive(&record[5..]));
+    assert_eq!(receive(&records[0]), Ok(Event::Nothing));
+    assert_eq!(receive(&records[1]), Err(Error::Peer(V::InterleavedRecord)));
+}
