@@ -299,3 +299,45 @@ fn find_suite(name: &str) -> Option<CipherSuite> {
 fn usage(problem: &str) -> CommandError {
     CommandError::Usage(problem.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(words: &'static [&'static str]) -> Result<TlsOptions, CommandError> {
+        let mut arguments = Arguments::new(words.iter().map(std::ffi::OsString::from));
+        let mut options = TlsOptions::default();
+        while let Some(argument) = arguments.next()? {
+            let crate::agent::command::Argument::Option(name) = argument else { panic!("{argument:?}") };
+            assert!(options.take(&name, &mut arguments)?, "{name}");
+        }
+        Ok(options)
+    }
+
+    #[test]
+    fn the_hash_of_a_psk_is_never_guessed_from_its_length() {
+        let psk = |words| options(words).unwrap().load().unwrap().keys.psk().unwrap();
+        let long = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff00112233445566778899AABBCCDDEEFF";
+        assert_eq!(long.len(), 96);
+        let words: &'static [&'static str] = Vec::leak(vec!["--psk-identity", "me", "--psk", long]);
+        assert_eq!(psk(words).hash(), Hash::Sha256);
+        let short = &["--psk-identity", "me", "--psk", "00ff", "--psk-hash", "sha384"];
+        assert_eq!(psk(short).hash(), Hash::Sha384);
+        assert_eq!(psk(short).identity(), b"me");
+    }
+
+    #[test]
+    fn hex_is_read_strictly() {
+        assert_eq!(parse_hex("00fFa5", "here").unwrap().expose(), [0, 255, 0xa5]);
+        for wrong in ["", "0", "0g", "+1", "0x00", "00 ff", "\u{e9}"] {
+            assert!(parse_hex(wrong, "here").unwrap_err().to_string().starts_with("here: "), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn lists_keep_their_order() {
+        let options = options(&["--groups", "secp384r1,X25519", "--alpn", "b,a"]).unwrap();
+        assert_eq!(options.groups.unwrap(), [NamedGroup::Secp384r1, NamedGroup::X25519]);
+        assert_eq!(options.alpn, [b"b", b"a"]);
+    }
+}

@@ -26,13 +26,13 @@ pub(crate) fn relay(tunnel: &mut Tunnel, turn: &Turn<'_>) -> Result<(), String> 
     let mut peer_closed = false;
     while !(peer_closed && tunnel.is_closed() && tunnel.backlog() == 0) {
         let ready = poll(tunnel, turn, peer_closed).map_err(|error| error.to_string())?;
-        if ready.socket {
-            peer_closed = receive(tunnel)?;
-        }
         if ready.input {
             take_input(tunnel, turn)?;
         } else if peer_closed && tunnel.backlog() == 0 {
             tunnel.close()?;
+        }
+        if ready.socket {
+            peer_closed = receive(tunnel)?;
         }
         match tunnel.flush() {
             Err(_) if peer_closed => return Ok(()),
