@@ -87,13 +87,13 @@ impl Service {
         if let Err(error) = keyring::possess_user_keyring() {
             log::debug(format_args!("root's user keyring cannot be linked: {error}"));
         }
-        service.apply();
+        service.apply("ready with");
         service.check_permission()?;
         Ok(service)
     }
 
-    /// What follows from new settings.
-    fn apply(&mut self) {
+    /// What follows from new settings; `event` opens the line that tells of them.
+    fn apply(&mut self, event: &str) {
         let Settings { config, client, server, .. } = &self.settings;
         log::set_debug(config.debug);
         config.warnings.iter().for_each(|warning| log::warning(format_args!("{warning}")));
@@ -103,7 +103,7 @@ impl Service {
             log::warning(format_args!("{}: there is no keyring {name:?} (yet)", config.path.display()));
         }
         log::notice(format_args!(
-            "ready with {}: client certificate {}, server certificate {}, client certificates {}",
+            "{event} {}: client certificate {}, server certificate {}, client certificates {}",
             config.path.display(),
             if client.identity.is_some() { "set" } else { "not set" },
             if server.identity.is_some() { "set" } else { "not set" },
@@ -271,7 +271,7 @@ impl Service {
         match Settings::load(self.path.as_deref()) {
             Ok(settings) => {
                 self.settings = settings;
-                self.apply();
+                self.apply("reloaded");
             }
             Err(error) => {
                 log::error(format_args!("{error}; going on with the configuration as it was"));
