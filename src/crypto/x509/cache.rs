@@ -5,40 +5,35 @@
 //! the cache is what is accepted without it. Only the signatures of a path that was accepted are kept: a stranger cannot crowd
 //! out the others.
 
+use alloc::boxed::Box;
 use core::fmt;
 use std::{
-    collections::HashSet,
+    collections::HashMap,
     sync::{Mutex, PoisonError},
 };
 
-use super::{authority::Authority, certificate::Certificate};
-use crate::crypto::hash::Hash;
+/// Of so many certificates: the peers of a busy host. When it is full, it is emptied.
+const CAPACITY: usize = 1024;
+/// A longer certificate is not kept: the whole takes a few megabytes at worst.
+const MAX_CERTIFICATE: usize = 4096;
 
-/// Of so many signatures (32 octets each): the peers of a busy host. When it is full, it is emptied.
-const CAPACITY: usize = 4096;
+/// A certificate (DER), and the key (SubjectPublicKeyInfo in DER) under which its signature is right.
+pub(super) type Fact<'p> = (&'p [u8], &'p [u8]);
 
-/// A certificate's whole DER and its issuer's key, hashed.
-pub(super) type Fact = [u8; 32];
-
-pub(super) fn fact(certificate: &Certificate<'_>, issuer: &Authority<'_>) -> Fact {
-    let mut hash = Hash::Sha256.start();
-    hash.update(certificate.der);
-    hash.update(&issuer.spki);
-    let mut fact = Fact::default();
-    fact.copy_from_slice(hash.finish().as_ref());
-    fact
-}
+/// Certificates, and the key of each one's issuer.
+type Known = HashMap<Box<[u8]>, Box<[u8]>>;
 
 /// The signatures that are known to be right.
 #[derive(Default)]
-pub(super) struct SignatureCache(Mutex<HashSet<Fact>>);
+pub(super) struct SignatureCache(Mutex<Known>);
 
 impl SignatureCache {
-    pub(super) fn knows(&self, fact: &Fact) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(fact)
+    pub(super) fn knows(&self, (certificate, key): Fact<'_>) -> bool {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(certificate).is_some_and(|known| **known == *key)
     }
 
-    pub(super) fn learn(&self, facts: &[Fact]) {
+    pub(super) fn learn(&self, facts: &[Fact<'_>]) {
         if facts.is_empty() {
             return;
         }
@@ -46,7 +41,8 @@ impl SignatureCache {
         if known.len().saturating_add(facts.len()) > CAPACITY {
             known.clear();
         }
-        known.extend(facts);
+        let short = facts.iter().filter(|(certificate, _)| certificate.len() <= MAX_CERTIFICATE);
+        known.extend(short.map(|(certificate, key)| (Box::from(*certificate), Box::from(*key))));
     }
 }
 

@@ -9,7 +9,7 @@ use super::{
     Policy, Verifier,
     authority::Authority,
     budget::Budget,
-    cache::{self, Fact, SignatureCache},
+    cache::{Fact, SignatureCache},
     certificate::Certificate,
     crl::{self, Revocation},
     policy,
@@ -89,7 +89,7 @@ pub(super) struct Search<'p> {
     budget: Budget,
     signatures: &'p SignatureCache,
     /// What the cache does not know yet.
-    verified: Vec<Fact>,
+    verified: Vec<Fact<'p>>,
     failure: Option<Failure<'p>>,
 }
 
@@ -239,11 +239,11 @@ impl<'p> Search<'p> {
     /// Verifies a signature, if that was not done before.
     fn check_signature(
         &mut self,
-        certificate: &Certificate<'_>,
-        issuer: &Authority<'_>,
+        certificate: &Certificate<'p>,
+        issuer: &'p Authority<'p>,
     ) -> Result<(), Problem> {
-        let fact = cache::fact(certificate, issuer);
-        if !self.signatures.knows(&fact) {
+        let fact = (certificate.der, &*issuer.spki);
+        if !self.signatures.knows(fact) {
             certificate.signed.verify(&issuer.key)?;
             self.verified.push(fact);
         }

@@ -1,0 +1,184 @@
+//! What path validation costs, beside rustls-webpki in the same run: `cargo bench --bench paths`.
+#![allow(missing_docs, unreachable_pub, dead_code, reason = "a benchmark")]
+
+#[path = "../tests/support/issue.rs"]
+mod issue;
+
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    hint::black_box,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use handclasp::crypto::{
+    certificate::{CertificateVerifier, Purpose, ServerName, UnixTime},
+    x509::{Policy, TrustStore, Verifier},
+};
+use issue::{Key, SERVER_AUTH, Template};
+use rustls_pki_types::{CertificateDer, UnixTime as TheirTime};
+
+const NOW: u64 = 1_900_000_000;
+
+/// Counts allocations.
+struct Counting;
+
+static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: everything is passed on to the system's allocator as it is.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller keeps the contract.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller keeps the contract.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+/// Times two things in turns, and returns the median of each in microseconds.
+fn race(mut ours: impl FnMut(), mut theirs: impl FnMut()) -> (f64, f64) {
+    let mut times = (Vec::new(), Vec::new());
+    for _ in 0..200 {
+        times.0.push(time(&mut ours));
+        times.1.push(time(&mut theirs));
+    }
+    (median(times.0), median(times.1))
+}
+
+fn time(run: &mut impl FnMut()) -> Duration {
+    let start = Instant::now();
+    for _ in 0..5 {
+        run();
+    }
+    start.elapsed() / 5
+}
+
+fn median(mut times: Vec<Duration>) -> f64 {
+    times.sort();
+    times[times.len() / 2].as_secs_f64() * 1e6
+}
+
+fn allocations(run: impl FnOnce()) -> usize {
+    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    run();
+    ALLOCATIONS.load(Ordering::Relaxed) - before
+}
+
+/// A root, and a chain of `length` certificates below it.
+fn chain(length: usize) -> (Vec<u8>, Vec<Vec<u8>>) {
+    let keys: Vec<_> = (0..=length).map(|_| Key::generate()).collect();
+    let subject = |index: usize| format!("Authority {index}");
+    let mut root = Template::new(&subject(length), &keys[length]);
+    root.ca = Some(None);
+    let mut chain = Vec::new();
+    for (index, key) in keys.iter().take(length).enumerate() {
+        let mut template = Template::new(&subject(index), key);
+        if index == 0 {
+            template.names = vec!["server.test".into(), "www.server.test".into()];
+            template.purposes = vec![SERVER_AUTH];
+        } else {
+            template.ca = Some(None);
+        }
+        chain.push(template.issue(&subject(index + 1), &keys[index + 1]));
+    }
+    (root.issue(&subject(length), &keys[length]), chain)
+}
+
+fn store(roots: &[Vec<u8>]) -> Arc<TrustStore> {
+    let mut store = TrustStore::empty();
+    roots.iter().for_each(|root| store.add(root, "root"));
+    assert!(store.set_aside().is_empty());
+    Arc::new(store)
+}
+
+fn verify(verifier: &Verifier, chain: &[Vec<u8>]) -> bool {
+    let name = ServerName::parse("server.test").unwrap();
+    black_box(verifier.verify(black_box(chain), Purpose::Server(&name), UnixTime(NOW)).is_ok())
+}
+
+fn compare(length: usize) {
+    let (root, chain) = chain(length);
+    let store = store(std::slice::from_ref(&root));
+    let fresh = || assert!(verify(&Verifier::new(Arc::clone(&store)), &chain));
+    let used = Verifier::new(Arc::clone(&store));
+    let root = CertificateDer::from_slice(&root);
+    let anchors = [webpki::anchor_from_trusted_cert(&root).unwrap()];
+    let ders: Vec<_> = chain.iter().map(|der| CertificateDer::from_slice(der)).collect();
+    let now = TheirTime::since_unix_epoch(Duration::from_secs(NOW));
+    let their_name = "server.test".try_into().unwrap();
+    let theirs = || {
+        let leaf = webpki::EndEntityCert::try_from(black_box(&ders[0])).unwrap();
+        let usage = webpki::KeyUsage::server_auth();
+        leaf.verify_for_usage(webpki::ALL_VERIFICATION_ALGS, &anchors, &ders[1..], now, usage, None, None)
+            .unwrap();
+        leaf.verify_is_valid_for_subject_name(&their_name).unwrap();
+        black_box(leaf.subject_public_key_info());
+    };
+    let (ours, webpki) = race(fresh, theirs);
+    let (again, _) = race(|| assert!(verify(&used, &chain)), || ());
+    println!(
+        "chain of {length}: {ours:.1} us, webpki {webpki:.1} us, ratio {:.3}; again {again:.1} us; {} allocations, again {}",
+        ours / webpki,
+        allocations(fresh),
+        allocations(|| assert!(verify(&used, &chain))),
+    );
+}
+
+/// A thousand roots: what they cost at start, and in each handshake.
+fn many_roots() {
+    let key = Key::generate();
+    let (root, chain) = chain(2);
+    let mut roots: Vec<_> = (0..999)
+        .map(|number| {
+            let subject = format!("Root {number}");
+            let mut template = Template::new(&subject, &key);
+            template.ca = Some(None);
+            template.issue(&subject, &key)
+        })
+        .collect();
+    roots.push(root);
+    let start = Instant::now();
+    let store = store(&roots);
+    let load = start.elapsed();
+    let (each, _) = race(|| assert!(verify(&Verifier::new(Arc::clone(&store)), &chain)), || ());
+    println!("1000 roots: read in {:.1} ms, then a chain of 2 takes {each:.1} us", load.as_secs_f64() * 1e3);
+}
+
+/// A hundred authorities of one name, each of which may have issued each other: no path, and a bounded search.
+fn hostile() {
+    let (root, _) = chain(1);
+    let keys: Vec<_> = (0..101).map(|_| Key::generate()).collect();
+    let authority = |key| {
+        let mut template = Template::new("Authority", key);
+        template.ca = Some(None);
+        template.key_identifiers = false;
+        template
+    };
+    let mut leaf = authority(&keys[0]);
+    leaf.ca = None;
+    leaf.names = vec!["server.test".into()];
+    let mut chain = vec![leaf.issue("Authority", &keys[1])];
+    chain.extend(keys.windows(2).skip(1).map(|pair| authority(&pair[0]).issue("Authority", &pair[1])));
+    let verifier =
+        Verifier::with_policy(store(&[root]), Policy { key_identifiers: false, ..Policy::default() });
+    let (each, _) = race(|| assert!(!verify(&verifier, &chain)), || ());
+    println!("a hundred authorities of one name: given up after {:.2} ms", each / 1e3);
+}
+
+fn main() {
+    compare(1);
+    compare(2);
+    compare(4);
+    many_roots();
+    hostile();
+}
