@@ -321,7 +321,8 @@ mod tests {
         assert_eq!(long.len(), 96);
         let words: &'static [&'static str] = Vec::leak(vec!["--psk-identity", "me", "--psk", long]);
         assert_eq!(psk(words).hash(), Hash::Sha256);
-        let short = &["--psk-identity", "me", "--psk", "00ff", "--psk-hash", "sha384"];
+        let short =
+            &["--psk-identity", "me", "--psk", "000102030405060708090a0b0c0d0eff", "--psk-hash", "sha384"];
         assert_eq!(psk(short).hash(), Hash::Sha384);
         assert_eq!(psk(short).identity(), b"me");
     }
