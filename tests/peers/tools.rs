@@ -38,6 +38,7 @@ pub fn cases() -> Vec<Case> {
         case("garbage and HTTP to the client", strangers_at_the_client),
         case("single bytes on the wire", single_bytes),
         case("IPv4 and IPv6 addresses as names", addresses),
+        case("--ktls falls back where it must", ktls),
         case("the client stops talking first", half_closed_client),
         case("the server stops talking first", half_closed_server),
         case("input from /dev/null closes nothing", empty_input),
@@ -230,6 +231,26 @@ fn addresses(lab: &Lab) -> Outcome {
         server.exit_with(0)?;
     }
     Ok(())
+}
+
+/// With kTLS or, on a kernel without it, after a word about that: the data arrives.
+fn ktls(lab: &Lab) -> Outcome {
+    let (mut server, port) = server(lab, "p256", &["--ktls"])?;
+    let options = Options::client().with(&["--ktls"]);
+    let mut client = Process::start("client", Handclasp.client(lab, &options, port))?;
+    client.send("question\n")?;
+    server.expect("question")?;
+    server.send("answer\n")?;
+    client.expect("answer")?;
+    client.close_input();
+    client.exit_with(0)?;
+    server.exit_with(0)?;
+    let ulp =
+        fs::read_to_string("/proc/sys/net/ipv4/tcp_available_ulp").map_err(|error| error.to_string())?;
+    if ulp.split_whitespace().any(|name| name == "tls") {
+        return Ok(());
+    }
+    client.expect("no kTLS here").and_then(|()| server.expect("no kTLS here"))
 }
 
 /// What the server has to say is still delivered after the client's close_notify.

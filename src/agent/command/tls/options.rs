@@ -84,10 +84,10 @@ struct ExternalPsk {
 impl TlsOptions {
     /// The part of `--help` that both commands have.
     pub(crate) const HELP: &str = "\
-  --cert FILE             our certificate and its intermediates (PEM)
+\x20 --cert FILE             our certificate and its intermediates (PEM)
   --key FILE              its private key (PEM); without it, from the file of --cert
   --psk-identity ID       authenticate with an external PSK of this identity
-  --psk HEX               its key in hex; others see it in the process list: rather
+  --psk HEX               its key in hex, which others can see in the process list
   --psk-file FILE         its key in hex, from a file
   --psk-hash sha256|sha384
                           its hash (default sha256, whatever the key's length:
