@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{End, NOW, client_config, connect, identity, server_config};
+use common::{End, NOW, client_config, connect, edit, identity, server_config};
 use handclasp::{
     crypto::{
         certificate::ServerName, hash::Hash, kx::NamedGroup, random::SystemRandom,
@@ -209,6 +209,38 @@ fn a_psk_without_a_suite_in_common_gives_way_to_a_certificate() {
             assert_eq!(outcome.server.unwrap_err(), Error::Peer(Violation::NoCommonSuite));
         }
     }
+}
+
+/// What a server makes of a second ClientHello whose extensions were changed, after a HelloRetryRequest under a PSK.
+fn retried_under_psk(change: impl FnOnce(&mut edit::Extensions)) -> Option<Error> {
+    let psks = vec![psk(b"id", Hash::Sha256)];
+    let ours =
+        ClientConfig { psks, key_shares: 0, middlebox_compatibility: false, ..ClientConfig::default() };
+    let theirs = ServerConfig { psk: true, ..ServerConfig::default() };
+    let mut client = End::client(ours, None);
+    let mut server = End::server(theirs, None).with_psk(|id| (id == b"id").then(|| psk(id, Hash::Sha256)));
+    let (mut first, mut request, mut second) = (Vec::new(), Vec::new(), Vec::new());
+    client.run(&mut Vec::new(), &mut first);
+    server.run(&mut first, &mut request);
+    client.run(&mut request, &mut second);
+    let mut hello = second[5..].to_vec();
+    edit::with_extensions(&mut hello, change);
+    let mut record = [&[22, 3, 3][..], &edit::vector16(&hello)].concat();
+    server.run(&mut record, &mut Vec::new()).map(|result| result.unwrap_err())
+}
+
+#[test]
+fn a_second_client_hello_still_offers_the_psk_that_decided_the_first() {
+    const PRE_SHARED_KEY: u16 = 41;
+    assert_eq!(retried_under_psk(|_| {}), None);
+    let without = retried_under_psk(|extensions| extensions.retain(|(code, _)| *code != PRE_SHARED_KEY));
+    assert!(matches!(without, Some(Error::Peer(Violation::MissingExtension(_)))), "{without:?}");
+    let another = retried_under_psk(|extensions| {
+        let (code, content) = extensions.last_mut().unwrap();
+        assert_eq!((*code, &content[4..6]), (PRE_SHARED_KEY, &b"id"[..]));
+        content[4] = b'I';
+    });
+    assert_eq!(another, Some(Error::Peer(Violation::SecondHelloChanged)));
 }
 
 /// Carries everything from one connection to the other and returns the data that arrived.

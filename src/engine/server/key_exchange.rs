@@ -50,6 +50,8 @@ struct Listening {
 struct Retry {
     suite: CipherSuite,
     group: u16,
+    /// The identity of the PSK that the suite was selected with.
+    psk: Option<Vec<u8>>,
     cookie: Option<[u8; 32]>,
     unchanging: Digest,
     transcript: Transcript,
@@ -144,7 +146,16 @@ impl Retry {
         if message.extensions.early_data || unchanging(message) != self.unchanging {
             return Err(Violation::SecondHelloChanged);
         }
-        Ok(())
+        self.check_psk(message)
+    }
+
+    /// Section 4.1.2 lets a client take back only PSKs that do not go with the suite; the selected one does.
+    fn check_psk(&self, message: &ClientHello<'_>) -> Result<(), Violation> {
+        let Some(selected) = &self.psk else { return Ok(()) };
+        let missing = Violation::MissingExtension(ExtensionType::PRE_SHARED_KEY);
+        let offered = message.extensions.pre_shared_key.ok_or(missing)?;
+        let is_there = offered.identities().any(|(identity, _)| identity == selected);
+        if is_there { Ok(()) } else { Err(Violation::SecondHelloChanged) }
     }
 }
 
@@ -258,7 +269,11 @@ impl Listening {
         if !message.session_id.is_empty() {
             records.send_change_cipher_spec()?;
         }
-        self.retry = Some(Retry { suite, group, cookie, unchanging: unchanging(message), transcript });
+        let psk = match selection.authentication {
+            Authentication::Psk(found) => Some(found.psk.identity().to_vec()),
+            Authentication::Certificate(..) => None,
+        };
+        self.retry = Some(Retry { suite, group, psk, cookie, unchanging: unchanging(message), transcript });
         Ok(State::WaitSecondClientHello(WaitSecondClientHello(self)))
     }
 
