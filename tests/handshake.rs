@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::sync::Arc;
+
 use common::{End, NOW, client_config, connect, edit, identity, server_config};
 use handclasp::{
     crypto::{
@@ -114,6 +116,35 @@ fn nothing_may_follow_what_a_hello_retry_request_answers_or_the_request_itself()
     server().run(&mut hello, &mut request);
     let too_much = client.run(&mut one_byte_more(&request, SERVER_HELLO), &mut alert);
     assert_eq!(too_much.map(|result| result.map(|_| ())), refused);
+}
+
+#[test]
+fn the_schemes_for_the_peers_proof_are_configured() {
+    let (alice, bob) = (identity("server"), identity("client"));
+    let only = |scheme| vec![scheme];
+    for (scheme, accepted) in
+        [(SignatureScheme::EcdsaSecp256r1Sha256, true), (SignatureScheme::EcdsaSecp384r1Sha384, false)]
+    {
+        let ours = ClientConfig { signature_schemes: only(scheme), ..client_config(&alice) };
+        let outcome = connect(End::client(ours, None), End::server(server_config(&alice), Some(&alice.key)));
+        let expected = if accepted { None } else { Some(Error::Peer(Violation::NoCommonScheme)) };
+        assert_eq!(outcome.server.err(), expected);
+        let mut ours = client_config(&alice);
+        ours.credentials.push(bob.credential.clone());
+        let theirs = ServerConfig {
+            client_authentication: ClientAuthentication::Optional,
+            verifier: Some(bob.pinned.clone()),
+            signature_schemes: only(scheme),
+            ..server_config(&alice)
+        };
+        let outcome = connect(End::client(ours, Some(&bob.key)), End::server(theirs, Some(&alice.key)));
+        assert_eq!(outcome.server.unwrap().peer != Peer::Anonymous, accepted);
+    }
+    for schemes in [vec![], only(SignatureScheme::RsaPkcs1Sha256)] {
+        let ours = ClientConfig { signature_schemes: schemes, ..client_config(&alice) };
+        let refused = Handshake::client(Arc::new(ours), Box::new(SystemRandom), NOW);
+        assert_eq!(refused.unwrap_err(), Error::Config(ConfigError::SignatureSchemes));
+    }
 }
 
 /// The content types of the records that an end sent.
@@ -388,4 +419,19 @@ fn configurations_that_cannot_work_are_refused() {
     let empty = Credential::new(vec![], alice.key.algorithm());
     let chainless = ClientConfig { credentials: vec![empty], ..client_config(&alice) };
     assert_eq!(refused(chainless), Error::Config(ConfigError::EmptyChain));
+}
+
+#[test]
+fn a_connection_ends_with_the_callers_alert() {
+    let alice = identity("server");
+    let outcome = connect(
+        End::client(client_config(&alice), None),
+        End::server(server_config(&alice), Some(&alice.key)),
+    );
+    let mut client = Connection::new(*outcome.client.unwrap());
+    let mut server = Connection::new(*outcome.server.unwrap());
+    client.abort(AlertDescription::AccessDenied);
+    assert_eq!(carry(&mut client, &mut server), Err(Error::Alert(AlertDescription::AccessDenied)));
+    assert!(client.write(b"more").is_err());
+    assert_eq!(client.outgoing(), b"");
 }

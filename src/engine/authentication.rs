@@ -23,14 +23,9 @@ use crate::crypto::{
     suite::CipherSuite,
 };
 
-/// The schemes that a CertificateVerify of the peer may use.
-pub(super) fn signature_algorithms() -> Vec<u16> {
-    SignatureScheme::HANDSHAKE.iter().map(|scheme| scheme.code()).collect()
-}
-
-/// The schemes that may sign the peer's certificates.
-pub(super) fn signature_algorithms_cert() -> Vec<u16> {
-    SignatureScheme::CERTIFICATE.iter().map(|scheme| scheme.code()).collect()
+/// Schemes as the peer is told them.
+pub(super) fn codes_of(schemes: &[SignatureScheme]) -> Vec<u16> {
+    schemes.iter().map(|scheme| scheme.code()).collect()
 }
 
 /// Writes a message, adds it to the transcript and queues it.
@@ -105,17 +100,19 @@ pub(super) fn chain_of(certificate: &Certificate<'_>) -> Vec<Vec<u8>> {
 }
 
 /// Checks the peer's proof of its private key, before it enters the transcript (Section 4.4.3).
+///
+/// `offered` holds the schemes that we told the peer.
 //= rfc8446#section-4.4.3
 //# If the verification fails, the receiver MUST terminate the handshake
 //# with a "decrypt_error" alert.
 pub(super) fn check_certificate_verify(
     message: &CertificateVerify<'_>,
-    peer: Side,
-    key: &PublicKey,
+    (peer, key): (Side, &PublicKey),
+    offered: &[SignatureScheme],
     transcript: &Transcript,
 ) -> Result<SignatureScheme, Violation> {
     let scheme = SignatureScheme::from_code(message.algorithm)
-        .filter(|scheme| SignatureScheme::HANDSHAKE.contains(scheme) && key.fits(*scheme))
+        .filter(|scheme| offered.contains(scheme) && key.fits(*scheme))
         .ok_or(Violation::UnofferedScheme)?;
     let content = signed_content(peer, transcript.hash().as_ref());
     key.verify_scheme(scheme, &content, message.signature).map_err(|_| Violation::BadCertificateVerify)?;

@@ -49,6 +49,8 @@ pub struct ClientConfig {
     pub server_name: Option<ServerName>,
     /// Verifies the server's certificate; `None`: only a PSK authenticates.
     pub verifier: Option<Arc<dyn CertificateVerifier>>,
+    /// Schemes in which the server may prove its key, in order of preference; those of its certificates are the verifier's to judge.
+    pub signature_schemes: Vec<SignatureScheme>,
     /// Certificates to answer a CertificateRequest with.
     pub credentials: Vec<Credential>,
     /// PSKs, offered in this order.
@@ -71,6 +73,7 @@ impl Default for ClientConfig {
             key_shares: 1,
             server_name: None,
             verifier: None,
+            signature_schemes: SignatureScheme::HANDSHAKE.into(),
             credentials: vec![],
             psks: vec![],
             alpn: vec![],
@@ -92,6 +95,7 @@ impl ClientConfig {
 
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         check_suites_and_groups(&self.suites, &self.groups)?;
+        check_schemes(&self.signature_schemes)?;
         check_offer(&self.credentials, &self.alpn, self.record_size_limit)?;
         let has_suite = |psk: &Psk| self.suites.iter().any(|suite| suite.hash() == psk.hash());
         if !self.psks.iter().all(has_suite) {
@@ -134,6 +138,8 @@ pub struct ServerConfig {
     pub client_authentication: ClientAuthentication,
     /// Verifies a client's certificate.
     pub verifier: Option<Arc<dyn CertificateVerifier>>,
+    /// Schemes in which a client may prove its key, in order of preference; those of its certificates are the verifier's to judge.
+    pub signature_schemes: Vec<SignatureScheme>,
     /// Application protocols in order of preference. A client that offers only others is refused, one that offers none never is;
     /// empty: the extension is ignored.
     pub alpn: Vec<Vec<u8>>,
@@ -154,6 +160,7 @@ impl Default for ServerConfig {
             psk: false,
             client_authentication: ClientAuthentication::None,
             verifier: None,
+            signature_schemes: SignatureScheme::HANDSHAKE.into(),
             alpn: vec![],
             record_size_limit: None,
             hello_retry_cookie: false,
@@ -165,6 +172,7 @@ impl Default for ServerConfig {
 impl ServerConfig {
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         check_suites_and_groups(&self.suites, &self.groups)?;
+        check_schemes(&self.signature_schemes)?;
         check_offer(&self.credentials, &self.alpn, self.record_size_limit)?;
         if self.credentials.is_empty() && !self.psk {
             return Err(ConfigError::NoCredentials);
@@ -184,6 +192,15 @@ fn check_suites_and_groups(suites: &[CipherSuite], groups: &[NamedGroup]) -> Res
     let is_repeated = |(index, group)| groups.iter().take(index).any(|earlier| earlier == group);
     if groups.is_empty() || groups.iter().enumerate().any(is_repeated) {
         return Err(ConfigError::Groups);
+    }
+    Ok(())
+}
+
+/// At least one, and none that is for certificates alone (RFC 8446, Section 4.2.3).
+fn check_schemes(schemes: &[SignatureScheme]) -> Result<(), ConfigError> {
+    let is_for_certificates = |scheme| !SignatureScheme::HANDSHAKE.contains(scheme);
+    if schemes.is_empty() || schemes.iter().any(is_for_certificates) {
+        return Err(ConfigError::SignatureSchemes);
     }
     Ok(())
 }

@@ -202,6 +202,11 @@ impl Connection {
         self.send_key_update(if request_peer { KeyUpdate::Requested } else { KeyUpdate::NotRequested })
     }
 
+    /// Ends the connection with an alert of the caller's choice: nothing more is sent or received.
+    pub fn abort(&mut self, alert: AlertDescription) {
+        self.fail(&Error::Local(LocalError::Aborted(alert)));
+    }
+
     /// Queues close_notify: we send nothing more; the peer still may.
     pub fn close(&mut self) -> Result<(), Error> {
         if core::mem::replace(&mut self.closed, true) {

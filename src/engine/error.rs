@@ -37,6 +37,8 @@ pub enum ConfigError {
     NoSuites,
     /// No group is allowed, or one is named twice.
     Groups,
+    /// No signature scheme is accepted, or one that is for certificates alone.
+    SignatureSchemes,
     /// The name of the server is neither a DNS name nor an IP address, as `ServerName::parse` reads them.
     ServerName,
     /// A credential has no certificate, or an empty one.
@@ -229,6 +231,9 @@ impl fmt::Display for ConfigError {
         f.write_str(match self {
             Self::NoSuites => "no cipher suite is allowed, or none goes with a PSK's hash",
             Self::Groups => "no group is allowed, or one is named twice",
+            Self::SignatureSchemes => {
+                "no signature scheme is accepted, or one that is for certificates alone"
+            }
             Self::ServerName => "the server's name is neither a DNS name nor an IP address",
             Self::EmptyChain => "a certificate chain is empty",
             Self::Protocols => "the name of an application protocol is empty or longer than 255 bytes",

@@ -108,7 +108,8 @@ impl WaitCertificateVerify {
         bytes: &[u8],
     ) -> Result<WaitFinished, Error> {
         let Self { mut protected, requested, chain, key } = self;
-        let scheme = check_certificate_verify(message, Side::Server, &key, &protected.transcript)?;
+        let offered = &protected.common.config.signature_schemes;
+        let scheme = check_certificate_verify(message, (Side::Server, &key), offered, &protected.transcript)?;
         protected.transcript.add(bytes);
         Ok(WaitFinished { protected, requested, peer: Peer::Certificate { chain }, scheme: Some(scheme) })
     }

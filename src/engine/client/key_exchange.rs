@@ -9,10 +9,11 @@ use crate::{
         key_schedule::EarlySecret,
         kx::{KeyShare, NamedGroup},
         random::Random,
+        signature_scheme::SignatureScheme,
         suite::CipherSuite,
     },
     engine::{
-        authentication::{HandshakeKeys, signature_algorithms, signature_algorithms_cert},
+        authentication::{HandshakeKeys, codes_of},
         codec::Writer,
         config::ClientConfig,
         error::{Error, Violation},
@@ -152,8 +153,12 @@ impl Offered {
             suites: &self.suites().map(CipherSuite::code).collect::<Vec<_>>(),
             server_name: config.server_name_to_send(),
             groups: &config.groups.iter().map(|group| group.code()).collect::<Vec<_>>(),
-            signature_algorithms: &if verifies { signature_algorithms() } else { Vec::new() },
-            signature_algorithms_cert: &if verifies { signature_algorithms_cert() } else { Vec::new() },
+            signature_algorithms: &if verifies { codes_of(&config.signature_schemes) } else { Vec::new() },
+            signature_algorithms_cert: &if verifies {
+                codes_of(&SignatureScheme::CERTIFICATE)
+            } else {
+                Vec::new()
+            },
             protocols: &config.alpn,
             record_size_limit: config.record_size_limit,
             cookie,

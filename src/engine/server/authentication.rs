@@ -79,7 +79,8 @@ impl WaitCertificateVerify {
         bytes: &[u8],
     ) -> Result<WaitFinished, Error> {
         let Self { mut protected, secrets, chain, key } = self;
-        let scheme = check_certificate_verify(message, Side::Client, &key, &protected.transcript)?;
+        let offered = &protected.common.config.signature_schemes;
+        let scheme = check_certificate_verify(message, (Side::Client, &key), offered, &protected.transcript)?;
         protected.transcript.add(bytes);
         Ok(WaitFinished { protected, secrets, peer: Peer::Certificate { chain }, scheme: Some(scheme) })
     }

@@ -5,16 +5,17 @@ use super::{
     Protected, State, WaitCertificate, WaitFinished,
     negotiate::{Authentication, FoundPsk},
 };
-use crate::engine::{
-    SignRequest,
-    authentication::{
-        self as common, PendingSignature, send_finished, signature_algorithms, signature_algorithms_cert,
+use crate::{
+    crypto::signature_scheme::SignatureScheme,
+    engine::{
+        SignRequest,
+        authentication::{self as common, PendingSignature, codes_of, send_finished},
+        config::ClientAuthentication,
+        error::Error,
+        message::{CertificateRequest, EncryptedExtensions, HandshakeType, Side},
+        record::Records,
+        session::Peer,
     },
-    config::ClientAuthentication,
-    error::Error,
-    message::{CertificateRequest, EncryptedExtensions, HandshakeType, Side},
-    record::Records,
-    session::Peer,
 };
 
 /// After our Certificate: its CertificateVerify waits for a signature.
@@ -82,7 +83,8 @@ impl Protected {
         }
         let authorities = config.verifier.as_ref().map_or(&[][..], |verifier| verifier.authorities());
         common::send(HandshakeType::CertificateRequest, &mut self.transcript, records, |w| {
-            CertificateRequest::write(w, &signature_algorithms(), &signature_algorithms_cert(), authorities);
+            let schemes = codes_of(&config.signature_schemes);
+            CertificateRequest::write(w, &schemes, &codes_of(&SignatureScheme::CERTIFICATE), authorities);
         })
     }
 

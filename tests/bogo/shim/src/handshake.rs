@@ -70,7 +70,6 @@ fn server(flags: &Flags, credentials: &Credentials) -> Result<Handshake, Failure
         client_authentication,
         verifier: Some(Verifier::new(flags)),
         alpn,
-        alpn_required: flags.reject_alpn,
         ..ServerConfig::default()
     };
     Ok(Handshake::server(Arc::new(config), Box::new(SystemRandom), verify::now())?)
