@@ -46,7 +46,7 @@ lint: tools
 	RUSTDOCFLAGS="--deny warnings" $(CARGO) doc --locked --no-deps --document-private-items
 
 bench: tools
-	$(CARGO) bench --locked
+	$(CARGO) bench --locked --benches
 
 install: build
 	install -D -m 0755 $(BINARY) $(DESTDIR)$(PREFIX)/sbin/handclasp
