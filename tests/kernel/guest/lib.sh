@@ -82,6 +82,7 @@ clean_up() {
     nvme disconnect-all
     psk_clear
     for host in c s; do agent_kill $host; done
+    pkill 'perl|mount.nfs4'
 }
 
 # The agents.
@@ -126,7 +127,6 @@ agent_start() { # HOST
     esac
     nsenter --net="/run/netns/$host" "${command[@]}" >>"$(agent_log "$host")" 2>&1 &
     echo $! >"/run/$host.pid"
-    disown
     wait_for 10 "the agent of $host to listen" agent_listens "$host"
 }
 
@@ -137,6 +137,7 @@ agent_signal() { kill "-$2" "$(agent_pid "$1")"; } # HOST SIGNAL
 
 agent_kill() { # HOST
     agent_signal "$1" KILL 2>/dev/null || true
+    wait "$(agent_pid "$1")" 2>/dev/null || true
     wait_for 5 "the agent of $1 to be gone" not agent_runs "$1"
 }
 
@@ -153,28 +154,34 @@ agent_says() { # HOST REGULAR-EXPRESSION
 }
 
 # What the consumers were told: the status (0 or -errno) of each handshake of HOST, in order, from the kernel's tracepoints.
-# The event does not name its host, but who asks does: nfsd for the NFS server, nvme for the NVMe host, and workers of
-# the kernel for their peers.
+# The event does not name its host, but who asks does: nfsd asks for the NFS server and a process that connects for the
+# NVMe host; a worker of the kernel asks for their peer, so for s in the scenarios of NVMe and for c in those of NFS.
 statuses() { # HOST
-    local line worker=c pattern='^ *(.*)-[0-9]+ .*handshake_(submit|complete): req=([0-9a-f]+) sk=[0-9a-f]+( status=(.*))?'
+    local line asks pattern='^ *(.*)-[0-9]+ .*handshake_(submit|complete): req=([0-9a-f]+) sk=[0-9a-f]+( status=(.*))?'
     local -A host_of
-    grep -q ' nvme-[0-9]*.*handshake_submit' $tracing/trace && worker=s
     while read -r line; do
         [[ $line =~ $pattern ]] || continue
-        case ${BASH_REMATCH[2]}:${BASH_REMATCH[1]} in
-        submit:nfsd) host_of[${BASH_REMATCH[3]}]=s ;;
-        submit:nvme) host_of[${BASH_REMATCH[3]}]=c ;;
-        submit:*) host_of[${BASH_REMATCH[3]}]=$worker ;;
-        complete:*) [ "${host_of[${BASH_REMATCH[3]}]-}" != "$1" ] || echo "${BASH_REMATCH[5]}" ;;
+        case ${BASH_REMATCH[1]} in
+        nfsd) asks=s ;;
+        kworker*) [[ $scenario == nvme-* ]] && asks=s || asks=c ;;
+        *) asks=c ;;
+        esac
+        case ${BASH_REMATCH[2]} in
+        submit) host_of[${BASH_REMATCH[3]}]=$asks ;;
+        complete) [ "${host_of[${BASH_REMATCH[3]}]-}" != "$1" ] || echo "${BASH_REMATCH[5]}" ;;
         esac
     done <$tracing/trace
 }
 told() { statuses "$1" | grep -qxE -- "$2"; } # HOST STATUS
 
-# Expects that our agent on HOST answered with a status like STATUS, and in time: what tlshd answers is not our concern.
+# Expects that our agent on HOST answered with a status like STATUS: what tlshd answers is not our concern.
 agent_answers() { # HOST STATUS
     [ "$(program_of "$1")" = handclasp ] || return 0
-    wait_for 15 "an answer $2 of the agent of $1 (it gave: $(statuses "$1" | tr '\n' ' '))" told "$1" "$2"
+    local end=$((SECONDS + 15))
+    until told "$1" "$2"; do
+        [ $SECONDS -lt $end ] || fail "the agent of $1 did not answer $2, but: $(statuses "$1" | tr '\n' ' ')"
+        sleep 0.5
+    done
 }
 nobody_timed_out() { ! grep 'handshake_cancel:' $tracing/trace || fail "a consumer's own timer ran out before its agent answered"; }
 
@@ -219,12 +226,13 @@ nfs_refused() { # MESSAGE XPRTSEC PATH [HOST-NAME] [OPTIONS]
     shift
     nfs_mount "$@" >/run/mount.out 2>&1 && fail "the mount was not refused"
     cat /run/mount.out
-    grep -qiE "$message" /run/mount.out || fail "the mount was refused, but not with /$message/"
+    [ "$CLIENT" = tlshd ] || grep -qiE "$message" /run/mount.out || fail "the mount was refused, but not with /$message/"
 }
 
 # NVMe over TCP.
 
 host_nqn=nqn.2014-08.org.nvmexpress:uuid:11111111-2222-3333-4444-555555555555
+host_id=11111111-2222-3333-4444-555555555555
 subsystem_nqn=nqn.2026-01.test:disk
 disk=/srv/disk
 
@@ -247,19 +255,33 @@ nvme_target_start() {
     on s ln -s $nvmet/subsystems/$subsystem_nqn $nvmet/ports/1/subsystems/$subsystem_nqn
 }
 
-# Inserts a key made of one hexadecimal digit. Both hosts find what is in .nvme; what is in another keyring, only the
-# client finds, whose kernel and agent are told of it.
+# Inserts a key made of one hexadecimal digit, and prints its serial. Both hosts find what is in .nvme; what is in
+# another keyring, only the client does, if nvme_connect_raw tells it. An identity of version 1 holds a digest of the
+# key; one of version 0 (identity=0) does not, so that two keys can share it.
 psk() { # HMAC(1=SHA-256, 2=SHA-384) DIGIT [KEYRING]
-    local length=$((32 + 16 * ($1 - 1)))
-    nvme gen-tls-key --hmac "$1" --identity 1 --hostnqn $host_nqn --subsysnqn $subsystem_nqn --insert \
-        --keyring "${3:-.nvme}" --secret "$(printf "%0$((length * 2))d" 0 | tr 0 "$2")"
+    local length=$((32 + 16 * ($1 - 1))) answer
+    answer=$(nvme gen-tls-key --hmac "$1" --identity "${identity:-1}" --hostnqn $host_nqn --subsysnqn $subsystem_nqn --insert \
+        --keyring "${3:-.nvme}" --secret "$(printf "%0$((length * 2))d" 0 | tr 0 "$2")" 2>&1)
+    echo $((0x$(sed -n 's/^Inserted TLS key //p' <<<"$answer")))
 }
-client_keyring() { keyctl setperm "$(keyctl newring client @u)" 0x3f3f0000; }
+client_keyring() { # prints its serial
+    local keyring
+    keyring=$(keyctl newring client @u)
+    keyctl setperm "$keyring" 0x3f3f0000
+    echo "$keyring"
+}
+# A key of .nvme may only be changed by who possesses it.
+key_change() { keyctl session - sh -c "keyctl link %keyring:.nvme @s && keyctl $*"; } # KEYCTL-ARGUMENT...
 psk_clear() { keyctl clear %keyring:.nvme; }
 
-nvme_connect() { # [OPTION...]
+nvme_connect() {
     on c timeout 40 nvme connect -t tcp -a $server_address -s 4420 -n $subsystem_nqn --hostnqn $host_nqn \
-        --hostid 11111111-2222-3333-4444-555555555555 --nr-io-queues 1 --tls "$@"
+        --hostid $host_id --nr-io-queues 1 --tls
+}
+# The same without nvme-cli, which hides the errno, and for which each option must be its own.
+nvme_connect_raw() { # [PORT] [,OPTION=VALUE...]
+    on c timeout 40 bash -c "echo transport=tcp,traddr=$server_address,trsvcid=${1:-4420},nqn=$subsystem_nqn,$(:
+        )hostnqn=$host_nqn,hostid=$host_id,nr_io_queues=1,tls${2-} >/dev/nvme-fabrics"
 }
 nvme_disconnect() { on c nvme disconnect -n $subsystem_nqn; }
 
@@ -278,7 +300,27 @@ nvme_compare() {
     nvme_disconnect
 }
 
-nvme_refused() { # [OPTION...]
-    nvme_connect "$@" && fail "the connect was not refused"
+nvme_refused() { # MESSAGE [PORT] [,OPTION=VALUE...]
+    local message=$1
+    shift
+    nvme_connect_raw "$@" >/run/nvme.out 2>&1 && fail "the connect was not refused"
+    cat /run/nvme.out
     dmesg | tail -n 3
+    [ "$CLIENT" = tlshd ] || grep -qiE "$message" /run/nvme.out || fail "the connect was refused, but not with /$message/"
+}
+
+# Peers that do not speak TLS.
+
+listen() { # PORT PERL: host s accepts one connection, \$peer, and does with it what PERL says
+    on s perl -MIO::Socket::INET -e '
+        my $listener = IO::Socket::INET->new(LocalPort => $ARGV[0], Listen => 1, ReuseAddr => 1) or die $!;
+        my $peer = $listener->accept; $peer->autoflush(1); eval $ARGV[1]' "$1" "$2" &
+    wait_for 10 "the peer to listen" listens "$1"
+}
+listens() { on s grep -qi ":$(printf %04X "$1") 00000000:0000 0A" /proc/net/tcp; } # PORT
+
+send() { # PORT TEXT: host c connects to the server, sends the TEXT, and waits
+    on c perl -MIO::Socket::INET -e '
+        my $server = IO::Socket::INET->new(PeerAddr => $ARGV[0], PeerPort => $ARGV[1]) or die $!;
+        $server->autoflush(1); print $server eval qq("$ARGV[2]"); sleep 60' $server_address "$1" "$2" &
 }

@@ -18,27 +18,100 @@ nvme-sha384() {
     carried_by_ktls
 }
 
-# Refusals.
+# Refusals. The message is the errno of the write to /dev/nvme-fabrics, which is what nvme-cli sees.
 
 nvme-unknown-psk() {
-    client_keyring
-    psk 1 a client
+    local keyring key
+    keyring=$(client_keyring)
+    key=$(psk 1 a client)
     agent c none
     agent s none
-    nvme_refused --keyring client
-    agent_answers c '-129|-13'
+    nvme_refused 'key was rejected' 4420 ",keyring=$keyring,tls_key=$key"
+    agent_answers c -129
     agent_answers s '-[0-9]+'
+    agent_says s 'FAILED.*(unknown|no .*(psk|key))'
     nobody_timed_out
 }
 
 nvme-wrong-psk() {
-    client_keyring
-    psk 1 a client
-    psk 1 b
+    local keyring key
+    keyring=$(client_keyring)
+    key=$(identity=0 psk 1 a client)
+    identity=0 psk 1 b
     agent c none
     agent s none
-    nvme_refused --keyring client
-    agent_answers c -13
-    agent_answers s -13
+    nvme_refused 'key was rejected' 4420 ",keyring=$keyring,tls_key=$key"
+    agent_answers c -129
+    agent_answers s -129
+    agent_says s 'FAILED.*binder'
+    nobody_timed_out
+}
+
+# The client's key is good; the server's of the same identity is not any more.
+nvme-revoked-psk() {
+    local keyring key
+    keyring=$(client_keyring)
+    key=$(psk 1 a client)
+    agent c none
+    agent s none
+    key_change revoke "$(psk 1 a)"
+    nvme_refused 'key was rejected' 4420 ",keyring=$keyring,tls_key=$key"
+    agent_answers c -129
+    agent_answers s '-[0-9]+'
+    nobody_timed_out
+}
+
+nvme-expired-psk() {
+    local keyring key expired
+    keyring=$(client_keyring)
+    key=$(psk 1 a client)
+    expired=$(psk 1 a)
+    agent c none
+    agent s none
+    key_change timeout "$expired" 1
+    wait_for 10 "the key to expire" grep -q "^$(printf %08x "$expired") .* expd " /proc/keys
+    nvme_refused 'key was rejected' 4420 ",keyring=$keyring,tls_key=$key"
+    agent_answers c -129
+    agent_answers s '-[0-9]+'
+    nobody_timed_out
+}
+
+# Peers that are no peers. Each agent must answer before its consumer's own timer of ten seconds ends.
+
+nvme-silent-target() {
+    psk 1 a
+    agent c none
+    listen 4421 'sleep 60'
+    nvme_refused 'timed out' 4421
+    agent_answers c -110
+    agent_says c 'FAILED with ETIMEDOUT'
+    nobody_timed_out
+}
+
+nvme-garbage-target() {
+    psk 1 a
+    agent c none
+    listen 4421 'print $peer "HTTP/1.0 400 Bad Request\r\n\r\n"; sleep 60'
+    nvme_refused . 4421
+    agent_answers c '-[0-9]+'
+    agent_says c FAILED
+    nobody_timed_out
+}
+
+nvme-silent-host() {
+    psk 1 a
+    agent s none
+    send 4420 ''
+    agent_answers s -110
+    agent_says s 'FAILED with ETIMEDOUT'
+    nobody_timed_out
+}
+
+nvme-garbage-host() {
+    psk 1 a
+    agent s none
+    send 4420 'GET / HTTP/1.0\r\n\r\n'
+    agent_answers s '-[0-9]+'
+    agent_says s FAILED
     nobody_timed_out
 }

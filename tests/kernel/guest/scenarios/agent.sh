@@ -1,0 +1,121 @@
+# The agent's own life: absent, killed, restarted, reloaded, ended, and used for long.
+
+# nfsd hangs up at once; the client takes that for a time-out and tries again for as long as mount lets it.
+no-agent-on-server() {
+    agent c none
+    nfs_mount tls /tls &
+    agent_answers c -110
+    agent_says c 'FAILED.*closed'
+    nobody_timed_out
+}
+
+no-agent-on-client() {
+    agent s server
+    nfs_refused 'access denied' tls /tls
+}
+
+# nfsd waits five seconds for an agent, and gives its client up.
+silent-nfs-client() {
+    agent s server
+    # RFC 5531 and 9289: a call of NFSv4's procedure NULL with AUTH_TLS, which nfsd answers with STARTTLS and a handshake.
+    send 2049 '\x80\0\0\x28\0\0\0\1\0\0\0\0\0\0\0\2\0\1\x86\xa3\0\0\0\4\0\0\0\0\0\0\0\7\0\0\0\0\0\0\0\0\0\0\0\0'
+    agent_answers s -110
+    agent_says s 'FAILED with ETIMEDOUT'
+    nobody_timed_out
+}
+
+# The server's agent dies while a handshake waits for it: the client is told, and the next agent serves the next mount.
+killed-in-handshake() {
+    local mount
+    agent c none
+    agent s server
+    agent_signal s STOP
+    nfs_mount tls /tls &
+    mount=$!
+    wait_for 10 "the client's agent to have sent its hello" grep -q 'handshake_cmd_accept:' $tracing/trace
+    agent_kill s
+    agent_answers c '-[0-9]+'
+    agent_says c FAILED
+    agent_start s
+    wait $mount || true
+    umount /mnt 2>/dev/null || true
+    nfs_compare tls /tls
+}
+
+# What was asked before the agent came is answered when it comes.
+pending-at-start() {
+    local mount host
+    agent c none
+    agent s server
+    for host in c s; do agent_signal $host STOP; done
+    nfs_mount tls /tls &
+    mount=$!
+    wait_for 10 "both requests to be pending" both_pending
+    for host in c s; do agent_kill $host; done
+    for host in c s; do agent_start $host; done
+    wait $mount || fail "the mount was refused"
+    nobody_timed_out
+}
+both_pending() { [ "$(grep -c 'handshake_submit:' $tracing/trace)" = 2 ]; }
+
+reload() {
+    tlshd_cannot s 1 'does not say when it has reloaded'
+    agent c none
+    agent s server-expired
+    nfs_refused 'access denied' tls /tls
+    install_certificate s server
+    agent_signal s HUP
+    wait_for 10 "the agent to be ready again" ready_again s
+    nfs_compare tls /tls
+}
+ready_again() { [ "$(grep -c '^ready' "$(agent_log "$1")")" = 2 ]; } # HOST
+
+terminate() {
+    agent c none
+    agent s server
+    nfs_compare tls /tls
+    agent_signal s TERM
+    wait "$(agent_pid s)" || fail "the agent ended with status $?"
+}
+
+# Nothing is left behind by fifty connects: no descriptor, no key, no memory, in either agent or in the kernel.
+
+nfs-fifty-times() {
+    agent c client
+    agent s server
+    fifty_times mount_and_unmount
+}
+mount_and_unmount() {
+    on c mount -i -t nfs4 -o "vers=4.2,xprtsec=mtls,addr=$server_address,clientaddr=$client_address" server.test:/mtls /mnt
+    umount /mnt
+}
+
+nvme-fifty-times() {
+    psk 1 a
+    agent c none
+    agent s none
+    fifty_times connect_and_disconnect
+}
+connect_and_disconnect() {
+    nvme_connect_raw
+    echo 1 >/sys/class/nvme/nvme0/delete_controller
+}
+
+fifty_times() { # COMMAND
+    local before after _
+    for _ in {1..5}; do "$1"; done
+    before=$(belongings)
+    for _ in {1..50}; do "$1"; done
+    after=$(belongings)
+    diff <(echo "$before") <(echo "$after") || [ "$CLIENT$SERVER" != handclasphandclasp ] ||
+        fail "left behind after fifty connects: $(diff <(echo "$before") <(echo "$after") | tr '\n' ' ')"
+}
+# Memory is counted in steps of 256 KiB, which a leak in fifty connects would show and a page here or there does not.
+belongings() {
+    local host pid
+    for host in c s; do
+        pid=$(agent_pid $host)
+        echo "agent of $host: $(ls "/proc/$pid/fd" | wc -l) descriptors, $(($(sed -n 's/^RssAnon:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$pid/status") / 256)) x 256 KiB"
+    done
+    echo "$(wc -l </proc/keys) keys"
+}
