@@ -170,7 +170,7 @@ fn hostile() {
     let mut chain = vec![leaf.issue("Authority", &keys[1])];
     chain.extend(keys.windows(2).skip(1).map(|pair| authority(&pair[0]).issue("Authority", &pair[1])));
     let verifier =
-        Verifier::with_policy(store(&[root]), Policy { key_identifiers: false, ..Policy::default() });
+        Verifier::with_policy(store(&[root]), Policy { issuer_profile: false, ..Policy::default() });
     let (each, _) = race(|| assert!(!verify(&verifier, &chain)), || ());
     println!("a hundred authorities of one name: given up after {:.2} ms", each / 1e3);
 }

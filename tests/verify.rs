@@ -63,3 +63,15 @@ fn usage_errors_are_told_apart() {
     assert!(code == Some(1) && error.contains("missing.pem: No such file"), "{error}");
     assert_eq!(verify("--help").0, Some(0));
 }
+
+#[test]
+fn rules_for_issuers_are_waived_as_the_agent_waives_them() {
+    for chain in ["leaf-no-ids.pem intermediate.pem", "leaf.pem intermediate-lax.pem"] {
+        let bundle = std::env::temp_dir().join(format!("handclasp-chain-{}", std::process::id()));
+        let texts = chain.split(' ').map(|name| std::fs::read_to_string(vector(name)).unwrap());
+        std::fs::write(&bundle, texts.collect::<String>()).unwrap();
+        let line = format!("{IN_2030} root.pem {}", bundle.display());
+        assert!(verify(&line).2.contains("breaks RFC 5280"), "{chain}");
+        assert_eq!(verify(&format!("--as-agent {line}")).0, Some(0), "{chain}");
+    }
+}

@@ -128,7 +128,7 @@ fn graphs() {
 
 #[test]
 fn without_key_identifiers_the_signature_tells_issuers_of_one_name_apart() {
-    let policy = || Policy { key_identifiers: false, ..Policy::default() };
+    let policy = || Policy { issuer_profile: false, ..Policy::default() };
     let unnamed = |chain| Ask { chain, policy: policy(), ..SERVER() };
     for chain in ["leaf-twin-unnamed twin-1 twin-2", "leaf-twin-unnamed twin-2 twin-1"] {
         assert_eq!(unnamed(chain).path(), "CN=server < CN=Twin < CN=Root", "{chain}");
@@ -296,7 +296,7 @@ fn key_identifiers_are_asked_for_unless_configured() {
         Reason::Bad,
         "server certificate 'CN=server': breaks RFC 5280: authorityKeyIdentifier must be there (Section 4.2.1.1)",
     );
-    assert!(Ask { policy: Policy { key_identifiers: false, ..Policy::default() }, ..ask() }.answer().is_ok());
+    assert!(Ask { policy: Policy { issuer_profile: false, ..Policy::default() }, ..ask() }.answer().is_ok());
 }
 
 #[test]

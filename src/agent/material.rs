@@ -175,7 +175,7 @@ fn load_verifier(
         trust_store::add_crls(&mut store, &crl.path).map_err(at(crl))?;
     }
     store.set_aside().iter().for_each(|problem| log::debug(format_args!("not trusted: {problem}")));
-    Ok(Arc::new(Verifier::new(Arc::new(store))))
+    Ok(Arc::new(trust_store::verifier(store)))
 }
 
 /// The system's own authorities, for a client without a truststore; a system without any has no verifier.

@@ -3,9 +3,20 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
-use crate::crypto::x509::TrustStore;
+use crate::crypto::x509::{Policy, TrustStore, Verifier};
+
+/// What the agent and the tools demand of a path: all but the rules for issuers that deployed private CAs break without harm.
+pub(crate) fn policy() -> Policy {
+    Policy { issuer_profile: false, ..Policy::default() }
+}
+
+/// Verifies peers against a store, by [`policy`].
+pub(crate) fn verifier(store: TrustStore) -> Verifier {
+    Verifier::with_policy(Arc::new(store), policy())
+}
 
 /// Reads trust anchors: a file must hold at least one certificate, of a directory every file that holds any is taken.
 pub(crate) fn add_anchors(store: &mut TrustStore, path: &Path) -> Result<(), String> {

@@ -29,6 +29,7 @@ Usage: handclasp verify --cafile FILE [OPTIONS] CHAIN.pem      (the end entity f
   --crl FILE             CRLs, in PEM or DER, or a directory of them; may be repeated
   --crl-required PART    end-entity or whole-path: what has no CRL is refused
   --max-intermediates N  the longest path to accept
+  --as-agent             waive what the agent waives: rules for issuers whose breach endangers nobody
 ";
 
 /// Everything the command line says.
@@ -120,6 +121,7 @@ impl Options {
                 self.policy.revocation =
                     value(arguments, "a part of the path (end-entity or whole-path)", revocation)?;
             }
+            "as-agent" => self.policy.issuer_profile = trust_store::policy().issuer_profile,
             "max-intermediates" => self.policy.max_intermediates = arguments.parse()?,
             _ => return Err(unknown_option(name)),
         }

@@ -22,6 +22,8 @@ pub(super) struct Authority<'a> {
     pub(super) crl_sign: bool,
     /// What its policy extensions ask of the certificates below it.
     pub(super) policies: PolicyExtensions<'static>,
+    /// What its issuer should not have done.
+    pub(super) issuer_fault: Option<Problem>,
     key_identifier: Option<Cow<'a, [u8]>>,
     issuer: Cow<'a, [u8]>,
     serial: Cow<'a, [u8]>,
@@ -36,9 +38,6 @@ impl<'a> Authority<'a> {
         certificate.check_form()?;
         let basic_constraints =
             extensions.basic_constraints.filter(|constraints| constraints.ca).ok_or(Problem::NotAuthority)?;
-        if !basic_constraints.critical {
-            return Err(Problem::Profile("a CA's basicConstraints must be critical (Section 4.2.1.9)"));
-        }
         if extensions.key_usage.is_some_and(|usage| !usage.key_cert_sign()) {
             return Err(Problem::KeyUsage("keyCertSign"));
         }
@@ -56,6 +55,7 @@ impl<'a> Authority<'a> {
             purposes: extensions.extended_key_usage.map_or(KeyPurposes::ALL, KeyPurposes::of_authority),
             crl_sign: extensions.key_usage.is_none_or(|usage| usage.crl_sign()),
             policies: extensions.policies.constraints_only(),
+            issuer_fault: certificate.issuer_fault(),
             key_identifier: extensions.subject_key_identifier.map(Cow::Borrowed),
             issuer: Cow::Borrowed(certificate.issuer),
             serial: Cow::Borrowed(certificate.serial),
@@ -76,6 +76,7 @@ impl<'a> Authority<'a> {
             purposes: self.purposes,
             crl_sign: self.crl_sign,
             policies: self.policies,
+            issuer_fault: self.issuer_fault,
             key_identifier: self.key_identifier.map(own),
             issuer: own(self.issuer),
             serial: own(self.serial),

@@ -28,8 +28,8 @@
 //!   come with a self-signed one. Its validity, names and purpose, keyUsage and key are checked like any other's; CRLs are not.
 //! * **Form**: version 3, a positive serial number of at most 20 octets, one algorithm inside and outside, and what Section 4.2
 //!   demands of issuers of each extension. A critical extension that is not understood is refused anywhere in the path.
-//!   keyIdentifiers must be there as the RFC demands ([`Policy::key_identifiers`] waives that alone) and choose among issuers of
-//!   one name. keyUsage may be absent from a CA's certificate (OpenSSL's defaults leave it out); where present, it binds.
+//!   keyIdentifiers must be there as the RFC demands ([`Policy::issuer_profile`] waives that and the like) and choose among
+//!   issuers of one name. keyUsage may be absent from a CA's certificate (OpenSSL's defaults leave it out); where present, it binds.
 //! * **Keys and signatures**: RSA of 2048 to 4096 bits (PKCS #1 and PSS) with SHA-256, -384, -512; P-256 and P-384 with SHA-256 and
 //!   -384; Ed25519. No SHA-1, no MD5.
 //! * **Names**: subjectAltName alone, never the common name; see `names`. Constraints on them: see `constraints`.
@@ -90,8 +90,11 @@ use super::{
 pub struct Policy {
     /// Which extendedKeyUsage the end entity needs.
     pub purpose: RequiredPurpose,
-    /// Whether authorityKeyIdentifier and a CA's subjectKeyIdentifier must be there, as RFC 5280 asks of every issuer.
-    pub key_identifiers: bool,
+    /// Whether what RFC 5280 asks of issuers alone, and what endangers nobody, is asked for too: authorityKeyIdentifier and a CA's
+    /// subjectKeyIdentifier, a CA's basicConstraints critical, subjectAltName critical if and only if the subject is empty.
+    ///
+    /// Many private CAs in use break one of these; the agent and the tools waive them, and `handclasp verify` does with `--as-agent`.
+    pub issuer_profile: bool,
     /// Of which certificates it must be known that they are not revoked.
     pub revocation: Revocation,
     /// The most intermediates in a path; self-issued ones do not count.
@@ -104,7 +107,7 @@ impl Default for Policy {
     fn default() -> Self {
         Self {
             purpose: RequiredPurpose::default(),
-            key_identifiers: true,
+            issuer_profile: true,
             revocation: Revocation::default(),
             max_intermediates: 10,
             budget: Budget::default(),
@@ -205,6 +208,9 @@ impl Verifier {
         request: &Request<'_>,
     ) -> Result<PublicKey, Problem> {
         end_entity.check_form()?;
+        if let Some(fault) = end_entity.issuer_fault().filter(|_| self.policy.issuer_profile) {
+            return Err(fault);
+        }
         end_entity.check_claims()?;
         let key = end_entity.key()?;
         end_entity.validity.check(request.now)?;

@@ -231,7 +231,7 @@ impl<'p> Search<'p> {
             Problem::Signature if child.certificate.self_issued() => child.blame(Problem::UntrustedRoot),
             problem => child.blame(problem),
         })?;
-        self.check_key_identifiers(child, issuer, &blame)?;
+        self.check_issuers(child, issuer, &blame)?;
         self.check_names(issuer)?;
         Ok(purposes)
     }
@@ -250,14 +250,14 @@ impl<'p> Search<'p> {
         Ok(())
     }
 
-    /// Section 4.2.1.1 and .2: a certificate names its issuer's key, and every CA has a name for its key.
-    fn check_key_identifiers(
+    /// What Section 4.2 asks of those who issue, unless that is waived.
+    fn check_issuers(
         &self,
         child: Link<'p>,
         issuer: &Authority<'p>,
         blame: impl Fn(Problem) -> Failure<'p>,
     ) -> Result<(), Failure<'p>> {
-        if !self.policy.key_identifiers {
+        if !self.policy.issuer_profile {
             return Ok(());
         }
         let named = child.certificate.extensions.authority_key_identifier;
@@ -266,10 +266,7 @@ impl<'p> Search<'p> {
                 child.blame(Problem::Profile("authorityKeyIdentifier must be there (Section 4.2.1.1)"))
             );
         }
-        if issuer.key_identifier().is_none() {
-            return Err(blame(Problem::Profile("a CA must have a subjectKeyIdentifier (Section 4.2.1.2)")));
-        }
-        Ok(())
+        issuer.issuer_fault.clone().map_or(Ok(()), |fault| Err(blame(fault)))
     }
 
     /// Section 4.2.1.9: self-issued intermediates do not count.

@@ -19,14 +19,8 @@ use crate::{
         trust_store,
     },
     crypto::{
-        certificate::CertificateVerifier,
-        hash::Hash,
-        kx::NamedGroup,
-        pem,
-        secret::Secret,
-        sign::SigningKey,
-        suite::CipherSuite,
-        x509::{TrustStore, Verifier},
+        certificate::CertificateVerifier, hash::Hash, kx::NamedGroup, pem, secret::Secret, sign::SigningKey,
+        suite::CipherSuite, x509::TrustStore,
     },
     engine::{
         Psk, PskOffer, Session, SignRequest,
@@ -248,7 +242,7 @@ fn load_identity(chain: &Path, key: &Path) -> Result<Identity, CommandError> {
 pub(crate) fn load_verifier(path: &Path) -> Result<Arc<dyn CertificateVerifier>, CommandError> {
     let mut store = TrustStore::empty();
     trust_store::add_anchors(&mut store, path).map_err(CommandError::Failure)?;
-    Ok(Arc::new(Verifier::new(Arc::new(store))))
+    Ok(Arc::new(trust_store::verifier(store)))
 }
 
 fn read_psk(path: &Path) -> Result<Secret, CommandError> {
