@@ -23,9 +23,14 @@ use crate::crypto::{
     suite::CipherSuite,
 };
 
-/// Schemes as the peer is told them.
-pub(super) fn codes_of(schemes: &[SignatureScheme]) -> Vec<u16> {
+/// The schemes that a CertificateVerify of the peer may use, as it is told them.
+pub(super) fn signature_algorithms(schemes: &[SignatureScheme]) -> Vec<u16> {
     schemes.iter().map(|scheme| scheme.code()).collect()
+}
+
+/// The schemes that may sign the peer's certificates.
+pub(super) fn signature_algorithms_cert() -> Vec<u16> {
+    signature_algorithms(&SignatureScheme::CERTIFICATE)
 }
 
 /// Writes a message, adds it to the transcript and queues it.

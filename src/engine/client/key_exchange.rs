@@ -9,11 +9,10 @@ use crate::{
         key_schedule::EarlySecret,
         kx::{KeyShare, NamedGroup},
         random::Random,
-        signature_scheme::SignatureScheme,
         suite::CipherSuite,
     },
     engine::{
-        authentication::{HandshakeKeys, codes_of},
+        authentication::{HandshakeKeys, signature_algorithms, signature_algorithms_cert},
         codec::Writer,
         config::ClientConfig,
         error::{Error, Violation},
@@ -144,7 +143,7 @@ impl Offered {
     /// Writes a ClientHello, the first or (with the transcript so far) the second.
     fn client_hello(&self, cookie: Option<&[u8]>, transcript: Option<&Transcript>) -> Result<Vec<u8>, Error> {
         let config = &self.common.config;
-        let verifies = config.verifier.is_some();
+        let if_verifying = |codes| if config.verifier.is_some() { codes } else { Vec::new() };
         let psks: Vec<_> = self.psks().map(|psk| (psk.identity(), psk.hash().length())).collect();
         let key_shares: Vec<_> = self.key_shares.iter().map(|share| entry_of(share.as_ref())).collect();
         let offer = Offer {
@@ -153,12 +152,8 @@ impl Offered {
             suites: &self.suites().map(CipherSuite::code).collect::<Vec<_>>(),
             server_name: config.server_name_to_send(),
             groups: &config.groups.iter().map(|group| group.code()).collect::<Vec<_>>(),
-            signature_algorithms: &if verifies { codes_of(&config.signature_schemes) } else { Vec::new() },
-            signature_algorithms_cert: &if verifies {
-                codes_of(&SignatureScheme::CERTIFICATE)
-            } else {
-                Vec::new()
-            },
+            signature_algorithms: &if_verifying(signature_algorithms(&config.signature_schemes)),
+            signature_algorithms_cert: &if_verifying(signature_algorithms_cert()),
             protocols: &config.alpn,
             record_size_limit: config.record_size_limit,
             cookie,

@@ -4,7 +4,7 @@ use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
 
 use super::{
     Common, Protected, State,
-    negotiate::{self, Authentication, FoundPsk, PskSearch, Selection},
+    negotiate::{self, FoundPsk, PskSearch, Selection},
     server_parameters,
 };
 use crate::{
@@ -50,8 +50,7 @@ struct Listening {
 struct Retry {
     suite: CipherSuite,
     group: u16,
-    /// The identity of the PSK that the suite was selected with.
-    psk: Option<Vec<u8>>,
+    psk_identity: Option<Vec<u8>>,
     cookie: Option<[u8; 32]>,
     unchanging: Digest,
     transcript: Transcript,
@@ -102,9 +101,7 @@ impl WaitSecondClientHello {
         let Self(listening) = self;
         negotiate::check(message)?;
         records.skip_early_data(false);
-        if let Some(retry) = &listening.retry {
-            retry.check(message)?;
-        }
+        listening.retry.iter().try_for_each(|retry| retry.check(message))?;
         listening.find_psk(message, bytes, records)
     }
 }
@@ -133,27 +130,20 @@ impl WaitPsk {
 impl Retry {
     /// RFC 8446, Sections 4.1.2 and 4.2.8: what a second ClientHello may not do.
     fn check(&self, message: &ClientHello<'_>) -> Result<(), Violation> {
-        let shares =
-            message.extensions.key_share.ok_or(Violation::MissingExtension(ExtensionType::KEY_SHARE))?;
+        let missing = Violation::MissingExtension;
+        let shares = message.extensions.key_share.ok_or(missing(ExtensionType::KEY_SHARE))?;
         if !shares.iter().map(|share| share.group).eq([self.group]) {
             return Err(Violation::RetryGroupChanged);
         }
-        if self.cookie.is_some()
-            && message.extensions.cookie != self.cookie.as_ref().map(|cookie| &cookie[..])
-        {
+        if self.cookie.as_ref().is_some_and(|ours| message.extensions.cookie != Some(&ours[..])) {
             return Err(Violation::CookieNotEchoed);
         }
         if message.extensions.early_data || unchanging(message) != self.unchanging {
             return Err(Violation::SecondHelloChanged);
         }
-        self.check_psk(message)
-    }
-
-    /// Section 4.1.2 lets a client take back only PSKs that do not go with the suite; the selected one does.
-    fn check_psk(&self, message: &ClientHello<'_>) -> Result<(), Violation> {
-        let Some(selected) = &self.psk else { return Ok(()) };
-        let missing = Violation::MissingExtension(ExtensionType::PRE_SHARED_KEY);
-        let offered = message.extensions.pre_shared_key.ok_or(missing)?;
+        // Only PSKs that do not go with the suite may be taken back.
+        let Some(selected) = &self.psk_identity else { return Ok(()) };
+        let offered = message.extensions.pre_shared_key.ok_or(missing(ExtensionType::PRE_SHARED_KEY))?;
         let is_there = offered.identities().any(|(identity, _)| identity == selected);
         if is_there { Ok(()) } else { Err(Violation::SecondHelloChanged) }
     }
@@ -206,7 +196,7 @@ impl Listening {
     ) -> Result<State, Error> {
         let suite = self.retry.as_ref().map(|retry| retry.suite);
         let selection = negotiate::select(message, &self.config, search, suite)?;
-        if let Authentication::Psk(found) = selection.authentication {
+        if let Some(found) = selection.psk() {
             self.check_binder(message, bytes, found)?;
         }
         match (&self.retry, selection.key_exchange) {
@@ -269,11 +259,9 @@ impl Listening {
         if !message.session_id.is_empty() {
             records.send_change_cipher_spec()?;
         }
-        let psk = match selection.authentication {
-            Authentication::Psk(found) => Some(found.psk.identity().to_vec()),
-            Authentication::Certificate(..) => None,
-        };
-        self.retry = Some(Retry { suite, group, psk, cookie, unchanging: unchanging(message), transcript });
+        let psk_identity = selection.psk().map(|found| found.psk.identity().to_vec());
+        let unchanging = unchanging(message);
+        self.retry = Some(Retry { suite, group, psk_identity, cookie, unchanging, transcript });
         Ok(State::WaitSecondClientHello(WaitSecondClientHello(self)))
     }
 
@@ -289,23 +277,18 @@ impl Listening {
     ) -> Result<State, Error> {
         let Response { public, shared_secret } = self.random.respond(selection.group, key_exchange)?;
         let server_hello = self.server_hello(message, &selection, &public)?;
+        let no_psk = EarlySecret::new(selection.suite.hash(), None);
+        let early_secret = selection.psk().map_or(&no_psk, |found| found.psk.early_secret());
         let Selection { suite, group, authentication, protocol, record_size_limits, .. } = selection;
         let Self { config, now, retry, .. } = self;
         let hello_retry = retry.is_some();
         let mut transcript = match retry {
-            Some(Retry { mut transcript, .. }) => {
-                transcript.add(bytes);
-                transcript
-            }
-            None => Transcript::new(suite.hash(), bytes),
+            Some(retry) => retry.transcript,
+            None => Transcript::new(suite.hash(), b""),
         };
+        transcript.add(bytes);
         transcript.add(&server_hello);
         let common = Common { config, now, client_random: *message.random };
-        let no_psk = EarlySecret::new(suite.hash(), None);
-        let early_secret = match authentication {
-            Authentication::Psk(found) => found.psk.early_secret(),
-            Authentication::Certificate(..) => &no_psk,
-        };
         let keys = HandshakeKeys::new(suite, early_secret, &shared_secret, &transcript, &common.log());
         records.receive_with(&keys.client)?;
         records.send(&server_hello);
@@ -332,10 +315,7 @@ impl Listening {
         let server_hello = ServerHello {
             hello: ServerHelloHead { random: &random, session_id_echo, cipher_suite },
             key_share: KeyShareEntry { group: selection.group.code(), key_exchange: public },
-            selected_identity: match selection.authentication {
-                Authentication::Psk(found) => Some(found.index),
-                Authentication::Certificate(..) => None,
-            },
+            selected_identity: selection.psk().map(|found| found.index),
         };
         Ok(message::write(HandshakeType::ServerHello, |w| server_hello.write(w))?)
     }

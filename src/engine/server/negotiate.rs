@@ -26,6 +26,13 @@ pub(super) struct Selection<'a> {
     pub(super) record_size_limits: Option<(u16, u16)>,
 }
 
+impl<'a> Selection<'a> {
+    /// The PSK that authenticates us, if one does.
+    pub(super) fn psk(&self) -> Option<&'a FoundPsk> {
+        if let Authentication::Psk(found) = self.authentication { Some(found) } else { None }
+    }
+}
+
 /// How a server authenticates itself.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Authentication<'a> {

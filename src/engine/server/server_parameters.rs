@@ -5,17 +5,16 @@ use super::{
     Protected, State, WaitCertificate, WaitFinished,
     negotiate::{Authentication, FoundPsk},
 };
-use crate::{
-    crypto::signature_scheme::SignatureScheme,
-    engine::{
-        SignRequest,
-        authentication::{self as common, PendingSignature, codes_of, send_finished},
-        config::ClientAuthentication,
-        error::Error,
-        message::{CertificateRequest, EncryptedExtensions, HandshakeType, Side},
-        record::Records,
-        session::Peer,
+use crate::engine::{
+    SignRequest,
+    authentication::{
+        self as common, PendingSignature, send_finished, signature_algorithms, signature_algorithms_cert,
     },
+    config::ClientAuthentication,
+    error::Error,
+    message::{CertificateRequest, EncryptedExtensions, HandshakeType, Side},
+    record::Records,
+    session::Peer,
 };
 
 /// After our Certificate: its CertificateVerify waits for a signature.
@@ -83,8 +82,8 @@ impl Protected {
         }
         let authorities = config.verifier.as_ref().map_or(&[][..], |verifier| verifier.authorities());
         common::send(HandshakeType::CertificateRequest, &mut self.transcript, records, |w| {
-            let schemes = codes_of(&config.signature_schemes);
-            CertificateRequest::write(w, &schemes, &codes_of(&SignatureScheme::CERTIFICATE), authorities);
+            let schemes = signature_algorithms(&config.signature_schemes);
+            CertificateRequest::write(w, &schemes, &signature_algorithms_cert(), authorities);
         })
     }
 
