@@ -11,7 +11,7 @@ no-agent-on-server() {
 
 no-agent-on-client() {
     agent s server
-    nfs_refused 'access denied' tls /tls
+    nfs_refused 'access denied|no such process' tls /tls
 }
 
 # nfsd waits five seconds for an agent, and gives its client up.
@@ -65,10 +65,10 @@ reload() {
     nfs_refused 'access denied' tls /tls
     install_certificate s server
     agent_signal s HUP
-    wait_for 10 "the agent to be ready again" ready_again s
+    wait_for 10 "the agent to say that it has reloaded" reloaded s
     nfs_compare tls /tls
 }
-ready_again() { [ "$(grep -c '^ready' "$(agent_log "$1")")" = 2 ]; } # HOST
+reloaded() { grep -q '^reloaded ' "$(agent_log "$1")"; } # HOST
 
 terminate() {
     agent c none
