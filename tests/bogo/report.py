@@ -11,6 +11,7 @@ import collections
 import fnmatch
 import json
 import sys
+import textwrap
 
 
 def load(path):
@@ -55,9 +56,9 @@ def print_table(config, results):
 
 def print_excluded(config, cases):
     excluded = collections.Counter(first_match(name, config["DisabledTests"]) for name in cases)
-    print(f"\n{len(cases) - excluded[None]} of {len(cases)} cases apply; excluded:")
+    print(f"\n{excluded[None]} of {len(cases)} cases apply; excluded:")
     for group, reason in config["Groups"].items():
-        print(f"{excluded[group]:>6}  {group}: {reason}")
+        print(textwrap.fill(f"{excluded[group]:>6}  {group}: {reason}", 120, subsequent_indent=" " * 8))
 
 
 def main(config_path, cases_path, results_path):

@@ -62,6 +62,13 @@ impl Credentials {
         self.certified.iter().map(|certified| certified.credential.clone()).collect()
     }
 
+    /// Keeps only these schemes.
+    pub fn sign_only_with(&mut self, schemes: &[SignatureScheme]) {
+        for certified in &mut self.certified {
+            certified.credential.schemes.retain(|scheme| schemes.contains(scheme));
+        }
+    }
+
     /// The PSKs in the order in which a client offers them.
     pub fn psks(&self) -> Result<Vec<Psk>, Error> {
         self.shared.iter().map(Shared::import).collect()

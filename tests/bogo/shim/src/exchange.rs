@@ -2,16 +2,15 @@
 
 use std::io::ErrorKind;
 
-use handclasp::engine::{Connection, Event, Session};
+use handclasp::engine::{AlertDescription, Connection, Event, Session};
 
-use crate::{
-    Failure,
-    flags::{FlagError, Flags},
-    wire::Wire,
-};
+use crate::{Failure, flags::Flags, wire::Wire};
 
 /// Lengths around every boundary of records and of reads.
 const DIFFERENT_SIZES: [usize; 11] = [0, 1, 255, 256, 257, 16383, 16384, 16385, 32767, 32768, 32769];
+
+/// The alert that `-send-alert` stands for; TLS 1.3 has none of this number.
+const DECOMPRESSION_FAILURE: u8 = 30;
 
 struct Exchange<'a> {
     connection: Connection,
@@ -25,8 +24,12 @@ pub fn run(flags: &Flags, session: Session, wire: &mut Wire) -> Result<(), Failu
     for words in first {
         exchange.write(&words)?;
     }
+    if flags.read_with_unfinished_write {
+        exchange.begin_to_write(initial_write(flags))?;
+    }
     if flags.send_alert {
-        return Err(FlagError::Unimplemented("-send-alert".into()).into());
+        exchange.connection.abort(AlertDescription::from_code(DECOMPRESSION_FAILURE));
+        return exchange.flush();
     }
     if flags.shim_shuts_down {
         exchange.close()?;
@@ -54,9 +57,13 @@ fn first_words(flags: &Flags, session: &Session) -> Result<Vec<Vec<u8>>, Failure
     if flags.write_different_record_sizes {
         words.extend(DIFFERENT_SIZES.map(|length| vec![0x42; length]));
     } else if flags.shim_writes_first {
-        words.push(flags.shim_initial_write.as_deref().unwrap_or("hello").into());
+        words.push(initial_write(flags).into());
     }
     Ok(words)
+}
+
+fn initial_write(flags: &Flags) -> &[u8] {
+    flags.shim_initial_write.as_deref().unwrap_or("hello").as_bytes()
 }
 
 impl Exchange<'_> {
@@ -84,8 +91,10 @@ impl Exchange<'_> {
                 return Err(Failure::EndOfStream);
             };
             let event = self.connection.receive(&bytes);
-            // An answer to a KeyUpdate, or the alert that says what went wrong.
-            self.flush()?;
+            if event.is_err() {
+                // The alert that says what went wrong.
+                self.flush()?;
+            }
             match event? {
                 Event::Nothing => {}
                 Event::Data(data) => return Ok(Some(data)),
@@ -97,6 +106,14 @@ impl Exchange<'_> {
     fn write(&mut self, data: &[u8]) -> Result<(), Failure> {
         self.connection.write(data)?;
         self.flush()
+    }
+
+    /// Sends no more than the first byte; the rest goes with the next flush.
+    fn begin_to_write(&mut self, data: &[u8]) -> Result<(), Failure> {
+        self.connection.write(data)?;
+        let count = self.wire.write(&self.connection.outgoing()[..1])?;
+        self.connection.sent(count);
+        Ok(())
     }
 
     fn flush(&mut self) -> Result<(), Failure> {

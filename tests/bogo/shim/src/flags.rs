@@ -4,6 +4,8 @@ use std::{fmt, str::FromStr};
 
 use base64ct::{Base64, Encoding};
 
+use crate::policy::Policy;
+
 const TLS13: u16 = 0x0304;
 
 /// Why a case is not run.
@@ -66,9 +68,11 @@ pub struct Flags {
     pub verify_fail: bool,
     /// `-use-client-ca-list`: distinguished names in DER.
     pub client_ca_list: Vec<Vec<u8>>,
+    pub fail_early_callback: bool,
     pub fail_cert_callback: bool,
     pub fail_cert_callback_alert: Option<u8>,
 
+    pub policy: Option<Policy>,
     pub curves: Vec<u16>,
     pub key_shares: Option<Vec<u16>>,
     pub tls13_ciphers: Vec<u16>,
@@ -95,6 +99,7 @@ pub struct Flags {
     pub one_byte_at_a_time: bool,
     pub shim_writes_first: bool,
     pub shim_initial_write: Option<String>,
+    pub read_with_unfinished_write: bool,
     pub shim_shuts_down: bool,
     pub check_close_notify: bool,
     pub write_different_record_sizes: bool,
@@ -145,8 +150,8 @@ impl Flags {
             "-resume-count" => self.resume_count = argument.number()?,
             "-wait-for-debugger" => self.wait_for_debugger = true,
             "-async" => self.one_byte_at_a_time = true,
-            // Ways of calling BoringSSL that come to the same with us.
-            "-implicit-handshake" | "-handshake-twice" | "-no-op-extra-handshake" => {}
+            // Ways of calling BoringSSL that come to the same with us: what was read stays with the caller, who may peek at it.
+            "-implicit-handshake" | "-handshake-twice" | "-no-op-extra-handshake" | "-peek-then-read" => {}
             _ => return Ok(false),
         }
         Ok(true)
@@ -160,6 +165,8 @@ impl Flags {
             | "-expect-secure-renegotiation"
             | "-no-legacy-server-connect"
             | "-renegotiate-freely" => {}
+            // Of DTLS alone.
+            "-srtp-profiles" => drop(argument.text()?),
             "-no-tls13" => return Err(argument.unimplemented()),
             "-min-version" => argument.require(|version| version <= TLS13)?,
             "-max-version" => argument.require(|version| version >= TLS13)?,
@@ -194,6 +201,7 @@ impl Flags {
             "-require-any-client-certificate" => self.require_any_client_certificate = true,
             "-verify-fail" => self.verify_fail = true,
             "-use-client-ca-list" => self.client_ca_list = argument.hex_list()?,
+            "-fail-early-callback" => self.fail_early_callback = true,
             "-fail-cert-callback" => self.fail_cert_callback = true,
             "-fail-cert-callback-alert" => self.fail_cert_callback_alert = Some(argument.number()?),
             // Where BoringSSL's caller hands in certificates and verdicts; we have one place for each.
@@ -208,6 +216,10 @@ impl Flags {
     }
 
     fn read_negotiation(&mut self, argument: &mut Argument<'_, '_>) -> Result<bool, FlagError> {
+        if let Some(policy) = Policy::named(argument.name) {
+            self.policy = Some(policy);
+            return Ok(true);
+        }
         match argument.name {
             "-curves" => self.curves.push(argument.number()?),
             "-key-shares" => self.key_shares.get_or_insert_default().push(argument.number()?),
@@ -254,6 +266,7 @@ impl Flags {
         match argument.name {
             "-shim-writes-first" => self.shim_writes_first = true,
             "-shim-initial-write" => self.shim_initial_write = Some(argument.text()?),
+            "-read-with-unfinished-write" => self.read_with_unfinished_write = true,
             "-shim-shuts-down" => self.shim_shuts_down = true,
             "-check-close-notify" => self.check_close_notify = true,
             "-write-different-record-sizes" => self.write_different_record_sizes = true,

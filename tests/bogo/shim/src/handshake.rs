@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use handclasp::{
-    crypto::{certificate::ServerName, kx::NamedGroup, random::SystemRandom, suite::CipherSuite},
+    crypto::{
+        certificate::ServerName, kx::NamedGroup, random::SystemRandom, signature_scheme::SignatureScheme,
+        suite::CipherSuite,
+    },
     engine::{
         AlertDescription, Handshake, Peer, Session, Step,
         config::{ClientAuthentication, ClientConfig, ServerConfig},
@@ -14,6 +17,7 @@ use crate::{
     Failure,
     credentials::Credentials,
     flags::{FlagError, Flags},
+    policy::{self, Policy},
     verify::{self, Verifier},
     wire::Wire,
 };
@@ -27,22 +31,28 @@ pub struct Done {
 
 /// Shakes hands as the flags say.
 pub fn run(flags: &Flags, wire: &mut Wire) -> Result<Done, Failure> {
-    let credentials = Credentials::load(flags)?;
-    let handshake = if flags.server { server(flags, &credentials)? } else { client(flags, &credentials)? };
+    let policy = flags.policy.unwrap_or(policy::DEFAULT);
+    let mut credentials = Credentials::load(flags)?;
+    if flags.policy.is_some() {
+        credentials.sign_only_with(policy.schemes);
+    }
+    let start = if flags.server { server } else { client };
+    let handshake = start(flags, &policy, &credentials)?;
     drive(handshake, flags, &credentials, wire)
 }
 
-fn client(flags: &Flags, credentials: &Credentials) -> Result<Handshake, Failure> {
+fn client(flags: &Flags, policy: &Policy, credentials: &Credentials) -> Result<Handshake, Failure> {
     let psks = credentials.psks()?;
     // As in BoringSSL, a client with PSKs takes a certificate instead only if it is told to verify one.
     let takes_certificates = psks.is_empty() || flags.verify_peer;
-    let groups = groups(flags)?;
+    let groups = groups(flags, policy)?;
     let config = ClientConfig {
-        suites: suites(flags)?,
+        suites: suites(flags, policy)?,
         key_shares: key_shares(flags, &groups)?,
         groups,
         server_name: Some(server_name(flags)?),
         verifier: takes_certificates.then(|| Verifier::new(flags) as _),
+        signature_schemes: signature_schemes(flags, policy),
         credentials: credentials.certificates(),
         psks,
         alpn: flags.advertise_alpn.as_deref().map(protocols).unwrap_or_default(),
@@ -51,7 +61,7 @@ fn client(flags: &Flags, credentials: &Credentials) -> Result<Handshake, Failure
     Ok(Handshake::client(Arc::new(config), Box::new(SystemRandom), verify::now())?)
 }
 
-fn server(flags: &Flags, credentials: &Credentials) -> Result<Handshake, Failure> {
+fn server(flags: &Flags, policy: &Policy, credentials: &Credentials) -> Result<Handshake, Failure> {
     let client_authentication = match flags {
         Flags { require_any_client_certificate: true, .. } => ClientAuthentication::Required,
         Flags { verify_peer: true, .. } => ClientAuthentication::Optional,
@@ -63,12 +73,13 @@ fn server(flags: &Flags, credentials: &Credentials) -> Result<Handshake, Failure
         alpn.push(b"none that a client offers".into());
     }
     let config = ServerConfig {
-        suites: suites(flags)?,
-        groups: groups(flags)?,
+        suites: suites(flags, policy)?,
+        groups: groups(flags, policy)?,
         credentials: credentials.certificates(),
         psk: credentials.has_psks(),
         client_authentication,
         verifier: Some(Verifier::new(flags)),
+        signature_schemes: signature_schemes(flags, policy),
         alpn,
         ..ServerConfig::default()
     };
@@ -81,18 +92,26 @@ fn known<T>(flag: &str, codes: &[u16], from_code: impl Fn(u16) -> Option<T>) -> 
     codes.iter().map(|code| from_code(*code).ok_or_else(|| unknown(code))).collect()
 }
 
-fn suites(flags: &Flags) -> Result<Vec<CipherSuite>, FlagError> {
+fn suites(flags: &Flags, policy: &Policy) -> Result<Vec<CipherSuite>, FlagError> {
     if flags.tls13_ciphers.is_empty() {
-        return Ok(CipherSuite::ALL.into());
+        return Ok(policy.suites.into());
     }
     known("-tls13-ciphers", &flags.tls13_ciphers, CipherSuite::from_code)
 }
 
-fn groups(flags: &Flags) -> Result<Vec<NamedGroup>, FlagError> {
+fn groups(flags: &Flags, policy: &Policy) -> Result<Vec<NamedGroup>, FlagError> {
     if flags.curves.is_empty() {
-        return Ok(NamedGroup::ALL.into());
+        return Ok(policy.groups.into());
     }
     known("-curves", &flags.curves, NamedGroup::from_code)
+}
+
+/// The schemes that the peer may prove its key in. One that cannot sign a handshake is left out: what is tested then is that the
+/// peer's use of it is refused.
+fn signature_schemes(flags: &Flags, policy: &Policy) -> Vec<SignatureScheme> {
+    let schemes = flags.verify_prefs.iter().filter_map(|code| SignatureScheme::from_code(*code));
+    let schemes: Vec<_> = schemes.filter(|scheme| SignatureScheme::HANDSHAKE.contains(scheme)).collect();
+    if schemes.is_empty() { policy.schemes.into() } else { schemes }
 }
 
 /// How many of the groups get a key share. Ours are always the first ones of the list; any other selection we do not have.
@@ -138,6 +157,7 @@ fn drive(
                 handshake.sent(count);
             }
             Step::Receive(length) => match wire.read(length)? {
+                Some(_) if flags.fail_early_callback => handshake.abort(AlertDescription::HandshakeFailure),
                 Some(bytes) => handshake.receive(&bytes),
                 None => return Err(Failure::EndOfStream),
             },

@@ -6,6 +6,7 @@ mod credentials;
 mod exchange;
 mod flags;
 mod handshake;
+mod policy;
 mod verify;
 mod wire;
 
