@@ -177,7 +177,7 @@ told() { statuses "$1" | grep -qxE -- "$2"; } # HOST STATUS
 # Expects that our agent on HOST answered with a status like STATUS: what tlshd answers is not our concern.
 agent_answers() { # HOST STATUS
     [ "$(program_of "$1")" = handclasp ] || return 0
-    local end=$((SECONDS + 15))
+    local end=$((SECONDS + 60))
     until told "$1" "$2"; do
         [ $SECONDS -lt $end ] || fail "the agent of $1 did not answer $2, but: $(statuses "$1" | tr '\n' ' ')"
         sleep 0.5
