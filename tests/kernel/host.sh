@@ -37,9 +37,10 @@ boot_machine() { # SUITE DIRECTORY SECONDS
         -virtfs "local,path=$project,mount_tag=project,security_model=none,multidevs=remap" </dev/null
 }
 
-# A job is a directory that the machine finds its orders in and leaves its logs in.
+# A job is a directory that the machine finds its orders in and leaves its logs in; the last one's stays as DIRECTORY.before.
 new_job() { # DIRECTORY CLIENT SERVER
-    rm -rf "$1"
+    rm -rf "$1.before"
+    [ ! -e "$1" ] || mv "$1" "$1.before"
     mkdir -p "$1"
     printf 'CLIENT=%s SERVER=%s\n' "$2" "$3" >"$1/job"
     [ "$2$3" = tlshdtlshd ] || cp "$(handclasp)" "$1/handclasp"
