@@ -81,7 +81,7 @@ impl Config {
         Self::parse(path, &fs::read_to_string(path).map_err(error)?)
     }
 
-    fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
+    pub(super) fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
         let mut config = Self { path: path.into(), ..Self::default() };
         let (mut section, mut seen) = (None, BTreeSet::new());
         for (line, text) in text.lines().enumerate().map(|(index, text)| (index + 1, text.trim())) {

@@ -10,6 +10,9 @@ mod driver;
 mod failure;
 mod flight;
 mod flow;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod keyring;
 mod ktls;
 mod log;

@@ -101,7 +101,7 @@ impl Incoming {
 }
 
 impl Request {
-    fn read(attributes: &[Attribute]) -> Result<Self, RequestError> {
+    pub(super) fn read(attributes: &[Attribute]) -> Result<Self, RequestError> {
         let find = |number| attributes.iter().find(|attribute| attribute.number == number);
         let role = find(MESSAGE_TYPE).ok_or(RequestError::Missing("message type"))?.as_u32()?;
         let authentication = find(AUTH_MODE).ok_or(RequestError::Missing("authentication mode"))?.as_u32()?;

@@ -31,6 +31,9 @@ mod codec;
 pub mod config;
 mod connection;
 mod error;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod message;
 mod psk;
 mod record;

@@ -27,15 +27,28 @@ failed handshake: one line that says why, and exit code 1. A wrong command line:
                           not HOST
 ";
 
+/// Everything the command line says.
+pub(super) struct Options {
+    tls: TlsOptions,
+    name: Option<ServerName>,
+    target: (String, u16),
+}
+
 /// Runs the command.
-pub fn run(mut arguments: Arguments) -> Result<ExitCode, CommandError> {
+pub fn run(arguments: Arguments) -> Result<ExitCode, CommandError> {
+    let Some(Options { tls, name, target }) = parse(arguments)? else {
+        print!("{USAGE}{}", TlsOptions::HELP);
+        return Ok(ExitCode::SUCCESS);
+    };
+    connect(tls, name, &target)
+}
+
+/// `None` if only help was asked for.
+pub(super) fn parse(mut arguments: Arguments) -> Result<Option<Options>, CommandError> {
     let (mut options, mut name, mut target) = (TlsOptions::default(), None, None);
     while let Some(argument) = arguments.next()? {
         match argument {
-            Argument::Option(option) if option == "help" => {
-                print!("{USAGE}{}", TlsOptions::HELP);
-                return Ok(ExitCode::SUCCESS);
-            }
+            Argument::Option(option) if option == "help" => return Ok(None),
             Argument::Option(option) if option == "servername" => {
                 name = Some(parse_name(&arguments.text()?)?);
             }
@@ -46,7 +59,7 @@ pub fn run(mut arguments: Arguments) -> Result<ExitCode, CommandError> {
         }
     }
     let target = target.ok_or_else(|| CommandError::Usage("HOST:PORT is missing".into()))?;
-    connect(options, name, &target)
+    Ok(Some(Options { tls: options, name, target }))
 }
 
 fn parse_name(text: &str) -> Result<ServerName, CommandError> {

@@ -158,6 +158,17 @@ impl From<io::Error> for CommandError {
     }
 }
 
+/// Reads a command line, the command included, as far as that goes without acting on it.
+#[cfg(fuzzing)]
+pub(super) fn read_for_fuzzing(mut arguments: Arguments) -> Result<(), CommandError> {
+    match arguments.command()?.as_str() {
+        "connect" => connect::parse(arguments).map(drop),
+        "serve" => serve::parse(arguments).map(drop),
+        "verify" => verify::parse(arguments).map(drop),
+        _ => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -48,7 +48,7 @@ struct Server {
 }
 
 #[derive(Default)]
-struct ServeOptions {
+pub(super) struct ServeOptions {
     tls: TlsOptions,
     require_client_cert: bool,
     http: bool,
@@ -56,14 +56,24 @@ struct ServeOptions {
 }
 
 /// Runs the command.
-pub fn run(mut arguments: Arguments) -> Result<ExitCode, CommandError> {
+pub fn run(arguments: Arguments) -> Result<ExitCode, CommandError> {
+    let Some((options, address)) = parse(arguments)? else {
+        print!("{USAGE}{}", TlsOptions::HELP);
+        return Ok(ExitCode::SUCCESS);
+    };
+    let accept = options.accept;
+    serve(&Arc::new(options.load()?), &address, accept)
+}
+
+/// A host and a port.
+type Address = (String, u16);
+
+/// The options and the address; `None` if only help was asked for.
+pub(super) fn parse(mut arguments: Arguments) -> Result<Option<(ServeOptions, Address)>, CommandError> {
     let (mut options, mut address) = (ServeOptions::default(), None);
     while let Some(argument) = arguments.next()? {
         match argument {
-            Argument::Option(option) if option == "help" => {
-                print!("{USAGE}{}", TlsOptions::HELP);
-                return Ok(ExitCode::SUCCESS);
-            }
+            Argument::Option(option) if option == "help" => return Ok(None),
             Argument::Option(option) if options.take(&option, &mut arguments)? => {}
             Argument::Option(option) => return Err(unknown_option(&option)),
             Argument::Operand(operand) if address.is_none() => {
@@ -74,8 +84,7 @@ pub fn run(mut arguments: Arguments) -> Result<ExitCode, CommandError> {
     }
     let address = address.ok_or_else(|| CommandError::Usage("ADDR:PORT is missing".into()))?;
     options.check()?;
-    let accept = options.accept;
-    serve(&Arc::new(options.load()?), &address, accept)
+    Ok(Some((options, address)))
 }
 
 impl ServeOptions {

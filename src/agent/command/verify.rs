@@ -33,7 +33,7 @@ Usage: handclasp verify --cafile FILE [OPTIONS] CHAIN.pem      (the end entity f
 ";
 
 /// Everything the command line says.
-struct Options {
+pub(super) struct Options {
     store: TrustStore,
     names: Vec<ServerName>,
     side: Side,
@@ -70,7 +70,7 @@ pub fn run(arguments: Arguments) -> Result<ExitCode, CommandError> {
 }
 
 /// `None` if only help was asked for.
-fn parse(mut arguments: Arguments) -> Result<Option<Options>, CommandError> {
+pub(super) fn parse(mut arguments: Arguments) -> Result<Option<Options>, CommandError> {
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let mut options = Options {
         store: TrustStore::empty(),

@@ -228,6 +228,19 @@ fn generic_attributes(message: &Message) -> Option<&[Attribute]> {
     }
 }
 
+/// Reads a datagram as each of the answers that the agent waits for, and hands on the attributes of its messages.
+#[cfg(fuzzing)]
+pub(super) fn read_for_fuzzing(datagram: &[u8], request: impl Fn(&[Attribute])) -> Result<(), Malformed> {
+    let messages = codec::decode(datagram)?;
+    messages.iter().filter_map(generic_attributes).for_each(|attributes| {
+        request(attributes);
+        let _ = read_family(attributes);
+    });
+    let policy = Policy::read(messages.iter().filter_map(generic_attributes))?;
+    let _ = policy.takes_results();
+    Ok(())
+}
+
 /// Side by side with code that was generated from the kernel's own specification (handshake.yaml).
 #[cfg(test)]
 mod tests {
