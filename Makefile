@@ -7,7 +7,7 @@ UNITDIR ?= $(PREFIX)/lib/systemd/system
 CARGO ?= cargo
 BINARY = $(or $(CARGO_TARGET_DIR),target)/release/handclasp
 
-.PHONY: build demo test unit peers bogo kernel lint bench install clean tools
+.PHONY: build demo test unit fuzz-smoke peers bogo kernel lint bench install clean tools
 
 build: tools
 	$(CARGO) build --release --locked
@@ -19,12 +19,17 @@ tools:
 demo: tools
 	tests/kernel/demo
 
-test: lint unit peers bogo kernel
-	@echo "make test: lint, unit, peers, bogo and kernel have passed"
+test: lint unit fuzz-smoke peers bogo kernel
+	@echo "make test: lint, unit, fuzz-smoke, peers, bogo and kernel have passed"
 
 unit: tools
 	$(CARGO) test --locked --lib --bins --tests
 	$(CARGO) test --locked --doc
+
+# Every fuzz target from its kept corpus, 60 seconds in all, under AddressSanitizer.
+fuzz-smoke: tools
+	@tests/need c++:g++
+	fuzz/smoke
 
 # OpenSSL and GnuTLS as peers, in both directions.
 peers: tools
@@ -41,6 +46,7 @@ kernel: tools
 
 lint: tools
 	$(CARGO) fmt --check
+	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
 	$(CARGO) clippy --locked --all-targets -- --deny warnings
 	$(CARGO) check --locked --lib --no-default-features
 	RUSTDOCFLAGS="--deny warnings" $(CARGO) doc --locked --no-deps --document-private-items
