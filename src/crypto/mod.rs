@@ -16,6 +16,7 @@
 )]
 
 pub mod aead;
+pub mod algorithm_identifier;
 pub mod certificate;
 pub mod hash;
 pub(crate) mod hkdf;

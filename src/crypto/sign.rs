@@ -15,11 +15,9 @@ use ring::{
 };
 
 use super::{
+    algorithm_identifier::{AlgorithmIdentifier, curve, explicit},
     pem,
-    public_key::{
-        AlgorithmIdentifier, KeyAlgorithm, KeyError, PublicKey, SignatureAlgorithm, SignatureHash, curve,
-        explicit,
-    },
+    public_key::{KeyAlgorithm, KeyError, PublicKey, SignatureAlgorithm, SignatureHash},
     signature_scheme::SignatureScheme,
 };
 

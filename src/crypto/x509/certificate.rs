@@ -15,7 +15,10 @@ use super::{
     problem::Problem,
     time::Validity,
 };
-use crate::crypto::public_key::{AlgorithmIdentifier, PublicKey, explicit};
+use crate::crypto::{
+    algorithm_identifier::{AlgorithmIdentifier, explicit},
+    public_key::PublicKey,
+};
 
 /// A certificate whose form is in order.
 #[derive(Clone, Debug)]

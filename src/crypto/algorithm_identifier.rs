@@ -1,0 +1,147 @@
+//! AlgorithmIdentifier (RFC 5280, Section 4.1.1.2): which keys and which signatures are known.
+
+use der::{
+    Reader, SliceReader, Tag, Tagged,
+    asn1::{AnyRef, ObjectIdentifier},
+};
+
+use super::public_key::{KeyAlgorithm, KeyError, SignatureAlgorithm, SignatureHash};
+
+const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+const RSASSA_PSS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.10");
+const MGF1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.8");
+const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+const SECP256R1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
+const SECP384R1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
+const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
+const SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.1");
+const SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.2");
+const SHA512: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.3");
+const SHA256_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11");
+const SHA384_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.12");
+const SHA512_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.13");
+const ECDSA_WITH_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2");
+const ECDSA_WITH_SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.3");
+
+/// An AlgorithmIdentifier: of a key or of a signature (RFC 5280, Section 4.1.1.2).
+#[derive(Clone, Copy, Debug)]
+pub struct AlgorithmIdentifier<'a> {
+    oid: ObjectIdentifier,
+    parameters: Option<AnyRef<'a>>,
+}
+
+impl<'a> AlgorithmIdentifier<'a> {
+    /// Reads an AlgorithmIdentifier from DER.
+    pub fn decode<R: Reader<'a>>(reader: &mut R) -> Result<Self, der::Error> {
+        reader.sequence(|r| Ok(Self { oid: r.decode()?, parameters: r.decode()? }))
+    }
+
+    /// The kind of key it names.
+    pub fn key(&self) -> Result<KeyAlgorithm, KeyError> {
+        match (self.oid, self.parameters) {
+            (RSA_ENCRYPTION, Some(p)) if p.is_null() => Ok(KeyAlgorithm::Rsa),
+            (RSASSA_PSS, None) => Ok(KeyAlgorithm::RsaPss(None)),
+            (RSASSA_PSS, Some(p)) => Ok(KeyAlgorithm::RsaPss(Some(pss_hash(p)?))),
+            (EC_PUBLIC_KEY, Some(p)) if p.tag() == Tag::ObjectIdentifier => {
+                curve(p.decode_as().map_err(|_| KeyError::Malformed)?)
+            }
+            (ED25519, None) => Ok(KeyAlgorithm::Ed25519),
+            (RSA_ENCRYPTION | ED25519, _) => Err(KeyError::Malformed),
+            _ => Err(KeyError::Algorithm),
+        }
+    }
+
+    /// The signature algorithm it names: SHA-1, MD5, DSA and everything else that is not ours is an error.
+    ///
+    /// The parameters of RSASSA-PKCS1-v1_5 are NULL (RFC 4055, Section 5), those of ECDSA and Ed25519 absent (RFC 5758, Section 3.2;
+    /// RFC 8410, Section 3).
+    pub fn signature(&self) -> Result<SignatureAlgorithm, KeyError> {
+        use SignatureAlgorithm as A;
+        use SignatureHash::{Sha256, Sha384, Sha512};
+        let algorithm = match self.oid {
+            SHA256_WITH_RSA => A::RsaPkcs1(Sha256),
+            SHA384_WITH_RSA => A::RsaPkcs1(Sha384),
+            SHA512_WITH_RSA => A::RsaPkcs1(Sha512),
+            RSASSA_PSS => A::RsaPss(pss_hash(self.parameters.ok_or(KeyError::Malformed)?)?),
+            ECDSA_WITH_SHA256 => A::Ecdsa(Sha256),
+            ECDSA_WITH_SHA384 => A::Ecdsa(Sha384),
+            ED25519 => A::Ed25519,
+            _ => return Err(KeyError::Algorithm),
+        };
+        let fits = match (algorithm, self.parameters) {
+            (A::RsaPkcs1(_), Some(p)) => p.is_null(),
+            (A::RsaPkcs1(_), None) => false,
+            (A::RsaPss(_), _) => true,
+            (A::Ecdsa(_) | A::Ed25519, p) => p.is_none(),
+        };
+        if fits { Ok(algorithm) } else { Err(KeyError::Malformed) }
+    }
+}
+
+pub(crate) fn curve(oid: ObjectIdentifier) -> Result<KeyAlgorithm, KeyError> {
+    match oid {
+        SECP256R1 => Ok(KeyAlgorithm::EcdsaP256),
+        SECP384R1 => Ok(KeyAlgorithm::EcdsaP384),
+        _ => Err(KeyError::Algorithm),
+    }
+}
+
+/// Reads RSASSA-PSS-params: accepted with one hash for message and mask, a salt of its length, and the standard trailer
+/// (RFC 4055, Section 3.1).
+fn pss_hash(parameters: AnyRef<'_>) -> Result<SignatureHash, KeyError> {
+    let (hash, mask_hash, salt_length) = parameters.sequence(|r: &mut SliceReader<'_>| {
+        let hash = explicit(r, 0, |r| hash_oid(r))?;
+        let mask_hash =
+            explicit(r, 1, |r| r.sequence(|r| Ok((r.decode::<ObjectIdentifier>()?, hash_oid(r)?))))?;
+        let salt_length = explicit(r, 2, |r| r.decode::<u8>())?;
+        let trailer = explicit(r, 3, |r| r.decode::<u8>())?;
+        match (mask_hash, trailer) {
+            (Some((MGF1, mask_hash)), None) => Ok((hash, mask_hash, salt_length)),
+            _ => Err(der::Error::from(Tag::Sequence.value_error())),
+        }
+    })?;
+    let (hash, length) = match hash {
+        Some(SHA256) => (SignatureHash::Sha256, 32),
+        Some(SHA384) => (SignatureHash::Sha384, 48),
+        Some(SHA512) => (SignatureHash::Sha512, 64),
+        _ => return Err(KeyError::Algorithm),
+    };
+    if mask_hash != oid_of(hash) || salt_length != Some(length) {
+        return Err(KeyError::Algorithm);
+    }
+    Ok(hash)
+}
+
+fn oid_of(hash: SignatureHash) -> ObjectIdentifier {
+    match hash {
+        SignatureHash::Sha256 => SHA256,
+        SignatureHash::Sha384 => SHA384,
+        SignatureHash::Sha512 => SHA512,
+    }
+}
+
+/// A hash's AlgorithmIdentifier: NULL and absent parameters are both legal (RFC 4055, Section 2.1).
+fn hash_oid<'a>(reader: &mut SliceReader<'a>) -> Result<ObjectIdentifier, der::Error> {
+    let identifier = AlgorithmIdentifier::decode(reader)?;
+    match identifier.parameters {
+        Some(p) if !p.is_null() => Err(Tag::Null.value_error().into()),
+        _ => Ok(identifier.oid),
+    }
+}
+
+/// Reads an optional EXPLICIT context-specific field.
+pub(crate) fn explicit<'a, T>(
+    reader: &mut SliceReader<'a>,
+    number: u8,
+    read: impl FnOnce(&mut SliceReader<'a>) -> Result<T, der::Error>,
+) -> Result<Option<T>, der::Error> {
+    let tag = Tag::ContextSpecific { constructed: true, number: der::TagNumber(u32::from(number)) };
+    if reader.is_finished() || Tag::peek(reader)? != tag {
+        return Ok(None);
+    }
+    let field = reader.decode::<AnyRef<'a>>()?;
+    let mut inner = SliceReader::new(field.value())?;
+    let value = read(&mut inner)?;
+    inner.finish()?;
+    Ok(Some(value))
+}
