@@ -3,16 +3,19 @@
 //! Depth first, trust anchors before intermediates. Every step is checked when it is taken, cheap checks before the signature,
 //! so a path that is found is a path that is valid; what fails is remembered, and the most telling failure is reported.
 
+mod checks;
+mod link;
+
 use alloc::{string::String, vec::Vec};
 
+use self::link::Link;
+pub(super) use self::link::{Candidate, Found, Issuer};
 use super::{
     Policy, Verifier,
     authority::Authority,
     budget::Budget,
     cache::{Fact, SignatureCache},
     certificate::Certificate,
-    crl::{self, Revocation},
-    policy,
     problem::{Failure, Problem, Role},
     purpose::{KeyPurposes, Side},
     store::TrustStore,
@@ -22,59 +25,6 @@ use crate::crypto::certificate::UnixTime;
 
 /// No path is longer, whatever the configuration says: the search recurses so deep.
 const MAX_PATH: usize = 24;
-
-/// A certificate sent beside the end entity.
-#[derive(Debug)]
-pub(super) struct Candidate<'p> {
-    pub(super) certificate: Certificate<'p>,
-    authority: Result<Authority<'p>, Problem>,
-}
-
-/// A certificate that may be an issuer: from the peer, or from the trust store.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Issuer<'p> {
-    pub(super) role: Role,
-    pub(super) subject: &'p [u8],
-    pub(super) authority: &'p Result<Authority<'p>, Problem>,
-}
-
-impl<'p> Candidate<'p> {
-    fn issuer(&'p self) -> Issuer<'p> {
-        Issuer { role: Role::Intermediate, subject: self.certificate.subject, authority: &self.authority }
-    }
-
-    pub(super) fn read(der: &'p [u8]) -> Result<Self, Problem> {
-        let certificate = Certificate::read(der)?;
-        let authority = Authority::of(&certificate);
-        Ok(Self { certificate, authority })
-    }
-}
-
-/// One certificate of the path under construction.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Link<'p> {
-    pub(super) certificate: &'p Certificate<'p>,
-    role: Role,
-    /// What it is as an issuer; the end entity is none.
-    authority: Option<&'p Authority<'p>>,
-    /// The purposes left by everything up to here.
-    purposes: KeyPurposes,
-}
-
-impl<'p> Link<'p> {
-    fn blame(&self, problem: Problem) -> Failure<'p> {
-        Failure { role: self.role, subject: self.certificate.subject, problem }
-    }
-}
-
-/// A valid path.
-#[derive(Debug)]
-pub(super) struct Found<'p> {
-    /// From the end entity upward.
-    pub(super) links: Vec<Link<'p>>,
-    /// `None` if the end entity itself is in the trust store.
-    pub(super) anchor: Option<&'p Authority<'p>>,
-}
 
 /// A search in progress.
 #[derive(Debug)]
@@ -212,132 +162,6 @@ impl<'p> Search<'p> {
                 Ok(Attempt::Refused)
             }
         }
-    }
-
-    /// Checks a step upward, from `child` to `issuer`, and returns the purposes left.
-    fn check(
-        &mut self,
-        child: Link<'p>,
-        issuer: &'p Authority<'p>,
-        blame: impl Fn(Problem) -> Failure<'p>,
-    ) -> Result<KeyPurposes, Failure<'p>> {
-        self.budget.node().map_err(|p| child.blame(p))?;
-        issuer.validity.check(self.now).map_err(&blame)?;
-        self.check_length(child, issuer, &blame)?;
-        let purposes = child.purposes & issuer.purposes;
-        self.policy.purpose.check(self.side, Some(purposes)).map_err(&blame)?;
-        self.budget.signature().map_err(|p| child.blame(p))?;
-        self.check_signature(child.certificate, issuer).map_err(|problem| match problem {
-            Problem::Signature if child.certificate.self_issued() => child.blame(Problem::UntrustedRoot),
-            problem => child.blame(problem),
-        })?;
-        self.check_issuers(child, issuer, &blame)?;
-        self.check_names(issuer)?;
-        Ok(purposes)
-    }
-
-    /// Verifies a signature, if that was not done before.
-    fn check_signature(
-        &mut self,
-        certificate: &Certificate<'p>,
-        issuer: &'p Authority<'p>,
-    ) -> Result<(), Problem> {
-        let fact = (certificate.der, &*issuer.spki);
-        if !self.signatures.knows(fact) {
-            certificate.signed.verify(&issuer.key)?;
-            self.verified.push(fact);
-        }
-        Ok(())
-    }
-
-    /// What Section 4.2 asks of those who issue, unless that is waived.
-    fn check_issuers(
-        &self,
-        child: Link<'p>,
-        issuer: &Authority<'p>,
-        blame: impl Fn(Problem) -> Failure<'p>,
-    ) -> Result<(), Failure<'p>> {
-        if !self.policy.issuer_profile {
-            return Ok(());
-        }
-        let named = child.certificate.extensions.authority_key_identifier;
-        if named.is_none_or(|named| named.key_identifier.is_none()) {
-            return Err(
-                child.blame(Problem::Profile("authorityKeyIdentifier must be there (Section 4.2.1.1)"))
-            );
-        }
-        issuer.issuer_fault.clone().map_or(Ok(()), |fault| Err(blame(fault)))
-    }
-
-    /// Section 4.2.1.9: self-issued intermediates do not count.
-    fn check_length(
-        &self,
-        child: Link<'p>,
-        issuer: &Authority<'p>,
-        blame: impl Fn(Problem) -> Failure<'p>,
-    ) -> Result<(), Failure<'p>> {
-        let intermediates = self.path.iter().skip(1).filter(|link| !link.certificate.self_issued()).count();
-        if let Some(limit) = issuer.path_length.filter(|limit| intermediates > usize::from(*limit)) {
-            return Err(blame(Problem::PathLength(limit)));
-        }
-        let limit = self.policy.max_intermediates;
-        if intermediates > limit || self.path.len() > MAX_PATH {
-            return Err(child.blame(Problem::Depth(limit.min(MAX_PATH))));
-        }
-        Ok(())
-    }
-
-    /// Holds everything below `issuer` to its name constraints, save self-issued intermediates (Section 6.1.3, (b) and (c)).
-    fn check_names(&mut self, issuer: &Authority<'p>) -> Result<(), Failure<'p>> {
-        let constraints = issuer.name_constraints();
-        if constraints.is_empty() {
-            return Ok(());
-        }
-        for (index, link) in self.path.iter().enumerate() {
-            if index == 0 || !link.certificate.self_issued() {
-                let checked = constraints.check(link.certificate, &issuer.subject, &mut self.budget);
-                checked.map_err(|problem| link.blame(problem))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The checks that need the whole path; whether they hold.
-    fn complete(&mut self, anchor: &'p Authority<'p>) -> Result<bool, Failure<'p>> {
-        match self.check_policies(anchor).and_then(|()| self.check_revocation(anchor)) {
-            Ok(()) => Ok(true),
-            Err(failure) if failure.ends_search() => Err(failure),
-            Err(failure) => {
-                self.note(failure);
-                Ok(false)
-            }
-        }
-    }
-
-    fn check_policies(&self, anchor: &Authority<'p>) -> Result<(), Failure<'p>> {
-        let steps = self
-            .path
-            .iter()
-            .rev()
-            .map(|link| (link.certificate.extensions.policies, link.certificate.self_issued()));
-        let checked = policy::check(anchor.policies, steps);
-        self.path.first().map_or(Ok(()), |end_entity| checked.map_err(|problem| end_entity.blame(problem)))
-    }
-
-    /// Section 6.3: only now, when every issuer in the path is known to be one.
-    fn check_revocation(&mut self, anchor: &'p Authority<'p>) -> Result<(), Failure<'p>> {
-        let issuers = self.path.iter().skip(1).filter_map(|link| link.authority).chain([anchor]);
-        for (index, (link, issuer)) in self.path.iter().zip(issuers).enumerate() {
-            let required = match self.policy.revocation {
-                Revocation::WhereKnown => false,
-                Revocation::EndEntity => index == 0,
-                Revocation::WholePath => true,
-            };
-            let crls = self.store.crls(link.certificate.issuer);
-            let effort = (self.now, &mut self.budget);
-            crl::check(crls, link.certificate, issuer, required, effort).map_err(|p| link.blame(p))?;
-        }
-        Ok(())
     }
 }
 
