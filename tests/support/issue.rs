@@ -1,4 +1,5 @@
-//! Issues certificates for tests: any field and any extension can be given, sane or not.
+//! Issues certificates and CRLs for tests: any field and any extension can be given, sane or not.
+#![allow(dead_code, reason = "each test binary uses its own part")]
 
 use ring::{
     rand::SystemRandom,
@@ -27,11 +28,11 @@ pub fn sequence(parts: &[Vec<u8>]) -> Vec<u8> {
     tlv(0x30, &parts.concat())
 }
 
-fn oid(bytes: &[u8]) -> Vec<u8> {
+pub fn oid(bytes: &[u8]) -> Vec<u8> {
     tlv(6, bytes)
 }
 
-fn name(common_name: &str) -> Vec<u8> {
+pub fn name(common_name: &str) -> Vec<u8> {
     sequence(&[tlv(0x31, &sequence(&[oid(&[0x55, 4, 3]), tlv(0x0c, common_name.as_bytes())]))])
 }
 
@@ -61,6 +62,38 @@ impl Key {
 
 fn bit_string(bytes: &[u8]) -> Vec<u8> {
     tlv(3, &[&[0], bytes].concat())
+}
+
+/// The fields of a certificate to be, each in DER, and its extensions one by one.
+pub struct Parts {
+    pub version: Vec<u8>,
+    pub serial: Vec<u8>,
+    /// The signature algorithm as the signed part names it.
+    pub signature: Vec<u8>,
+    pub issuer: Vec<u8>,
+    pub validity: Vec<u8>,
+    pub subject: Vec<u8>,
+    pub spki: Vec<u8>,
+    pub unique_identifiers: Vec<u8>,
+    pub extensions: Vec<Vec<u8>>,
+    /// The signature algorithm as it stands beside the signature.
+    pub algorithm: Vec<u8>,
+}
+
+impl Parts {
+    fn sign(self, key: &Key) -> Vec<u8> {
+        let Self { version, serial, signature, issuer, validity, subject, spki, .. } = self;
+        let extensions = tlv(0xa3, &sequence(&self.extensions));
+        let last = [self.unique_identifiers, extensions].concat();
+        let tbs = sequence(&[version, serial, signature, issuer, validity, subject, spki, last]);
+        signed(tbs, self.algorithm, key)
+    }
+}
+
+/// A certificate or a CRL: what is signed, with which algorithm, and the signature.
+fn signed(tbs: Vec<u8>, algorithm: Vec<u8>, key: &Key) -> Vec<u8> {
+    let signature = key.sign(&tbs);
+    sequence(&[tbs, algorithm, bit_string(&signature)])
 }
 
 /// A certificate to be.
@@ -104,20 +137,27 @@ impl<'k> Template<'k> {
 
     /// Issues it.
     pub fn issue(&self, issuer: &str, issuer_key: &Key) -> Vec<u8> {
+        self.issue_edited(issuer, issuer_key, |_| {})
+    }
+
+    /// Issues it after a change of its parts.
+    pub fn issue_edited(&self, issuer: &str, issuer_key: &Key, edit: impl FnOnce(&mut Parts)) -> Vec<u8> {
         let time = |year: u16| tlv(0x17, format!("{:02}0101000000Z", year % 100).as_bytes());
         let algorithm = sequence(&[oid(ECDSA_WITH_SHA256)]);
-        let tbs = sequence(&[
-            tlv(0xa0, &tlv(2, &[2])),
-            tlv(2, &[self.serial]),
-            algorithm.clone(),
-            name(issuer),
-            sequence(&[time(self.years.0), time(self.years.1)]),
-            name(&self.subject),
-            self.key.spki(),
-            tlv(0xa3, &sequence(&self.extensions(issuer_key))),
-        ]);
-        let signature = issuer_key.sign(&tbs);
-        sequence(&[tbs, algorithm, bit_string(&signature)])
+        let mut parts = Parts {
+            version: tlv(0xa0, &tlv(2, &[2])),
+            serial: tlv(2, &[self.serial]),
+            signature: algorithm.clone(),
+            issuer: name(issuer),
+            validity: sequence(&[time(self.years.0), time(self.years.1)]),
+            subject: name(&self.subject),
+            spki: self.key.spki(),
+            unique_identifiers: Vec::new(),
+            extensions: self.extensions(issuer_key),
+            algorithm,
+        };
+        edit(&mut parts);
+        parts.sign(issuer_key)
     }
 
     fn extensions(&self, issuer_key: &Key) -> Vec<Vec<u8>> {
@@ -151,7 +191,7 @@ impl<'k> Template<'k> {
     }
 }
 
-fn extension(id: &[u8], critical: bool, contents: &[u8]) -> Vec<u8> {
+pub fn extension(id: &[u8], critical: bool, contents: &[u8]) -> Vec<u8> {
     let critical = if critical { tlv(1, &[0xff]) } else { Vec::new() };
     sequence(&[oid(id), critical, tlv(4, contents)])
 }
@@ -162,4 +202,49 @@ fn subtrees(tag: u8, names: &[String]) -> Vec<u8> {
     }
     let subtrees: Vec<_> = names.iter().map(|name| sequence(&[tlv(0x82, name.as_bytes())])).collect();
     tlv(tag, &subtrees.concat())
+}
+
+/// A CRL to be: issued in 2030, for a year.
+pub struct Crl {
+    /// Of version 2; empty for one of version 1.
+    pub version: Vec<u8>,
+    /// The signature algorithm as the signed part names it.
+    pub signature: Vec<u8>,
+    pub issuer: Vec<u8>,
+    pub this_update: Vec<u8>,
+    pub next_update: Vec<u8>,
+    /// revokedCertificates, or nothing.
+    pub revoked: Vec<u8>,
+    pub extensions: Vec<Vec<u8>>,
+}
+
+impl Crl {
+    pub fn new(issuer: &str) -> Self {
+        Self {
+            version: tlv(2, &[1]),
+            signature: sequence(&[oid(ECDSA_WITH_SHA256)]),
+            issuer: name(issuer),
+            this_update: tlv(0x17, b"300101000000Z"),
+            next_update: tlv(0x17, b"310101000000Z"),
+            revoked: Vec::new(),
+            extensions: vec![extension(&[0x55, 0x1d, 20], false, &tlv(2, &[1]))],
+        }
+    }
+
+    /// Issues it.
+    pub fn issue(self, key: &Key) -> Vec<u8> {
+        let Self { version, signature, issuer, this_update, next_update, revoked, .. } = self;
+        let extensions = match self.extensions.as_slice() {
+            [] => Vec::new(),
+            extensions => tlv(0xa0, &sequence(extensions)),
+        };
+        let tbs = sequence(&[version, signature, issuer, this_update, next_update, revoked, extensions]);
+        signed(tbs, sequence(&[oid(ECDSA_WITH_SHA256)]), key)
+    }
+}
+
+/// An entry of revokedCertificates.
+pub fn revoked(serial: &[u8], extensions: &[Vec<u8>]) -> Vec<u8> {
+    let extensions = if extensions.is_empty() { Vec::new() } else { sequence(extensions) };
+    sequence(&[tlv(2, serial), tlv(0x17, b"290101000000Z"), extensions])
 }

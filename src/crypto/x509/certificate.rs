@@ -188,11 +188,11 @@ fn read_serial<'a>(reader: &mut SliceReader<'a>) -> Result<&'a [u8], Problem> {
 
 /// The contents of an INTEGER if they are a serial number's: minimal, positive, and of at most 20 octets beside the sign.
 pub(super) fn serial_octets(contents: &[u8]) -> Option<&[u8]> {
-    match contents {
-        [] | [0x80..=0xff, ..] | [0] | [0, ..=0x7f, ..] => None,
-        [0, rest @ ..] | rest if rest.len() > 20 => None,
-        serial => Some(serial),
-    }
+    let octets = match contents {
+        [] | [0x80..=0xff, ..] | [0] | [0, ..=0x7f, ..] => return None,
+        [0, rest @ ..] | rest => rest,
+    };
+    (octets.len() <= 20).then_some(contents)
 }
 
 fn read_extensions<'a>(r: &mut SliceReader<'a>) -> Result<Extensions<'a>, Problem> {

@@ -1,0 +1,384 @@
+//! The profile of RFC 5280, Sections 4 and 5: each rule is broken once, by a certificate or a CRL made for it.
+#![cfg(feature = "x509")]
+#![allow(unreachable_pub, reason = "modules of a test")]
+
+#[path = "support/issue.rs"]
+mod issue;
+
+use std::sync::{Arc, LazyLock};
+
+use handclasp::crypto::{
+    certificate::UnixTime,
+    x509::{Policy, Request, Revocation, Side, TrustStore, Verifier},
+};
+use issue::{CLIENT_AUTH, Crl, Key, Parts, SERVER_AUTH, Template, extension, oid, revoked, sequence, tlv};
+
+/// In March of 2030.
+const NOW: UnixTime = UnixTime(1_900_000_000);
+
+const SUBJECT_KEY_IDENTIFIER: &[u8] = &[0x55, 0x1d, 14];
+const KEY_USAGE: &[u8] = &[0x55, 0x1d, 15];
+const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1d, 17];
+const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 19];
+const CRL_NUMBER: &[u8] = &[0x55, 0x1d, 20];
+const REASON_CODE: &[u8] = &[0x55, 0x1d, 21];
+const NAME_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 30];
+const CERTIFICATE_POLICIES: &[u8] = &[0x55, 0x1d, 32];
+const POLICY_MAPPINGS: &[u8] = &[0x55, 0x1d, 33];
+const AUTHORITY_KEY_IDENTIFIER: &[u8] = &[0x55, 0x1d, 35];
+const POLICY_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 36];
+const EXTENDED_KEY_USAGE: &[u8] = &[0x55, 0x1d, 37];
+const INHIBIT_ANY_POLICY: &[u8] = &[0x55, 0x1d, 54];
+const AUTHORITY_INFORMATION_ACCESS: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 1, 1];
+const UNKNOWN: &[u8] = &[0x2a, 3, 4];
+const ANY_POLICY: &[u8] = &[0x55, 0x1d, 32, 0];
+
+const ECDSA_WITH_SHA384: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 3];
+
+/// Of the root, the authority and the end entity, and one of a stranger.
+static KEYS: LazyLock<[Key; 4]> = LazyLock::new(|| std::array::from_fn(|_| Key::generate()));
+
+/// A root that is trusted, an authority below it and an end entity, each as the profile has it until it is edited.
+struct Chain {
+    authority: Vec<u8>,
+    end_entity: Vec<u8>,
+    crls: Vec<Vec<u8>>,
+    policy: Policy,
+}
+
+fn chain(authority: impl FnOnce(&mut Parts), end_entity: impl FnOnce(&mut Parts)) -> Chain {
+    let [root, issuer, subject, _] = &*KEYS;
+    let mut template = Template::new("Authority", issuer);
+    template.ca = Some(None);
+    let authority = template.issue_edited("Root", root, authority);
+    let mut template = Template::new("end", subject);
+    template.names = vec!["end.test".into()];
+    let end_entity = template.issue_edited("Authority", issuer, end_entity);
+    Chain { authority, end_entity, crls: Vec::new(), policy: Policy::default() }
+}
+
+impl Chain {
+    fn judge(self) -> Result<(), String> {
+        let mut root = Template::new("Root", &KEYS[0]);
+        root.ca = Some(None);
+        let mut store = TrustStore::empty();
+        store.add(&root.issue("Root", &KEYS[0]), "root");
+        for crl in &self.crls {
+            store.add_crl(crl, "crl").map_err(|error| error.to_string())?;
+        }
+        let request = Request { side: Side::Server, names: &[], now: NOW };
+        let verifier = Verifier::with_policy(Arc::new(store), self.policy);
+        let found = verifier.find_path(&[self.end_entity, self.authority], &request);
+        found.map(drop).map_err(|rejection| rejection.detail)
+    }
+}
+
+fn untouched(_: &mut Parts) {}
+
+fn is(parts: &[u8], id: &[u8]) -> bool {
+    let id = oid(id);
+    parts.windows(id.len()).take(5).any(|window| window == id)
+}
+
+fn remove(parts: &mut Parts, id: &[u8]) {
+    parts.extensions.retain(|extension| !is(extension, id));
+}
+
+/// Puts an extension in the place of another of its kind.
+fn put(parts: &mut Parts, id: &[u8], critical: bool, contents: &[u8]) {
+    remove(parts, id);
+    parts.extensions.push(extension(id, critical, contents));
+}
+
+fn dns_name(name: &[u8]) -> Vec<u8> {
+    sequence(&[tlv(0x82, name)])
+}
+
+fn policy(id: &[u8]) -> Vec<u8> {
+    sequence(&[oid(id)])
+}
+
+/// A rule broken: what is edited how, and what is found.
+type Case = (fn(&mut Parts), &'static str);
+
+const NOT_DER: &str = "it is not DER of the structure it should have";
+const SERIAL: &str = "its serial number is not a positive integer of at most 20 octets";
+const NOT_VERSION_3: &str = "it is not of version 3";
+const TWO_IDENTIFIERS: &str = "unique identifiers must not be used (Section 4.1.2.8)";
+const NO_BITS: &str = "keyUsage is empty or ends in zero bits";
+const CRITICAL_SAN: &str =
+    "subjectAltName is critical when the subject is empty, and only then (Section 4.2.1.6)";
+const TIME: &str = "a time is not YYMMDDHHMMSSZ (to 2049) or YYYYMMDDHHMMSSZ (after)";
+
+fn nameless(parts: &mut Parts) {
+    parts.subject = sequence(&[]);
+}
+
+#[rustfmt::skip]
+const OF_ANY_CERTIFICATE: &[Case] = &[
+    (|p| p.version = tlv(0xa0, &tlv(2, &[1])), NOT_VERSION_3),
+    (|p| p.version.clear(), NOT_VERSION_3),
+    (|p| p.serial = tlv(2, &[0]), SERIAL),
+    (|p| p.serial = tlv(2, &[0x81]), SERIAL),
+    (|p| p.serial = tlv(2, &[1; 21]), SERIAL),
+    (|p| p.algorithm = sequence(&[oid(ECDSA_WITH_SHA384)]), "signatureAlgorithm differs inside and outside"),
+    (|p| p.issuer = sequence(&[]), "the issuer must not be empty (Section 4.1.2.4)"),
+    (|p| p.validity = sequence(&[tlv(0x17, b"200101000000Z"), tlv(0x18, b"20400101000000Z")]), TIME),
+    (|p| p.unique_identifiers = tlv(0x81, &[0, 1]), TWO_IDENTIFIERS),
+    (|p| p.unique_identifiers = tlv(0x82, &[0, 1]), TWO_IDENTIFIERS),
+    (|p| put(p, UNKNOWN, true, &[5, 0]), "critical extension 1.2.3.4 is not supported"),
+    (|p| p.extensions.push(p.extensions[0].clone()), "an extension stands twice"),
+    (|p| put(p, AUTHORITY_KEY_IDENTIFIER, true, &sequence(&[tlv(0x80, b"key")])), "authorityKeyIdentifier must not be critical (Section 4.2.1.1)"),
+    (|p| put(p, AUTHORITY_KEY_IDENTIFIER, false, &sequence(&[tlv(0x82, &[1])])), "authorityKeyIdentifier has an issuer without serial, or the reverse"),
+    (|p| put(p, SUBJECT_KEY_IDENTIFIER, true, &tlv(4, b"key")), "subjectKeyIdentifier must not be critical (Section 4.2.1.2)"),
+    (|p| put(p, KEY_USAGE, true, &tlv(3, &[0])), NO_BITS),
+    (|p| put(p, KEY_USAGE, true, &tlv(3, &[7, 0])), NO_BITS),
+    (|p| put(p, KEY_USAGE, true, &tlv(3, &[0, 0x80])), NO_BITS),
+    (|p| put(p, KEY_USAGE, true, &tlv(4, &[0x80])), NOT_DER),
+    (|p| put(p, CERTIFICATE_POLICIES, false, &sequence(&[policy(UNKNOWN), policy(UNKNOWN)])), "a certificate policy stands twice"),
+    (|p| put(p, SUBJECT_ALT_NAME, false, &sequence(&[])), NOT_DER),
+    (|p| put(p, SUBJECT_ALT_NAME, false, &dns_name(b"caf\xc3\xa9.test")), "a GeneralName is not an IA5String without control characters"),
+    (|p| put(p, SUBJECT_ALT_NAME, true, &dns_name(b"end.test")), CRITICAL_SAN),
+    (|p| put(p, AUTHORITY_INFORMATION_ACCESS, true, &sequence(&[sequence(&[oid(UNKNOWN), tlv(0x86, b"http://a.test/")])])), "authorityInfoAccess must not be critical (Section 4.2.2.1)"),
+];
+
+#[test]
+fn a_rule_of_every_certificate_is_broken() {
+    assert_eq!(chain(untouched, untouched).judge(), Ok(()));
+    for (number, (edit, problem)) in OF_ANY_CERTIFICATE.iter().enumerate() {
+        for chain in [chain(edit, untouched), chain(untouched, edit)] {
+            let detail = chain.judge().expect_err(problem);
+            assert!(detail.ends_with(problem), "{number}: {detail}");
+        }
+    }
+}
+
+#[rustfmt::skip]
+const OF_AN_END_ENTITY: &[Case] = &[
+    (|p| { nameless(p); remove(p, SUBJECT_ALT_NAME) }, "neither subject nor subjectAltName (Section 4.1.2.6)"),
+    (nameless, CRITICAL_SAN),
+    (|p| put(p, KEY_USAGE, true, &tlv(3, &[2, 0x84])), "keyCertSign without cA (Section 4.2.1.3)"),
+    (|p| put(p, NAME_CONSTRAINTS, true, &sequence(&[tlv(0xa0, &dns_name(b"test"))])), "nameConstraints without cA (Section 4.2.1.10)"),
+    (|p| put(p, BASIC_CONSTRAINTS, true, &sequence(&[tlv(2, &[0])])), "pathLenConstraint without cA (Section 4.2.1.9)"),
+    (|p| remove(p, AUTHORITY_KEY_IDENTIFIER), "authorityKeyIdentifier must be there (Section 4.2.1.1)"),
+    (|p| put(p, KEY_USAGE, true, &tlv(3, &[3, 8])), "keyUsage lacks digitalSignature"),
+    (|p| put(p, EXTENDED_KEY_USAGE, false, &sequence(&[oid(CLIENT_AUTH)])), "extendedKeyUsage does not allow serverAuth"),
+    (|p| {
+        put(p, KEY_USAGE, true, &tlv(3, &[3, 8]));
+        put(p, EXTENDED_KEY_USAGE, false, &sequence(&[oid(SERVER_AUTH)]));
+    }, "keyUsage lacks digitalSignature"),
+];
+
+#[test]
+fn a_rule_of_end_entities_is_broken() {
+    for (number, (edit, problem)) in OF_AN_END_ENTITY.iter().enumerate() {
+        let detail = chain(untouched, edit).judge().expect_err(problem);
+        assert!(detail.ends_with(problem), "{number}: {detail}");
+    }
+}
+
+#[rustfmt::skip]
+const OF_AN_AUTHORITY: &[Case] = &[
+    (|p| remove(p, BASIC_CONSTRAINTS), "issued a certificate, but is not a CA (basicConstraints)"),
+    (|p| put(p, BASIC_CONSTRAINTS, true, &sequence(&[])), "issued a certificate, but is not a CA (basicConstraints)"),
+    (|p| put(p, BASIC_CONSTRAINTS, false, &sequence(&[tlv(1, &[0xff])])), "a CA's basicConstraints must be critical (Section 4.2.1.9)"),
+    (|p| put(p, BASIC_CONSTRAINTS, true, &sequence(&[tlv(1, &[0xff]), tlv(2, &[0xff])])), NOT_DER),
+    (|p| put(p, KEY_USAGE, true, &tlv(3, &[1, 2])), "keyUsage lacks keyCertSign"),
+    (|p| remove(p, SUBJECT_KEY_IDENTIFIER), "a CA must have a subjectKeyIdentifier (Section 4.2.1.2)"),
+    (|p| put(p, SUBJECT_KEY_IDENTIFIER, false, &tlv(4, b"another")), "is known with another key than the one it names"),
+    (|p| put(p, NAME_CONSTRAINTS, false, &sequence(&[tlv(0xa0, &dns_name(b"test"))])), "nameConstraints must be critical (Section 4.2.1.10)"),
+    (|p| put(p, NAME_CONSTRAINTS, true, &sequence(&[])), "nameConstraints is empty (Section 4.2.1.10)"),
+    (|p| put(p, POLICY_MAPPINGS, true, &sequence(&[sequence(&[oid(ANY_POLICY), oid(UNKNOWN)])])), "a mapping from or to anyPolicy (Section 4.2.1.5)"),
+    (|p| put(p, POLICY_MAPPINGS, true, &sequence(&[sequence(&[oid(UNKNOWN), oid(ANY_POLICY)])])), "a mapping from or to anyPolicy (Section 4.2.1.5)"),
+    (|p| put(p, POLICY_CONSTRAINTS, false, &sequence(&[tlv(0x80, &[1])])), "policyConstraints must be critical (Section 4.2.1.11)"),
+    (|p| put(p, POLICY_CONSTRAINTS, true, &sequence(&[])), "policyConstraints is empty (Section 4.2.1.11)"),
+    (|p| put(p, POLICY_CONSTRAINTS, true, &sequence(&[tlv(0x80, &[0])])), "no certificate policy is valid along the path, and a CA in it requires one"),
+    (|p| put(p, INHIBIT_ANY_POLICY, false, &tlv(2, &[0])), "inhibitAnyPolicy must be critical (Section 4.2.1.14)"),
+    (|p| put(p, EXTENDED_KEY_USAGE, false, &sequence(&[oid(CLIENT_AUTH)])), "extendedKeyUsage does not allow serverAuth"),
+];
+
+#[test]
+fn a_rule_of_authorities_is_broken() {
+    for (number, (edit, problem)) in OF_AN_AUTHORITY.iter().enumerate() {
+        let detail = chain(edit, untouched).judge().expect_err(problem);
+        assert!(detail.ends_with(problem), "{number}: {detail}");
+    }
+}
+
+#[test]
+fn names_chain_by_their_very_bytes() {
+    let spelled = |tag, text: &[u8]| sequence(&[tlv(0x31, &sequence(&[oid(&[0x55, 4, 3]), tlv(tag, text)]))]);
+    assert_eq!(chain(untouched, |p| p.issuer = spelled(0x0c, b"Authority")).judge(), Ok(()));
+    for issuer in [spelled(0x0c, b"authority"), spelled(0x13, b"Authority"), spelled(0x0c, b"Authority ")] {
+        let detail = chain(untouched, |p| p.issuer = issuer).judge().unwrap_err();
+        assert!(detail.ends_with("is neither sent nor trusted"), "{detail}");
+    }
+    let detail = chain(nameless_authority, |p| p.issuer = sequence(&[])).judge().unwrap_err();
+    assert!(detail.ends_with("the issuer must not be empty (Section 4.1.2.4)"), "{detail}");
+}
+
+fn nameless_authority(parts: &mut Parts) {
+    nameless(parts);
+    put(parts, SUBJECT_ALT_NAME, true, &dns_name(b"authority.test"));
+}
+
+#[test]
+fn serial_numbers_of_twenty_octets() {
+    for serial in [[&[0x7f][..], &[0xff; 19]].concat(), [&[0][..], &[0xff; 20]].concat()] {
+        assert_eq!(chain(untouched, |p| p.serial = tlv(2, &serial)).judge(), Ok(()));
+    }
+}
+
+#[test]
+fn critical_extensions_that_are_understood() {
+    let put_all = |parts: &mut Parts, all: &[(&[u8], Vec<u8>)]| {
+        all.iter().for_each(|(id, contents)| put(parts, id, true, contents));
+    };
+    let authority = [
+        (NAME_CONSTRAINTS, sequence(&[tlv(0xa0, &dns_name(b"test"))])),
+        (CERTIFICATE_POLICIES, sequence(&[policy(UNKNOWN)])),
+        (POLICY_CONSTRAINTS, sequence(&[tlv(0x80, &[0]), tlv(0x81, &[0])])),
+        (INHIBIT_ANY_POLICY, tlv(2, &[0])),
+    ];
+    let end_entity = [
+        (KEY_USAGE, tlv(3, &[7, 0x80])),
+        (SUBJECT_ALT_NAME, dns_name(b"end.test")),
+        (BASIC_CONSTRAINTS, sequence(&[])),
+        (CERTIFICATE_POLICIES, sequence(&[policy(UNKNOWN)])),
+        (EXTENDED_KEY_USAGE, sequence(&[oid(SERVER_AUTH)])),
+    ];
+    let edit = |parts: &mut Parts| {
+        nameless(parts);
+        put_all(parts, &end_entity);
+    };
+    assert_eq!(chain(|p| put_all(p, &authority), edit).judge(), Ok(()));
+}
+
+#[test]
+fn names_of_every_standard_attribute() {
+    let attribute = |id: &[u8], tag, text: &[u8]| tlv(0x31, &sequence(&[oid(id), tlv(tag, text)]));
+    let standard = |last: u8| attribute(&[0x55, 4, last], 0x13, b"NL");
+    // country, organization, organizational unit, qualifier, state or province, common name, serial number.
+    let mut attributes: Vec<_> = [6, 10, 11, 46, 8, 3, 5].map(standard).into();
+    let domain_component = [0x09, 0x92, 0x26, 0x89, 0x93, 0xf2, 0x2c, 0x64, 1, 25];
+    attributes.push(attribute(&domain_component, 0x16, b"test"));
+    for (tag, text) in [(0x0c, &b"caf\xc3\xa9"[..]), (0x14, b"caf\xe9"), (0x1e, b"\0c")] {
+        attributes.push(attribute(&[0x55, 4, 10], tag, text));
+    }
+    let name = sequence(&attributes);
+    let edited =
+        chain(|p| p.subject = name.clone(), |p| (p.issuer, p.subject) = (name.clone(), name.clone()));
+    assert_eq!(edited.judge(), Ok(()));
+}
+
+const SUBTREE: fn(u8, &[u8]) -> Vec<u8> = |tag, base| sequence(&[tlv(tag, base)]);
+
+#[test]
+fn constrained_names_of_every_kind() {
+    let directory = |text: &[u8]| sequence(&[tlv(0x31, &sequence(&[oid(&[0x55, 4, 10]), tlv(0x0c, text)]))]);
+    let named = |tag, name: &[u8]| sequence(&[tlv(tag, name)]);
+    let judge = |list: u8, subtree: &[u8], subject: Vec<u8>, names: Vec<u8>| {
+        let constraints = sequence(&[tlv(list, subtree)]);
+        let edit = |p: &mut Parts| {
+            p.subject = subject;
+            put(p, SUBJECT_ALT_NAME, false, &names);
+        };
+        chain(|p| put(p, NAME_CONSTRAINTS, true, &constraints), edit).judge()
+    };
+    let (permitted, excluded) = (0xa0, 0xa1);
+    let (inside, outside) = (directory(b"Lab"), directory(b"Shop"));
+    let lab = SUBTREE(0xa4, &directory(b"LAB"));
+    let host = || dns_name(b"end.test");
+    assert_eq!(judge(permitted, &lab, inside.clone(), host()), Ok(()));
+    assert_eq!(judge(excluded, &lab, outside.clone(), host()), Ok(()));
+    assert!(judge(permitted, &lab, outside.clone(), host()).is_err(), "the subject");
+    assert!(judge(excluded, &lab, inside.clone(), host()).is_err(), "the subject");
+    assert!(judge(permitted, &lab, inside.clone(), named(0xa4, &outside)).is_err(), "a directoryName");
+    assert_eq!(judge(permitted, &lab, inside.clone(), named(0xa4, &inside)), Ok(()));
+    // A kind that is not understood, here otherName, is refused where it is constrained, and only there.
+    let other = tlv(0xa0, &[oid(UNKNOWN), tlv(0xa0, &[5, 0])].concat());
+    for list in [permitted, excluded] {
+        let detail = judge(list, &sequence(&[other.clone()]), inside.clone(), sequence(&[other.clone()]));
+        assert!(detail.unwrap_err().ends_with("a name is of a kind that is not understood"));
+        assert_eq!(judge(list, &sequence(&[other.clone()]), inside.clone(), host()), Ok(()));
+    }
+    for distance in [tlv(0x80, &[1]), tlv(0x81, &[1])] {
+        let subtree = sequence(&[tlv(0x82, b"test"), distance]);
+        assert!(judge(permitted, &subtree, inside.clone(), host()).unwrap_err().ends_with(NOT_DER));
+    }
+}
+
+fn crl(edit: impl FnOnce(&mut Crl)) -> Vec<u8> {
+    let mut crl = Crl::new("Authority");
+    edit(&mut crl);
+    crl.issue(&KEYS[1])
+}
+
+/// The end entity's status by these lists, which have to be there.
+fn status(crls: Vec<Vec<u8>>) -> Result<(), String> {
+    let policy = Policy { revocation: Revocation::EndEntity, ..Policy::default() };
+    Chain { crls, policy, ..chain(untouched, untouched) }.judge()
+}
+
+fn number(octets: &[u8]) -> Vec<Vec<u8>> {
+    vec![extension(CRL_NUMBER, false, &tlv(2, octets))]
+}
+
+/// A rule of CRLs broken: what is edited how, and what is found.
+type CrlCase = (fn(&mut Crl), &'static str);
+
+#[rustfmt::skip]
+const CRLS: &[CrlCase] = &[
+    (|c| c.version = tlv(2, &[0]), "it is not of version 2"),
+    (|c| c.version.clear(), "it is not of version 2"),
+    (|c| c.signature = sequence(&[oid(ECDSA_WITH_SHA384)]), "signatureAlgorithm differs inside and outside"),
+    (|c| c.issuer = sequence(&[]), "a CRL's issuer must not be empty (Section 5.1.2.3)"),
+    (|c| c.this_update = tlv(0x18, b"20300101000000Z"), TIME),
+    (|c| c.this_update = tlv(0x17, b"3001010000Z"), TIME),
+    (|c| c.next_update = tlv(0x18, b"20310101000000Z"), TIME),
+    (|c| c.next_update = tlv(0x18, b"20510101000000.5Z"), TIME),
+    (|c| c.next_update.clear(), "a CRL must have a nextUpdate (Section 5.1.2.5)"),
+    (|c| c.revoked = sequence(&[]), NOT_DER),
+    (|c| c.revoked = sequence(&[sequence(&[tlv(2, &[1]), tlv(0x18, b"20300101000000Z")])]), TIME),
+    (|c| c.revoked = sequence(&[revoked(&[1], &[extension(UNKNOWN, true, &[5, 0])])]), "critical extension 1.2.3.4 is not supported"),
+    (|c| c.extensions.clear(), "a CRL must have a cRLNumber (Section 5.2.3)"),
+    (|c| c.extensions = vec![extension(CRL_NUMBER, true, &tlv(2, &[1]))], "critical extension 2.5.29.20 is not supported"),
+    (|c| c.extensions.extend(number(&[2])), "an extension stands twice"),
+    (|c| c.extensions.push(extension(UNKNOWN, true, &[5, 0])), "critical extension 1.2.3.4 is not supported"),
+];
+
+#[test]
+fn a_rule_of_crls_is_broken() {
+    assert_eq!(status(vec![crl(|_| {})]), Ok(()));
+    for (number, (edit, problem)) in CRLS.iter().enumerate() {
+        let detail = status(vec![crl(edit)]).expect_err(problem);
+        assert!(detail.ends_with(problem), "{number}: {detail}");
+    }
+}
+
+#[test]
+fn crls_in_form() {
+    let clear: [fn(&mut Crl); 5] = [
+        |c| c.extensions = number(&[0x7f; 20]),
+        |c| c.next_update = tlv(0x18, b"20510101000000Z"),
+        |c| c.revoked = sequence(&[revoked(&[2], &[])]),
+        |c| c.revoked = sequence(&[revoked(&[2], &[extension(UNKNOWN, false, &[5, 0])])]),
+        |c| c.extensions.push(extension(UNKNOWN, false, &[5, 0])),
+    ];
+    clear.into_iter().for_each(|edit| assert_eq!(status(vec![crl(edit)]), Ok(())));
+    let reason = || extension(REASON_CODE, false, &tlv(0x0a, &[1]));
+    let detail = status(vec![crl(|c| c.revoked = sequence(&[revoked(&[1], &[reason()])]))]).unwrap_err();
+    assert!(detail.ends_with("revoked at 2029-01-01T00:00:00Z (keyCompromise)"), "{detail}");
+}
+
+#[test]
+fn a_crl_is_its_issuers_alone() {
+    let unknown = |crl: Vec<u8>| status(vec![crl]).unwrap_err();
+    let detail = unknown(Crl::new("Authority").issue(&KEYS[3]));
+    assert!(detail.ends_with("the CRL: its signature is wrong"), "{detail}");
+    let detail = unknown(Crl::new("authority").issue(&KEYS[1]));
+    assert!(detail.ends_with("no CRL of its issuer is at hand"), "{detail}");
+    let no_crl_sign = |p: &mut Parts| put(p, KEY_USAGE, true, &tlv(3, &[2, 4]));
+    let judged = Chain { crls: vec![crl(|_| {})], ..chain(no_crl_sign, untouched) }.judge();
+    assert!(judged.unwrap_err().ends_with("its issuer's keyUsage lacks cRLSign"));
+}
