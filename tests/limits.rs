@@ -6,6 +6,7 @@ use common::{
     connect_through,
     edit::{set, vector16, with_extensions},
     flows::{Cast, Flow},
+    keys::Protection,
     reframe::Reframer,
     seeded,
 };
@@ -221,14 +222,7 @@ fn key_updates_in_a_row() {
 
 /// A record of this inner content and type, as the client's next.
 fn sealed(session: &Session, sequence: u8, content: &[u8]) -> Vec<u8> {
-    use ring::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
-    let key = LessSafeKey::new(UnboundKey::new(&AES_128_GCM, session.tx.secret.key().expose()).unwrap());
-    let mut nonce: [u8; 12] = session.tx.secret.iv().expose().try_into().unwrap();
-    nonce[11] ^= sequence;
-    let header = [&[23, 3, 3][..], &u16::try_from(content.len() + 16).unwrap().to_be_bytes()].concat();
-    let mut body = content.to_vec();
-    key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(&header), &mut body).unwrap();
-    [header, body].concat()
+    Protection::new(session.suite, session.tx.secret.expose()).at(sequence.into()).seal_inner(content.into())
 }
 
 #[test]

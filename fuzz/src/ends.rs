@@ -1,9 +1,6 @@
 //! The two ends of a handshake: who they are, what they are configured to do, and how an engine is driven.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, LazyLock, Mutex},
-};
+use std::sync::{Arc, LazyLock};
 
 use handclasp::{
     crypto::{
@@ -17,13 +14,13 @@ use handclasp::{
         suite::CipherSuite,
     },
     engine::{
-        Error, Handshake, Psk, Role, Session, Step,
-        config::{ClientAuthentication, ClientConfig, Credential, KeyLog, ServerConfig},
+        AlertDescription, Error, Handshake, LocalError, Psk, PskOffer, Role, Session, SignRequest, Step,
+        config::{ClientAuthentication, ClientConfig, Credential, ServerConfig},
     },
 };
 use ring::signature::{Ed25519KeyPair, KeyPair};
 
-use crate::input::Input;
+use crate::{drive::drive, input::Input, keys::Secrets};
 
 /// The time of every handshake.
 pub const NOW: UnixTime = UnixTime(1_800_000_000);
@@ -155,23 +152,6 @@ impl CertificateVerifier for Pinned {
 
     fn authorities(&self) -> &[Vec<u8>] {
         &self.authorities
-    }
-}
-
-/// The secrets of one end, by their NSS labels.
-#[derive(Debug, Default)]
-pub struct Secrets(Mutex<BTreeMap<String, Vec<u8>>>);
-
-impl Secrets {
-    /// The secret of a label, once it exists.
-    pub fn get(&self, label: &str) -> Option<Vec<u8>> {
-        self.0.lock().expect("nobody panicked").get(label).cloned()
-    }
-}
-
-impl KeyLog for Secrets {
-    fn log(&self, label: &str, _client_random: &[u8; 32], secret: &[u8]) {
-        self.0.lock().expect("nobody panicked").insert(label.into(), secret.into());
     }
 }
 
@@ -318,6 +298,20 @@ impl Answers {
             takes_any_identity: bit(3),
         }
     }
+
+    fn sign(self, identity: &Identity, request: &SignRequest<'_>) -> Option<Vec<u8>> {
+        let mut signature = identity.key.sign(request.scheme, request.message).expect("Ed25519 signs");
+        if self.signs_nonsense {
+            signature.truncate(7);
+        }
+        (!self.refuses_to_sign).then_some(signature)
+    }
+
+    fn find_psk(self, shape: Shape, offers: &[PskOffer]) -> Option<(usize, Psk)> {
+        let known = |identity: &[u8]| identity == PSK_IDENTITY || self.takes_any_identity;
+        let index = offers.iter().position(|offer| known(&offer.identity))?;
+        (!self.knows_no_psk).then(|| (index, shape.psk_of(&offers[index].identity)))
+    }
 }
 
 /// One end of a connection.
@@ -348,6 +342,20 @@ impl End {
         Self { handshake, secrets, identity, outcome: None, answers, shape }
     }
 
+    /// A whole handshake of an end with raw bytes for a peer; its questions are answered as the input says.
+    pub fn meets(role: Role, bytes: &[u8]) {
+        let mut input = Input(bytes);
+        let shape = Shape::read(&mut input);
+        let answers = Answers::read(&mut input);
+        let mut end = Self::new(role, shape, answers);
+        end.run(&mut input.0.to_vec());
+        if end.outcome.is_none() {
+            end.handshake.abort(AlertDescription::UserCanceled);
+            end.run(&mut Vec::new());
+            assert!(matches!(end.outcome, Some(Err(_))), "an aborted handshake has failed");
+        }
+    }
+
     /// Goes on until bytes are missing or it is over, and returns what is to be sent.
     ///
     /// `incoming` is consumed exactly as asked for.
@@ -356,57 +364,14 @@ impl End {
         if self.outcome.is_some() {
             return outgoing;
         }
-        while self.outcome.is_none() {
-            match self.handshake.step() {
-                Step::Send(bytes) => {
-                    outgoing.extend_from_slice(bytes);
-                    let count = bytes.len();
-                    self.handshake.sent(count);
-                }
-                Step::Receive(count) if incoming.len() < count => break,
-                Step::Receive(count) => {
-                    assert!(
-                        (1..=(1 << 14) + 256).contains(&count),
-                        "never more than a record, never nothing"
-                    );
-                    let bytes: Vec<u8> = incoming.drain(..count).collect();
-                    self.handshake.receive(&bytes);
-                }
-                Step::Sign(_) => self.sign(),
-                Step::FindPsk(_) => self.find_psk(),
-                Step::Done(session) => self.outcome = Some(Ok(session)),
-                Step::Failed(error) => self.outcome = Some(Err(error)),
-            }
-        }
-        if let Some(outcome) = &self.outcome {
-            check_end(&mut self.handshake, outcome.as_ref().err(), &outgoing);
+        let Self { handshake, identity, outcome, answers, shape, .. } = self;
+        let sign = |request: &SignRequest<'_>| answers.sign(identity, request);
+        let find_psk = |offers: &[PskOffer]| answers.find_psk(*shape, offers);
+        *outcome = drive(handshake, incoming, &mut outgoing, sign, find_psk);
+        if let Some(outcome) = outcome {
+            check_end(handshake, outcome.as_ref().err(), &outgoing);
         }
         outgoing
-    }
-
-    fn sign(&mut self) {
-        let Step::Sign(request) = self.handshake.step() else { unreachable!("asked before") };
-        if self.answers.refuses_to_sign {
-            return self.handshake.sign_failed();
-        }
-        let mut signature = self.identity.key.sign(request.scheme, request.message).expect("Ed25519 signs");
-        if self.answers.signs_nonsense {
-            signature.truncate(7);
-        }
-        self.handshake.signed(&signature);
-    }
-
-    fn find_psk(&mut self) {
-        let Step::FindPsk(offers) = self.handshake.step() else { unreachable!("asked before") };
-        let known = |identity: &[u8]| identity == PSK_IDENTITY || self.answers.takes_any_identity;
-        let found = offers.iter().position(|offer| known(&offer.identity));
-        match found.filter(|_| !self.answers.knows_no_psk) {
-            Some(index) => {
-                let psk = self.shape.psk_of(&offers[index].identity);
-                self.handshake.psk(index, psk);
-            }
-            None => self.handshake.no_psk(),
-        }
     }
 }
 
@@ -417,7 +382,7 @@ fn check_end(handshake: &mut Handshake, error: Option<&Error>, outgoing: &[u8]) 
         assert!(!error.to_string().is_empty());
         assert_ne!(
             error.to_string(),
-            Error::Local(handclasp::engine::LocalError::Misuse).to_string(),
+            Error::Local(LocalError::Misuse).to_string(),
             "we answer what is asked"
         );
         if matches!(error, Error::Peer(_) | Error::Certificate(_)) {

@@ -4,8 +4,13 @@
 //! only at random, and so everybody here has an Ed25519 key; key exchange is a stand-in, [`ends::Scripted`].)
 
 pub mod certificates;
+#[path = "../../tests/common/drive.rs"]
+mod drive;
 pub mod ends;
 pub mod input;
+#[path = "../../tests/common/keys.rs"]
 pub mod keys;
 pub mod mutation;
+#[path = "../../tests/common/tap.rs"]
+mod tap;
 pub mod wire;

@@ -12,6 +12,7 @@ use crate::{
     ends::{End, PSK_SECRET, Shape},
     keys::{Protection, binder_key, finished, hash_of},
     mutation::{Change, fix_length},
+    tap::{Item, Tap, plain_record},
 };
 
 const CHANGE_CIPHER_SPEC: u8 = 20;
@@ -40,12 +41,9 @@ pub struct Station {
     /// What it has said and nobody has carried yet.
     said: Vec<Item>,
     /// Opens what it sends.
-    opening: Option<Protection>,
+    tap: Tap,
     /// Protects what it receives.
     protecting: Option<Protection>,
-    /// Bytes of a message that it has begun to send.
-    partial: Vec<u8>,
-    sent_finished: bool,
 }
 
 impl fmt::Debug for Station {
@@ -57,17 +55,8 @@ impl fmt::Debug for Station {
 
 impl Station {
     fn new(role: Role, end: End) -> Self {
-        Self {
-            end,
-            history: vec![],
-            role,
-            incoming: vec![],
-            said: vec![],
-            opening: None,
-            protecting: None,
-            partial: vec![],
-            sent_finished: false,
-        }
+        let tap = Tap::new(role, end.secrets.clone());
+        Self { end, history: vec![], role, incoming: vec![], said: vec![], tap, protecting: None }
     }
 
     /// Notes what it is given, but nothing behind the Finished that it waits for: the handshake leaves that unread.
@@ -114,22 +103,15 @@ impl Station {
         hash_of(hash, &messages)
     }
 
-    /// The label of the secret that protects what this role sends during the handshake.
-    fn sending_label(role: Role) -> &'static str {
-        match role {
-            Role::Client => "CLIENT_HANDSHAKE_TRAFFIC_SECRET",
-            Role::Server => "SERVER_HANDSHAKE_TRAFFIC_SECRET",
-        }
-    }
-
-    fn peer_label(&self) -> &'static str {
-        Self::sending_label(if self.role == Role::Client { Role::Server } else { Role::Client })
+    /// The secret that protects what this end receives during the handshake.
+    fn peer_secret(&self) -> Option<Vec<u8>> {
+        self.end.secrets.handshake(if self.role == Role::Client { Role::Server } else { Role::Client })
     }
 
     /// Lets this end take in what is there, and say what it will.
     fn hear(&mut self) {
         let bytes = self.end.run(&mut self.incoming);
-        for item in self.open(&bytes) {
+        for item in self.tap.open(&bytes) {
             if let Item::Message(message) = &item {
                 self.history.push(message.clone());
             }
@@ -138,61 +120,10 @@ impl Station {
         self.learn_key();
     }
 
-    /// Splits what this end sends into records, and opens them: its messages, in order, and its other plaintext records.
-    fn open(&mut self, bytes: &[u8]) -> Vec<Item> {
-        let mut items = Vec::new();
-        let mut rest = bytes;
-        while let Some((header, after)) = rest.split_first_chunk::<5>() {
-            let (body, after) = after.split_at(u16::from_be_bytes([header[3], header[4]]).into());
-            rest = after;
-            match header[0] {
-                HANDSHAKE => self.partial.extend_from_slice(body),
-                APPLICATION_DATA => match self.open_protected(header, body) {
-                    (HANDSHAKE, content) => self.partial.extend_from_slice(&content),
-                    (content_type, content) => items.push(Item::Record(content_type, content)),
-                },
-                content_type => items.push(Item::Record(content_type, body.into())),
-            }
-            while let Some(message) = self.take_message() {
-                self.sent_finished |= message[0] == FINISHED;
-                items.push(Item::Message(message));
-            }
-        }
-        assert!(rest.is_empty(), "engines send whole records");
-        items
-    }
-
-    fn open_protected(&mut self, header: &[u8], body: &[u8]) -> (u8, Vec<u8>) {
-        if self.sent_finished {
-            // Only an alert can come under the application's keys, and nobody is waiting for it.
-            return (APPLICATION_DATA, vec![]);
-        }
-        if let Some(opening) = &mut self.opening {
-            return opening.open(header, body).expect("a logged secret opens what its owner sends");
-        }
-        let label = Self::sending_label(self.role);
-        let secret = self.end.secrets.get(label).expect("a protected record has a logged secret");
-        // Which ServerHello it took can be told by this alone, if there were several.
-        for suite in CipherSuite::ALL.into_iter().filter(|suite| suite.hash().length() == secret.len()) {
-            let mut opening = Protection::new(suite, &secret);
-            if let Some(content) = opening.open(header, body) {
-                self.opening = Some(opening);
-                return content;
-            }
-        }
-        panic!("a logged secret opens what its owner sends");
-    }
-
-    fn take_message(&mut self) -> Option<Vec<u8>> {
-        let header = self.partial.first_chunk::<4>()?;
-        let end = 4 + u32::from_be_bytes([0, header[1], header[2], header[3]]) as usize;
-        (end <= self.partial.len()).then(|| self.partial.drain(..end).collect())
-    }
-
     /// Takes the key under which it reads, once there is one.
     fn learn_key(&mut self) {
         if self.protecting.is_none()
-            && let (Some(secret), Some(suite)) = (self.end.secrets.get(self.peer_label()), self.suite())
+            && let (Some(secret), Some(suite)) = (self.peer_secret(), self.suite())
         {
             self.protecting = Some(Protection::new(suite, &secret));
         }
@@ -211,17 +142,6 @@ impl Station {
 
 fn is_retry(message: &[u8]) -> bool {
     message[0] == SERVER_HELLO && message.get(6..9) == Some(&[0xcf, 0x21, 0xad])
-}
-
-fn plain_record(content_type: u8, content: &[u8]) -> Vec<u8> {
-    let length = u16::try_from(content.len()).expect("a record's length").to_be_bytes();
-    [&[content_type, 3, 3, length[0], length[1]], content].concat()
-}
-
-enum Item {
-    Message(Vec<u8>),
-    /// Any other record: its type, its content.
-    Record(u8, Vec<u8>),
 }
 
 /// Both ends and what lies between them.
@@ -426,8 +346,7 @@ fn forge_certificate_verify(receiver: &Station, signer: &SigningKey, message: &m
 }
 
 fn forge_finished(receiver: &Station, message: &mut Vec<u8>) {
-    let secret = receiver.end.secrets.get(receiver.peer_label());
-    let (Some(suite), Some(secret)) = (receiver.suite(), secret) else { return };
+    let (Some(suite), Some(secret)) = (receiver.suite(), receiver.peer_secret()) else { return };
     let transcript = receiver.transcript_hash(suite.hash(), &[]);
     message.truncate(4);
     message.extend_from_slice(&finished(suite.hash(), &secret, &transcript));

@@ -1,19 +1,16 @@
 //! The flows that the properties are tested on.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex},
-};
+use std::sync::Arc;
 
 use handclasp::{
     crypto::hash::Hash,
     engine::{
         Psk,
-        config::{ClientAuthentication, ClientConfig, KeyLog, ServerConfig},
+        config::{ClientAuthentication, ClientConfig, ServerConfig},
     },
 };
 
-use super::{End, Identity, client_config, seeded, server_config};
+use super::{End, Identity, client_config, keys::Secrets, seeded, server_config};
 
 /// One way to shake hands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,23 +44,7 @@ impl Flow {
 pub(crate) struct Cast {
     server: Identity,
     client: Identity,
-    pub(crate) log: Arc<Log>,
-}
-
-/// Secrets by their NSS label.
-#[derive(Debug, Default)]
-pub(crate) struct Log(Mutex<HashMap<String, Vec<u8>>>);
-
-impl KeyLog for Log {
-    fn log(&self, label: &str, _: &[u8; 32], secret: &[u8]) {
-        self.0.lock().unwrap().insert(label.into(), secret.into());
-    }
-}
-
-impl Log {
-    pub(crate) fn secret(&self, label: &str) -> Option<Vec<u8>> {
-        self.0.lock().unwrap().get(label).cloned()
-    }
+    pub(crate) log: Arc<Secrets>,
 }
 
 /// The one that the server knows is bound to SHA-256.

@@ -1,10 +1,13 @@
 //! Two engines in one process: who they are, and how their bytes travel.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+mod drive;
 pub(crate) mod edit;
 pub(crate) mod flows;
+pub(crate) mod keys;
 pub(crate) mod reframe;
 pub(crate) mod seeded;
+pub(crate) mod tap;
 
 use std::sync::Arc;
 
@@ -16,7 +19,7 @@ use handclasp::{
         sign::SigningKey,
     },
     engine::{
-        AlertDescription, Error, Handshake, LocalError, Psk, Role, Session, Step,
+        AlertDescription, Error, Handshake, LocalError, Psk, PskOffer, Role, Session, SignRequest,
         config::{ClientConfig, Credential, ServerConfig},
     },
 };
@@ -101,35 +104,15 @@ impl<'a> End<'a> {
         incoming: &mut Vec<u8>,
         outgoing: &mut Vec<u8>,
     ) -> Option<Result<Box<Session>, Error>> {
-        loop {
-            match self.handshake.step() {
-                Step::Send(bytes) => {
-                    outgoing.extend_from_slice(bytes);
-                    let count = bytes.len();
-                    self.handshake.sent(count);
-                }
-                Step::Receive(count) if incoming.len() < count => return None,
-                Step::Receive(count) => {
-                    let bytes: Vec<u8> = incoming.drain(..count).collect();
-                    self.handshake.receive(&bytes);
-                }
-                Step::Sign(request) => {
-                    let signature =
-                        self.key.expect("a key to sign with").sign(request.scheme, request.message);
-                    self.handshake.signed(&signature.unwrap());
-                }
-                Step::FindPsk(offers) => {
-                    let found =
-                        offers.iter().enumerate().find_map(|(i, o)| Some((i, (self.find_psk)(&o.identity)?)));
-                    match found {
-                        Some((index, psk)) => self.handshake.psk(index, psk),
-                        None => self.handshake.no_psk(),
-                    }
-                }
-                Step::Done(session) => return Some(Ok(session)),
-                Step::Failed(error) => return Some(Err(error)),
-            }
-        }
+        let Self { handshake, key, find_psk } = self;
+        let sign = |request: &SignRequest<'_>| {
+            let key = key.expect("a key to sign with");
+            Some(key.sign(request.scheme, request.message).expect("it signs"))
+        };
+        let find_psk = |offers: &[PskOffer]| {
+            offers.iter().enumerate().find_map(|(index, offer)| Some((index, find_psk(&offer.identity)?)))
+        };
+        drive::drive(handshake, incoming, outgoing, sign, find_psk)
     }
 }
 

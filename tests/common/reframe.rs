@@ -1,12 +1,12 @@
 //! Somebody who holds the keys of a handshake and sends the same messages in other records.
 
-use handclasp::engine::Role;
-use ring::{
-    aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey},
-    hkdf::{HKDF_SHA256, KeyType, Prk},
-};
+use handclasp::{crypto::suite::CipherSuite, engine::Role};
 
-use super::{flows::Log, seeded::Seeded};
+use super::{
+    keys::{Protection, Secrets},
+    seeded::Seeded,
+    tap::plain_record,
+};
 
 const HANDSHAKE: u8 = 22;
 const APPLICATION_DATA: u8 = 23;
@@ -29,7 +29,7 @@ type Edit<'a> = Box<dyn FnMut(&mut Vec<Vec<u8>>) + 'a>;
 
 /// One direction of a handshake, of the suite TLS_AES_128_GCM_SHA256.
 pub(crate) struct Reframer<'a> {
-    log: &'a Log,
+    log: &'a Secrets,
     side: Role,
     cut: Cut,
     random: Seeded,
@@ -46,13 +46,13 @@ struct Record {
 }
 
 impl<'a> Reframer<'a> {
-    pub(crate) fn new(log: &'a Log, side: Role, cut: Cut) -> Self {
+    pub(crate) fn new(log: &'a Secrets, side: Role, cut: Cut) -> Self {
         let seed = if let Cut::Random(seed) = cut { seed } else { 0 };
         Self { log, side, cut, random: Seeded::new(seed), edit: Box::new(|_| {}), sequence: (0, 0) }
     }
 
     /// Lets `edit` change the messages of each flight before they are cut.
-    pub(crate) fn editing(log: &'a Log, side: Role, edit: impl FnMut(&mut Vec<Vec<u8>>) + 'a) -> Self {
+    pub(crate) fn editing(log: &'a Secrets, side: Role, edit: impl FnMut(&mut Vec<Vec<u8>>) + 'a) -> Self {
         Self { edit: Box::new(edit), ..Self::new(log, side, Cut::Whole) }
     }
 
@@ -106,41 +106,30 @@ impl<'a> Reframer<'a> {
         pieces
     }
 
-    fn key(&self) -> (LessSafeKey, [u8; 12]) {
-        let label = match self.side {
-            Role::Client => "CLIENT_HANDSHAKE_TRAFFIC_SECRET",
-            Role::Server => "SERVER_HANDSHAKE_TRAFFIC_SECRET",
-        };
-        let secret = self.log.secret(label).expect("the handshake has keys");
-        let (key, iv): ([u8; 16], [u8; 12]) = (expand_label(&secret, b"key"), expand_label(&secret, b"iv"));
-        (LessSafeKey::new(UnboundKey::new(&AES_128_GCM, &key).unwrap()), iv)
+    /// The key of this direction, which is there once it is used.
+    fn protection(&self) -> Protection {
+        let secret = self.log.handshake(self.side).expect("the handshake has keys");
+        Protection::new(CipherSuite::Aes128GcmSha256, &secret)
     }
 
     fn open(&mut self, header: &[u8; 5], body: &[u8]) -> Record {
         if header[0] != APPLICATION_DATA {
             return Record { content_type: header[0], content: body.into(), protected: false };
         }
-        let (key, iv) = self.key();
-        let mut content = body.to_vec();
-        let length =
-            key.open_in_place(nonce(iv, self.sequence.0), Aad::from(header), &mut content).unwrap().len();
+        let (content_type, content) =
+            self.protection().at(self.sequence.0).open(header, body).expect("it was sent");
         self.sequence.0 += 1;
-        content.truncate(length);
-        let content_type = content.pop().unwrap();
         Record { content_type, content, protected: true }
     }
 
     fn seal(&mut self, record: &Record, piece: &[u8]) -> Vec<u8> {
         if !record.protected {
-            return [&header(record.content_type, piece.len()), piece].concat();
+            return plain_record(record.content_type, piece);
         }
         let padding = if let Cut::Random(_) = self.cut { self.random.below(50) } else { 0 };
-        let mut content = [piece, &[record.content_type], &vec![0; padding]].concat();
-        let header = header(APPLICATION_DATA, content.len() + 16);
-        let (key, iv) = self.key();
-        key.seal_in_place_append_tag(nonce(iv, self.sequence.1), Aad::from(&header), &mut content).unwrap();
+        let sealed = self.protection().at(self.sequence.1).seal(record.content_type, piece, padding);
         self.sequence.1 += 1;
-        [&header[..], &content].concat()
+        sealed
     }
 }
 
@@ -153,31 +142,4 @@ fn messages_of(mut content: &[u8]) -> Vec<Vec<u8>> {
         content = rest;
     }
     messages
-}
-
-fn header(content_type: u8, length: usize) -> [u8; 5] {
-    let [high, low] = u16::try_from(length).unwrap().to_be_bytes();
-    [content_type, 3, 3, high, low]
-}
-
-fn nonce(mut iv: [u8; 12], sequence: u64) -> Nonce {
-    iv.iter_mut().rev().zip(sequence.to_le_bytes()).for_each(|(byte, s)| *byte ^= s);
-    Nonce::assume_unique_for_key(iv)
-}
-
-struct Length(usize);
-
-impl KeyType for Length {
-    fn len(&self) -> usize {
-        self.0
-    }
-}
-
-/// HKDF-Expand-Label(secret, label, "", N) of RFC 8446, Section 7.1, by ring's own HKDF.
-fn expand_label<const N: usize>(secret: &[u8], label: &[u8]) -> [u8; N] {
-    let (length, label_length) = (u8::try_from(N).unwrap(), u8::try_from(6 + label.len()).unwrap());
-    let info = [&[0, length, label_length], &b"tls13 "[..], label, &[0]].concat();
-    let mut output = [0; N];
-    Prk::new_less_safe(HKDF_SHA256, secret).expand(&[&info], Length(N)).unwrap().fill(&mut output).unwrap();
-    output
 }

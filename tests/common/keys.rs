@@ -1,11 +1,42 @@
 //! Record protection and Finished keys from logged secrets: RFC 8446, Sections 5.2, 7.1 and 7.3, on ring alone, because a peer
-//! made of the library's own code would share its mistakes.
+//! made of the library's own code would share its mistakes. The tests and the fuzz targets have this file in common.
+#![allow(unreachable_pub, reason = "the fuzz targets use it from another crate")]
 
-use handclasp::crypto::{hash::Hash, suite::CipherSuite};
+use std::{collections::BTreeMap, sync::Mutex};
+
+use handclasp::{
+    crypto::{hash::Hash, suite::CipherSuite},
+    engine::{Role, config::KeyLog},
+};
 use ring::{
     aead::{self, Aad, LessSafeKey, Nonce, UnboundKey},
     digest, hkdf, hmac,
 };
+
+/// The secrets of a handshake, by their NSS labels.
+#[derive(Debug, Default)]
+pub struct Secrets(Mutex<BTreeMap<String, Vec<u8>>>);
+
+impl Secrets {
+    /// The secret of a label, once it exists.
+    pub fn get(&self, label: &str) -> Option<Vec<u8>> {
+        self.0.lock().expect("nobody panicked").get(label).cloned()
+    }
+
+    /// The secret that protects what this role sends during the handshake.
+    pub fn handshake(&self, sender: Role) -> Option<Vec<u8>> {
+        self.get(match sender {
+            Role::Client => "CLIENT_HANDSHAKE_TRAFFIC_SECRET",
+            Role::Server => "SERVER_HANDSHAKE_TRAFFIC_SECRET",
+        })
+    }
+}
+
+impl KeyLog for Secrets {
+    fn log(&self, label: &str, _client_random: &[u8; 32], secret: &[u8]) {
+        self.0.lock().expect("nobody panicked").insert(label.into(), secret.into());
+    }
+}
 
 /// One direction under one traffic secret.
 pub struct Protection {
@@ -30,6 +61,11 @@ impl Protection {
         Self { suite, secret: secret.into(), key, iv: iv.try_into().expect("12 bytes"), sequence: 0 }
     }
 
+    /// The same, at another record.
+    pub fn at(self, sequence: u64) -> Self {
+        Self { sequence, ..self }
+    }
+
     /// The generation after a KeyUpdate.
     pub fn next(&self) -> Self {
         let hash = self.suite.hash();
@@ -38,7 +74,11 @@ impl Protection {
 
     /// A record with this content, padded with zeros.
     pub fn seal(&mut self, content_type: u8, content: &[u8], padding: usize) -> Vec<u8> {
-        let mut inner = [content, &[content_type], &vec![0; padding]].concat();
+        self.seal_inner([content, &[content_type], &vec![0; padding]].concat())
+    }
+
+    /// A record with this TLSInnerPlaintext, well-formed or not.
+    pub fn seal_inner(&mut self, mut inner: Vec<u8>) -> Vec<u8> {
         let length = u16::try_from(inner.len() + 16).expect("a record's length").to_be_bytes();
         let header = [23, 3, 3, length[0], length[1]];
         let nonce = self.nonce();
