@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::{
     alert::AlertDescription,
     error::{Error, LocalError, Violation},
-    message::{self, HandshakeType, KeyUpdate, Message},
+    message::{self, HandshakeType, KeyUpdate, Message, NewSessionTicket},
     record::{Content, MAX_USELESS_RECORDS, Records},
     session::{Role, Session},
 };
@@ -132,7 +132,7 @@ impl Connection {
             Content::Alert(alert) => Err(Error::Alert(alert)),
             Content::Handshake => {
                 while let Some(message) = self.records.take_message()? {
-                    self.receive_message(&Message::read(&message)?)?;
+                    self.receive_message(Message::read(&message)?)?;
                 }
                 Ok(Event::Nothing)
             }
@@ -140,14 +140,14 @@ impl Connection {
     }
 
     /// The messages after the handshake (RFC 8446, Section 4.6): tickets are ignored, certificates are not asked for.
-    fn receive_message(&mut self, message: &Message<'_>) -> Result<(), Error> {
-        match (message, self.role) {
-            (Message::KeyUpdate(update), _) => self.receive_key_update(*update),
-            (Message::NewSessionTicket(_), Role::Client) => Ok(()),
-            (message, _) => {
-                Err(Violation::UnexpectedMessage { message: message.handshake_type(), state: "CONNECTED" }
-                    .into())
+    fn receive_message(&mut self, message: Message<'_>) -> Result<(), Error> {
+        match (message.handshake_type, self.role) {
+            (HandshakeType::KeyUpdate, _) => self.receive_key_update(KeyUpdate::read(message.body)?),
+            (HandshakeType::NewSessionTicket, Role::Client) => {
+                NewSessionTicket::read(message.body)?;
+                Ok(())
             }
+            (message, _) => Err(Violation::UnexpectedMessage { message, state: "CONNECTED" }.into()),
         }
     }
 

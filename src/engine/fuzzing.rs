@@ -7,5 +7,7 @@ use super::{
 
 /// Reads one handshake message, header included.
 pub fn read_message(bytes: &[u8]) -> Result<HandshakeType, Violation> {
-    Message::read(bytes).map(|message| message.handshake_type())
+    let message = Message::read(bytes)?;
+    message.read_body()?;
+    Ok(message.handshake_type)
 }

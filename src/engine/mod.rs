@@ -226,8 +226,8 @@ impl Handshake {
             let Some(bytes) = self.records.take_message()? else { return Ok(()) };
             let message = Message::read(&bytes)?;
             self.state = match mem::replace(&mut self.state, State::InHand) {
-                State::Client(state) => State::Client(state.step(message, &bytes, &mut self.records)?),
-                State::Server(state) => State::Server(state.step(message, &bytes, &mut self.records)?),
+                State::Client(state) => State::Client(state.step(message, &mut self.records)?),
+                State::Server(state) => State::Server(state.step(message, &mut self.records)?),
                 other => other,
             };
         }

@@ -12,7 +12,7 @@ use crate::{
             send_finished,
         },
         error::{ConfigError, Error, Violation},
-        message::{Certificate, CertificateVerify, Finished, HandshakeType, Side},
+        message::{Certificate, CertificateVerify, Finished, HandshakeType, Message, Side},
         record::Records,
         session::{ApplicationSecrets, Peer, Role, Session},
     },
@@ -73,16 +73,13 @@ impl WaitCertificate {
         self.requested.is_some()
     }
 
-    pub(super) fn on_certificate(
-        self,
-        message: &Certificate<'_>,
-        bytes: &[u8],
-    ) -> Result<WaitCertificateVerify, Error> {
+    pub(super) fn on_certificate(self, message: Message<'_>) -> Result<WaitCertificateVerify, Error> {
         let Self { mut protected, requested } = self;
-        if !message.context.is_empty() {
+        let certificate = Certificate::read(message.body)?;
+        if !certificate.context.is_empty() {
             return Err(Violation::RequestContext.into());
         }
-        let chain = chain_of(message);
+        let chain = chain_of(&certificate);
         //= rfc8446#section-4.4.2.4
         //# If the server supplies an empty Certificate message, the client MUST
         //# abort the handshake with a "decode_error" alert.
@@ -96,21 +93,18 @@ impl WaitCertificate {
         let key = verifier
             .verify(&chain, Purpose::Server(name), protected.common.now)
             .map_err(Error::Certificate)?;
-        protected.transcript.add(bytes);
+        protected.transcript.add(message.bytes);
         Ok(WaitCertificateVerify { protected, requested, chain, key })
     }
 }
 
 impl WaitCertificateVerify {
-    pub(super) fn on_certificate_verify(
-        self,
-        message: &CertificateVerify<'_>,
-        bytes: &[u8],
-    ) -> Result<WaitFinished, Error> {
+    pub(super) fn on_certificate_verify(self, message: Message<'_>) -> Result<WaitFinished, Error> {
         let Self { mut protected, requested, chain, key } = self;
+        let verify = CertificateVerify::read(message.body)?;
         let offered = &protected.common.config.signature_schemes;
-        let scheme = check_certificate_verify(message, (Side::Server, &key), offered, &protected.transcript)?;
-        protected.transcript.add(bytes);
+        let scheme = check_certificate_verify(&verify, (Side::Server, &key), offered, &protected.transcript)?;
+        protected.transcript.add(message.bytes);
         Ok(WaitFinished { protected, requested, peer: Peer::Certificate { chain }, scheme: Some(scheme) })
     }
 }
@@ -121,15 +115,11 @@ impl WaitFinished {
     }
 
     /// Verifies the server's Finished, and sends our last flight or asks for its signature. K_recv = application.
-    pub(super) fn on_finished(
-        self,
-        message: &Finished<'_>,
-        bytes: &[u8],
-        records: &mut Records,
-    ) -> Result<State, Error> {
+    pub(super) fn on_finished(self, message: Message<'_>, records: &mut Records) -> Result<State, Error> {
         let Self { mut protected, requested, peer, scheme } = self;
-        let proof = check_finished(message, &protected.keys.server, &protected.transcript)?;
-        protected.transcript.add(bytes);
+        let finished = Finished::read(message.body);
+        let proof = check_finished(&finished, &protected.keys.server, &protected.transcript)?;
+        protected.transcript.add(message.bytes);
         let secrets = protected.keys.application(&protected.transcript, &protected.common.log());
         records.receive_with(&secrets.server)?;
         records.allow_change_cipher_spec(false);

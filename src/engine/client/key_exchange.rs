@@ -17,8 +17,8 @@ use crate::{
         config::ClientConfig,
         error::{Error, Violation},
         message::{
-            self, ExtensionType, HandshakeType, HelloRetryRequest, KeyShareEntry, Offer, ServerHello,
-            ServerHelloHead,
+            self, ExtensionType, HandshakeType, HelloRetryRequest, KeyShareEntry, Message, Offer,
+            ServerHello, ServerHelloHead,
         },
         psk::Psk,
         record::Records,
@@ -84,17 +84,17 @@ impl WaitServerHello {
     /// Sends a second ClientHello as the server asks (RFC 8446, Section 4.1.4).
     pub(super) fn on_hello_retry_request(
         self,
-        message: &HelloRetryRequest<'_>,
-        bytes: &[u8],
+        message: Message<'_>,
         records: &mut Records,
     ) -> Result<WaitSecondServerHello, Error> {
         let Self { mut offered, client_hello } = self;
+        let request = HelloRetryRequest::read(message.body)?;
         records.end_flight()?;
-        let suite = offered.check_hello(&message.hello)?;
-        offered.retry(message, suite)?;
+        let suite = offered.check_hello(&request.hello)?;
+        offered.retry(&request, suite)?;
         let mut transcript = Transcript::after_retry(suite.hash(), &client_hello);
-        transcript.add(bytes);
-        let second = offered.client_hello(message.cookie, Some(&transcript))?;
+        transcript.add(message.bytes);
+        let second = offered.client_hello(request.cookie, Some(&transcript))?;
         transcript.add(&second);
         if offered.common.config.middlebox_compatibility {
             records.send_change_cipher_spec()?;
@@ -105,37 +105,37 @@ impl WaitServerHello {
 
     pub(super) fn on_server_hello(
         self,
-        message: &ServerHello<'_>,
-        bytes: &[u8],
+        message: Message<'_>,
         records: &mut Records,
     ) -> Result<WaitEncryptedExtensions, Error> {
         let Self { offered, client_hello } = self;
-        let suite = offered.check_hello(&message.hello)?;
+        let server_hello = ServerHello::read(message.body)?;
+        let suite = offered.check_hello(&server_hello.hello)?;
         let transcript = Transcript::new(suite.hash(), &client_hello);
         // Section D.4: before our second flight, even if that is no more than an alert.
         if offered.common.config.middlebox_compatibility {
             records.owe_change_cipher_spec();
         }
-        offered.exchange(message, bytes, suite, transcript, false, records)
+        offered.exchange(&server_hello, message.bytes, suite, transcript, false, records)
     }
 }
 
 impl WaitSecondServerHello {
     pub(super) fn on_server_hello(
         self,
-        message: &ServerHello<'_>,
-        bytes: &[u8],
+        message: Message<'_>,
         records: &mut Records,
     ) -> Result<WaitEncryptedExtensions, Error> {
         let Self { offered, suite, transcript } = self;
+        let server_hello = ServerHello::read(message.body)?;
         //= rfc8446#section-4.1.4
         //# Upon receiving the ServerHello, clients MUST check that the cipher suite supplied in
         //# the ServerHello is the same as that in the HelloRetryRequest and
         //# otherwise abort the handshake with an "illegal_parameter" alert.
-        if offered.check_hello(&message.hello)? != suite {
+        if offered.check_hello(&server_hello.hello)? != suite {
             return Err(Violation::RetrySuiteChanged.into());
         }
-        offered.exchange(message, bytes, suite, transcript, true, records)
+        offered.exchange(&server_hello, message.bytes, suite, transcript, true, records)
     }
 }
 
@@ -219,18 +219,18 @@ impl Offered {
     }
 
     /// Makes the offer that a HelloRetryRequest asks for (RFC 8446, Sections 4.1.4 and 4.2.8).
-    fn retry(&mut self, message: &HelloRetryRequest<'_>, suite: CipherSuite) -> Result<(), Error> {
+    fn retry(&mut self, request: &HelloRetryRequest<'_>, suite: CipherSuite) -> Result<(), Error> {
         //= rfc8446#section-4.1.4
         //# Clients MUST abort the handshake with an
         //# "illegal_parameter" alert if the HelloRetryRequest would not result
         //# in any change in the ClientHello.
-        if message.selected_group.is_none() && message.cookie.is_none() {
+        if request.selected_group.is_none() && request.cookie.is_none() {
             return Err(Violation::RetryChangesNothing.into());
         }
-        if message.cookie.is_some_and(|cookie| cookie.len() > MAX_COOKIE) {
+        if request.cookie.is_some_and(|cookie| cookie.len() > MAX_COOKIE) {
             return Err(Violation::CookieTooLong.into());
         }
-        if let Some(code) = message.selected_group {
+        if let Some(code) = request.selected_group {
             let group = NamedGroup::from_code(code).filter(|group| self.common.config.groups.contains(group));
             let group = group.ok_or(Violation::UnofferedGroup)?;
             if self.key_shares.iter().any(|share| share.group() == group) {
@@ -249,7 +249,7 @@ impl Offered {
     /// Agrees on the keys of the handshake. K_recv = handshake, and so is K_send: what we send next is protected.
     fn exchange(
         self,
-        message: &ServerHello<'_>,
+        server_hello: &ServerHello<'_>,
         bytes: &[u8],
         suite: CipherSuite,
         mut transcript: Transcript,
@@ -258,7 +258,7 @@ impl Offered {
     ) -> Result<WaitEncryptedExtensions, Error> {
         let config = Arc::clone(&self.common.config);
         let no_psk = EarlySecret::new(suite.hash(), None);
-        let (early_secret, peer) = match message.selected_identity {
+        let (early_secret, peer) = match server_hello.selected_identity {
             Some(selected_identity) => {
                 let (index, psk) = self.selected_psk(&config, selected_identity, suite)?;
                 (psk.early_secret(), Some(Peer::Psk { identity: psk.identity().into(), index }))
@@ -272,10 +272,10 @@ impl Offered {
         //# KeyShareEntry in the ServerHello.  This value MUST be in the same
         //# group as the KeyShareEntry value offered by the client that the
         //# server has selected for the negotiated key exchange.
-        let share = key_shares.into_iter().find(|share| share.group().code() == message.key_share.group);
+        let share = key_shares.into_iter().find(|share| share.group().code() == server_hello.key_share.group);
         let share = share.ok_or(Violation::UnofferedGroup)?;
         let group = share.group();
-        let shared_secret = share.agree(message.key_share.key_exchange)?;
+        let shared_secret = share.agree(server_hello.key_share.key_exchange)?;
         transcript.add(bytes);
         let keys = HandshakeKeys::new(suite, early_secret, &shared_secret, &transcript, &common.log());
         records.receive_with(&keys.server)?;
@@ -319,7 +319,7 @@ fn entry_of(share: &dyn KeyShare) -> KeyShareEntry<'_> {
 mod entry {
     //! Where the traces of RFC 8448 enter.
     use super::*;
-    use crate::engine::message::Message;
+    use crate::engine::message::ClientHello;
 
     impl WaitServerHello {
         /// As after a ClientHello that another implementation wrote.
@@ -329,9 +329,7 @@ mod entry {
             client_hello: &[u8],
             key_share: Box<dyn KeyShare>,
         ) -> Self {
-            let Ok(Message::ClientHello(hello)) = Message::read(client_hello) else {
-                panic!("a ClientHello")
-            };
+            let hello = ClientHello::read(Message::read(client_hello).unwrap().body).unwrap();
             let common = Common { config, now: UnixTime(0), client_random: *hello.random };
             let (session_id, key_shares) = (hello.session_id.into(), Vec::from([key_share]));
             let offered = Offered { common, random, session_id, key_shares, psks: Vec::new() };

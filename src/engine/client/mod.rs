@@ -43,7 +43,7 @@ use super::{
     authentication::{HandshakeKeys, Log},
     config::ClientConfig,
     error::{Error, LocalError, Violation},
-    message::Message,
+    message::{HandshakeType, Message},
     record::Records,
     session::{Negotiated, Session},
     transcript::Transcript,
@@ -63,10 +63,11 @@ pub(super) enum State {
     Connected(Box<Session>),
 }
 
-use Message as M;
+use HandshakeType as T;
 use State::{
     Connected, WaitCertificate as WaitCert, WaitCertificateVerify as WaitCv,
-    WaitEncryptedExtensions as WaitEe, WaitSecondServerHello as WaitSecondSh, WaitServerHello as WaitSh,
+    WaitEncryptedExtensions as WaitEe, WaitFinished as WaitFin, WaitSecondServerHello as WaitSecondSh,
+    WaitServerHello as WaitSh,
 };
 
 impl State {
@@ -81,28 +82,19 @@ impl State {
     }
 
     /// Every transition that a client can make, and nothing else (RFC 8446, Section A.1).
-    ///
-    /// `bytes` is the message as it was received.
-    pub(super) fn step(
-        self,
-        message: Message<'_>,
-        bytes: &[u8],
-        records: &mut Records,
-    ) -> Result<Self, Error> {
-        Ok(match (self, message) {
-            (WaitSh(s), M::HelloRetryRequest(m)) => {
-                WaitSecondSh(s.on_hello_retry_request(&m, bytes, records)?)
+    pub(super) fn step(self, m: Message<'_>, records: &mut Records) -> Result<Self, Error> {
+        Ok(match (self, m.handshake_type) {
+            (WaitSh(s), T::HelloRetryRequest) => WaitSecondSh(s.on_hello_retry_request(m, records)?),
+            (WaitSh(s), T::ServerHello) => WaitEe(s.on_server_hello(m, records)?),
+            (WaitSecondSh(s), T::ServerHello) => WaitEe(s.on_server_hello(m, records)?),
+            (WaitEe(s), T::EncryptedExtensions) => s.on_encrypted_extensions(m, records)?,
+            (WaitCert(s), T::CertificateRequest) if !s.was_requested() => {
+                WaitCert(s.on_certificate_request(m)?)
             }
-            (WaitSh(s), M::ServerHello(m)) => WaitEe(s.on_server_hello(&m, bytes, records)?),
-            (WaitSecondSh(s), M::ServerHello(m)) => WaitEe(s.on_server_hello(&m, bytes, records)?),
-            (WaitEe(s), M::EncryptedExtensions(m)) => s.on_encrypted_extensions(&m, bytes, records)?,
-            (WaitCert(s), M::CertificateRequest(m)) if !s.was_requested() => {
-                WaitCert(s.on_certificate_request(&m, bytes)?)
-            }
-            (WaitCert(s), M::Certificate(m)) => WaitCv(s.on_certificate(&m, bytes)?),
-            (WaitCv(s), M::CertificateVerify(m)) => Self::WaitFinished(s.on_certificate_verify(&m, bytes)?),
-            (Self::WaitFinished(s), M::Finished(m)) => s.on_finished(&m, bytes, records)?,
-            (state, message) => return Err(state.unexpected(&message)),
+            (WaitCert(s), T::Certificate) => WaitCv(s.on_certificate(m)?),
+            (WaitCv(s), T::CertificateVerify) => WaitFin(s.on_certificate_verify(m)?),
+            (WaitFin(s), T::Finished) => s.on_finished(m, records)?,
+            (state, handshake_type) => return Err(state.unexpected(handshake_type)),
         })
     }
 
@@ -116,8 +108,8 @@ impl State {
         }
     }
 
-    fn unexpected(&self, message: &Message<'_>) -> Error {
-        Violation::UnexpectedMessage { message: message.handshake_type(), state: self.name() }.into()
+    fn unexpected(&self, message: HandshakeType) -> Error {
+        Violation::UnexpectedMessage { message, state: self.name() }.into()
     }
 
     /// The state's name in Section A.1.

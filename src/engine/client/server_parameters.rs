@@ -4,7 +4,7 @@ use super::{Protected, State, WaitCertificate, WaitFinished};
 use crate::engine::{
     authentication::choose_credential,
     error::{Error, Violation},
-    message::{CertificateRequest, EncryptedExtensions, ExtensionType, RECORD_SIZE_LIMITS},
+    message::{CertificateRequest, EncryptedExtensions, ExtensionType, Message, RECORD_SIZE_LIMITS},
     record::Records,
     session::Peer,
 };
@@ -24,20 +24,20 @@ impl WaitEncryptedExtensions {
 
     pub(super) fn on_encrypted_extensions(
         self,
-        message: &EncryptedExtensions<'_>,
-        bytes: &[u8],
+        message: Message<'_>,
         records: &mut Records,
     ) -> Result<State, Error> {
         let Self { mut protected, psk } = self;
-        protected.check_answers(message)?;
-        protected.negotiated.alpn = message.protocol.map(Into::into);
+        let answers = EncryptedExtensions::read(message.body)?;
+        protected.check_answers(&answers)?;
+        protected.negotiated.alpn = answers.protocol.map(Into::into);
         if let (Some(ours), Some(peers)) =
-            (protected.common.config.record_size_limit, message.record_size_limit)
+            (protected.common.config.record_size_limit, answers.record_size_limit)
         {
             protected.negotiated.record_size_limits = Some((ours, peers));
             records.limit_record_size(ours, peers);
         }
-        protected.transcript.add(bytes);
+        protected.transcript.add(message.bytes);
         Ok(match psk {
             Some(peer) => State::WaitFinished(WaitFinished::under_psk(protected, peer)),
             None => State::WaitCertificate(WaitCertificate::new(protected)),
@@ -53,12 +53,12 @@ impl Protected {
     //# exception of the "cookie" extension in the HelloRetryRequest.  Upon
     //# receiving such an extension, an endpoint MUST abort the handshake
     //# with an "unsupported_extension" alert.
-    fn check_answers(&self, message: &EncryptedExtensions<'_>) -> Result<(), Violation> {
+    fn check_answers(&self, answers: &EncryptedExtensions<'_>) -> Result<(), Violation> {
         let config = &self.common.config;
-        if message.server_name && config.server_name_to_send().is_none() {
+        if answers.server_name && config.server_name_to_send().is_none() {
             return Err(Violation::UnsolicitedExtension(ExtensionType::SERVER_NAME));
         }
-        if let Some(protocol) = message.protocol {
+        if let Some(protocol) = answers.protocol {
             if config.alpn.is_empty() {
                 return Err(Violation::UnsolicitedExtension(
                     ExtensionType::APPLICATION_LAYER_PROTOCOL_NEGOTIATION,
@@ -68,7 +68,7 @@ impl Protected {
                 return Err(Violation::UnofferedProtocol);
             }
         }
-        match (config.record_size_limit, message.record_size_limit) {
+        match (config.record_size_limit, answers.record_size_limit) {
             (None, Some(_)) => Err(Violation::UnsolicitedExtension(ExtensionType::RECORD_SIZE_LIMIT)),
             (Some(_), Some(limit)) if !RECORD_SIZE_LIMITS.contains(&limit) => Err(Violation::RecordSizeLimit),
             _ => Ok(()),
@@ -78,22 +78,19 @@ impl Protected {
 
 impl WaitCertificate {
     /// Chooses the certificate to answer with, if one fits (RFC 8446, Section 4.3.2).
-    pub(super) fn on_certificate_request(
-        self,
-        message: &CertificateRequest<'_>,
-        bytes: &[u8],
-    ) -> Result<Self, Error> {
+    pub(super) fn on_certificate_request(self, message: Message<'_>) -> Result<Self, Error> {
         let Self { mut protected, requested: _ } = self;
+        let request = CertificateRequest::read(message.body)?;
         //= rfc8446#section-4.3.2
         //# This field SHALL be zero length unless used for the
         //# post-handshake authentication exchanges described in
         //# Section 4.6.2.
-        if !message.context.is_empty() {
+        if !request.context.is_empty() {
             return Err(Violation::RequestContext.into());
         }
         let credentials = &protected.common.config.credentials;
-        let choice = choose_credential(credentials, message.signature_algorithms, message.authorities);
-        protected.transcript.add(bytes);
+        let choice = choose_credential(credentials, request.signature_algorithms, request.authorities);
+        protected.transcript.add(message.bytes);
         Ok(Self { protected, requested: Some(choice) })
     }
 }

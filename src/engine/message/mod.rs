@@ -95,6 +95,22 @@ impl HandshakeType {
         }
     }
 
+    fn name(self) -> &'static str {
+        match self {
+            Self::ClientHello => "ClientHello",
+            Self::ServerHello => "ServerHello",
+            Self::HelloRetryRequest => "HelloRetryRequest",
+            Self::NewSessionTicket => "NewSessionTicket",
+            Self::EndOfEarlyData => "EndOfEarlyData",
+            Self::EncryptedExtensions => "EncryptedExtensions",
+            Self::Certificate => "Certificate",
+            Self::CertificateRequest => "CertificateRequest",
+            Self::CertificateVerify => "CertificateVerify",
+            Self::Finished => "Finished",
+            Self::KeyUpdate => "KeyUpdate",
+        }
+    }
+
     fn from_code(code: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|handshake_type| handshake_type.code() == code)
     }
@@ -102,81 +118,54 @@ impl HandshakeType {
 
 impl fmt::Display for HandshakeType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self, f)
+        f.write_str(self.name())
     }
 }
 
-/// A handshake message, as received.
-#[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "it is made once for each message and never stored")]
-pub(crate) enum Message<'a> {
-    ClientHello(ClientHello<'a>),
-    ServerHello(ServerHello<'a>),
-    HelloRetryRequest(HelloRetryRequest<'a>),
-    NewSessionTicket(NewSessionTicket),
-    EndOfEarlyData,
-    EncryptedExtensions(EncryptedExtensions<'a>),
-    Certificate(Certificate<'a>),
-    CertificateRequest(CertificateRequest<'a>),
-    CertificateVerify(CertificateVerify<'a>),
-    Finished(Finished<'a>),
-    KeyUpdate(KeyUpdate),
+/// A handshake message as received: its header is read, its body not yet, for the state says first whether it is expected.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Message<'a> {
+    pub(crate) handshake_type: HandshakeType,
+    pub(crate) body: Reader<'a>,
+    /// All of it, header included: what goes into the transcript.
+    pub(crate) bytes: &'a [u8],
 }
 
 impl<'a> Message<'a> {
-    /// Reads one whole message, header included.
+    /// Reads the header of one whole message.
+    ///
+    /// A ServerHello with the one random value that makes it a HelloRetryRequest is one (RFC 8446, Section 4.1.3).
     pub(crate) fn read(bytes: &'a [u8]) -> Result<Self, Violation> {
         let mut header = Reader::new(bytes, "handshake header");
         let code = header.u8()?;
         let body = header.vector24()?;
         header.finish()?;
-        let handshake_type = HandshakeType::from_code(code).ok_or(Violation::UnknownMessage(code))?;
-        Ok(match handshake_type {
-            HandshakeType::ClientHello => Self::ClientHello(ClientHello::read(body.named("ClientHello"))?),
-            HandshakeType::ServerHello | HandshakeType::HelloRetryRequest => Self::read_server_hello(body)?,
-            HandshakeType::NewSessionTicket => {
-                Self::NewSessionTicket(NewSessionTicket::read(body.named("NewSessionTicket"))?)
+        let handshake_type = match HandshakeType::from_code(code) {
+            Some(HandshakeType::ServerHello) if hello_retry_request::is_one(body) => {
+                HandshakeType::HelloRetryRequest
             }
-            HandshakeType::EndOfEarlyData => {
-                body.named("EndOfEarlyData").finish()?;
-                Self::EndOfEarlyData
-            }
-            HandshakeType::EncryptedExtensions => {
-                Self::EncryptedExtensions(EncryptedExtensions::read(body.named("EncryptedExtensions"))?)
-            }
-            HandshakeType::Certificate => Self::Certificate(Certificate::read(body.named("Certificate"))?),
-            HandshakeType::CertificateRequest => {
-                Self::CertificateRequest(CertificateRequest::read(body.named("CertificateRequest"))?)
-            }
-            HandshakeType::CertificateVerify => {
-                Self::CertificateVerify(CertificateVerify::read(body.named("CertificateVerify"))?)
-            }
-            HandshakeType::Finished => Self::Finished(Finished::read(body)),
-            HandshakeType::KeyUpdate => Self::KeyUpdate(KeyUpdate::read(body.named("KeyUpdate"))?),
-        })
+            Some(handshake_type) => handshake_type,
+            None => return Err(Violation::UnknownMessage(code)),
+        };
+        Ok(Self { handshake_type, body: body.named(handshake_type.name()), bytes })
     }
 
-    /// A ServerHello with the one random value that makes it a HelloRetryRequest (RFC 8446, Section 4.1.3).
-    fn read_server_hello(body: Reader<'a>) -> Result<Self, Violation> {
-        if hello_retry_request::is_one(body) {
-            return Ok(Self::HelloRetryRequest(HelloRetryRequest::read(body.named("HelloRetryRequest"))?));
-        }
-        Ok(Self::ServerHello(ServerHello::read(body.named("ServerHello"))?))
-    }
-
-    pub(crate) fn handshake_type(&self) -> HandshakeType {
-        match self {
-            Self::ClientHello(_) => HandshakeType::ClientHello,
-            Self::ServerHello(_) => HandshakeType::ServerHello,
-            Self::HelloRetryRequest(_) => HandshakeType::HelloRetryRequest,
-            Self::NewSessionTicket(_) => HandshakeType::NewSessionTicket,
-            Self::EndOfEarlyData => HandshakeType::EndOfEarlyData,
-            Self::EncryptedExtensions(_) => HandshakeType::EncryptedExtensions,
-            Self::Certificate(_) => HandshakeType::Certificate,
-            Self::CertificateRequest(_) => HandshakeType::CertificateRequest,
-            Self::CertificateVerify(_) => HandshakeType::CertificateVerify,
-            Self::Finished(_) => HandshakeType::Finished,
-            Self::KeyUpdate(_) => HandshakeType::KeyUpdate,
+    /// Reads the body too, whichever it is, and forgets it.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn read_body(self) -> Result<(), Violation> {
+        let body = self.body;
+        match self.handshake_type {
+            HandshakeType::ClientHello => ClientHello::read(body).map(|_| ()),
+            HandshakeType::ServerHello => ServerHello::read(body).map(|_| ()),
+            HandshakeType::HelloRetryRequest => HelloRetryRequest::read(body).map(|_| ()),
+            HandshakeType::NewSessionTicket => NewSessionTicket::read(body).map(|_| ()),
+            HandshakeType::EndOfEarlyData => Ok(body.finish()?),
+            HandshakeType::EncryptedExtensions => EncryptedExtensions::read(body).map(|_| ()),
+            HandshakeType::Certificate => Certificate::read(body).map(|_| ()),
+            HandshakeType::CertificateRequest => CertificateRequest::read(body).map(|_| ()),
+            HandshakeType::CertificateVerify => CertificateVerify::read(body).map(|_| ()),
+            HandshakeType::Finished => Ok(()),
+            HandshakeType::KeyUpdate => KeyUpdate::read(body).map(|_| ()),
         }
     }
 }

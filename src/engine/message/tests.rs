@@ -11,14 +11,26 @@ fn with_body(message: &[u8], body: &[u8]) -> Vec<u8> {
     [&[message[0], a, b, c], body].concat()
 }
 
+/// Reads a whole message, body included.
+fn read(bytes: &[u8]) -> Result<(), Violation> {
+    Message::read(bytes)?.read_body()
+}
+
+/// The body of a message, which must be of this type.
+fn body(bytes: &[u8], handshake_type: HandshakeType) -> Reader<'_> {
+    let message = Message::read(bytes).unwrap();
+    assert_eq!(message.handshake_type, handshake_type);
+    message.body
+}
+
 #[test]
 fn no_strict_prefix_of_a_message_is_one() {
     let samples = messages();
     for message in &samples {
-        Message::read(message).unwrap();
+        read(message).unwrap();
         let body = &message[4..];
         for length in 0..body.len() {
-            assert!(Message::read(&message[..4 + length]).is_err(), "the header tells the length");
+            assert!(read(&message[..4 + length]).is_err(), "the header tells the length");
             let prefix = with_body(message, &body[..length]);
             let allowed = match HandshakeType::from_code(message[0]).unwrap() {
                 // The state knows how long it must be.
@@ -27,12 +39,12 @@ fn no_strict_prefix_of_a_message_is_one() {
                 HandshakeType::ClientHello => length == length_without_extensions(body),
                 _ => false,
             };
-            assert_eq!(Message::read(&prefix).is_ok(), allowed, "{} bytes of {message:02x?}", length);
+            assert_eq!(read(&prefix).is_ok(), allowed, "{} bytes of {message:02x?}", length);
         }
         let longer = with_body(message, &[body, &[0]].concat());
         let is_finished = message[0] == HandshakeType::Finished.code();
-        assert_eq!(Message::read(&longer).is_ok(), is_finished, "{longer:02x?}");
-        assert!(Message::read(&[message, &[0][..]].concat()).is_err());
+        assert_eq!(read(&longer).is_ok(), is_finished, "{longer:02x?}");
+        assert!(read(&[message, &[0][..]].concat()).is_err());
     }
     let seen = |code| samples.iter().any(|message| message[0] == code);
     assert!(HandshakeType::ALL.iter().all(|handshake_type| seen(handshake_type.code())));
@@ -68,7 +80,7 @@ fn a_client_hello_reads_back() {
         psks: &[(b"one", 32), (b"two", 48)],
     };
     let bytes = write(HandshakeType::ClientHello, |w| offer.write(w)).unwrap();
-    let Ok(Message::ClientHello(hello)) = Message::read(&bytes) else { panic!("a ClientHello") };
+    let hello = ClientHello::read(body(&bytes, HandshakeType::ClientHello)).unwrap();
     assert_eq!(
         (hello.legacy_version, hello.random, hello.session_id),
         (0x0303, offer.random, offer.session_id)
@@ -99,7 +111,7 @@ fn a_server_hello_and_a_hello_retry_request_read_back() {
     for selected_identity in [None, Some(2)] {
         let hello = ServerHello { hello: head, key_share, selected_identity };
         let bytes = write(HandshakeType::ServerHello, |w| hello.write(w)).unwrap();
-        let Ok(Message::ServerHello(read)) = Message::read(&bytes) else { panic!("a ServerHello") };
+        let read = ServerHello::read(body(&bytes, HandshakeType::ServerHello)).unwrap();
         assert_eq!((read.hello.random, read.hello.session_id_echo), (head.random, head.session_id_echo));
         assert_eq!((read.hello.cipher_suite, read.selected_identity), (0x1302, selected_identity));
         assert_eq!((read.key_share.group, read.key_share.key_exchange), (29, &b"share"[..]));
@@ -107,7 +119,7 @@ fn a_server_hello_and_a_hello_retry_request_read_back() {
     for (selected_group, cookie) in [(Some(23), None), (None, Some(&b"cookie"[..])), (Some(24), Some(b"c"))] {
         let request = HelloRetryRequest { selected_group, cookie, ..HelloRetryRequest::new(b"echo", 0x1301) };
         let bytes = write(HandshakeType::HelloRetryRequest, |w| request.write(w)).unwrap();
-        let Ok(Message::HelloRetryRequest(read)) = Message::read(&bytes) else { panic!("a request") };
+        let read = HelloRetryRequest::read(body(&bytes, HandshakeType::HelloRetryRequest)).unwrap();
         assert_eq!((read.selected_group, read.cookie), (selected_group, cookie));
         assert_eq!((read.hello.session_id_echo, read.hello.cipher_suite), (&b"echo"[..], 0x1301));
     }
@@ -118,7 +130,7 @@ fn the_servers_parameters_read_back() {
     for (protocol, record_size_limit) in [(None, None), (Some(&b"sunrpc"[..]), Some(16385))] {
         let extensions = EncryptedExtensions { protocol, record_size_limit, server_name: false };
         let bytes = write(HandshakeType::EncryptedExtensions, |w| extensions.write(w)).unwrap();
-        let Ok(Message::EncryptedExtensions(read)) = Message::read(&bytes) else { panic!("extensions") };
+        let read = EncryptedExtensions::read(body(&bytes, HandshakeType::EncryptedExtensions)).unwrap();
         assert_eq!((read.protocol, read.record_size_limit), (protocol, record_size_limit));
         assert!(!read.server_name);
     }
@@ -127,7 +139,7 @@ fn the_servers_parameters_read_back() {
             CertificateRequest::write(w, &[0x0403, 0x0807], &[0x0401], &authorities);
         });
         let bytes = bytes.unwrap();
-        let Ok(Message::CertificateRequest(read)) = Message::read(&bytes) else { panic!("a request") };
+        let read = CertificateRequest::read(body(&bytes, HandshakeType::CertificateRequest)).unwrap();
         assert_eq!(read.context, b"");
         assert!(read.signature_algorithms.iter().eq([0x0403, 0x0807]));
         let names = read.authorities.map(|names| names.iter().map(<[u8]>::to_vec).collect());
@@ -139,16 +151,16 @@ fn the_servers_parameters_read_back() {
 fn what_authenticates_reads_back() {
     for chain in [vec![], vec![b"end entity".to_vec()], vec![b"a".to_vec(), b"b".to_vec()]] {
         let bytes = write(HandshakeType::Certificate, |w| Certificate::write(w, b"context", &chain)).unwrap();
-        let Ok(Message::Certificate(read)) = Message::read(&bytes) else { panic!("a Certificate") };
+        let read = Certificate::read(body(&bytes, HandshakeType::Certificate)).unwrap();
         assert_eq!(read.context, b"context");
         assert!(read.entries().eq(chain.iter().map(Vec::as_slice)));
     }
     let verify = CertificateVerify { algorithm: 0x0807, signature: b"signature" };
     let bytes = write(HandshakeType::CertificateVerify, |w| verify.write(w)).unwrap();
-    let Ok(Message::CertificateVerify(read)) = Message::read(&bytes) else { panic!("a CertificateVerify") };
+    let read = CertificateVerify::read(body(&bytes, HandshakeType::CertificateVerify)).unwrap();
     assert_eq!((read.algorithm, read.signature), (0x0807, &b"signature"[..]));
     for update in [KeyUpdate::NotRequested, KeyUpdate::Requested] {
         let bytes = write(HandshakeType::KeyUpdate, |w| update.write(w)).unwrap();
-        assert!(matches!(Message::read(&bytes), Ok(Message::KeyUpdate(read)) if read == update));
+        assert_eq!(KeyUpdate::read(body(&bytes, HandshakeType::KeyUpdate)).unwrap(), update);
     }
 }

@@ -19,8 +19,8 @@ use crate::{
 
 /// The certificates of a Certificate message.
 pub(super) fn credential(message: &[u8], scheme: SignatureScheme) -> Credential {
-    let Ok(Message::Certificate(message)) = Message::read(message) else { panic!("a Certificate") };
-    let chain = Certificate::entries(&message).map(<[u8]>::to_vec).collect();
+    let certificate = Certificate::read(Message::read(message).unwrap().body).unwrap();
+    let chain = certificate.entries().map(<[u8]>::to_vec).collect();
     Credential { chain, schemes: vec![scheme], issuers: vec![] }
 }
 

@@ -20,7 +20,7 @@ use crate::{
     engine::{
         Connection, Event, Handshake, Session, State, client,
         config::KeyLog,
-        message::{CertificateVerify, Message},
+        message::{CertificateVerify, HandshakeType, Message},
         server,
     },
 };
@@ -149,29 +149,30 @@ pub(super) fn receive(handshake: &mut Handshake, record: &[u8]) {
 pub(super) fn step(handshake: &mut Handshake, bytes: &[u8]) {
     let message = Message::read(bytes).unwrap();
     let records = &mut handshake.records;
-    handshake.state = match (mem::replace(&mut handshake.state, State::InHand), message) {
-        (State::Client(client::State::WaitCertificateVerify(s)), Message::CertificateVerify(m))
-            if is_rsa(&m) =>
-        {
+    handshake.state = match (mem::replace(&mut handshake.state, State::InHand), rsa_signature(message)) {
+        (State::Client(client::State::WaitCertificateVerify(s)), Some(signature)) => {
             State::Client(client::State::WaitFinished(
-                s.trust(bytes, |certificate, content| rsa_pss::verifies(certificate, content, m.signature)),
+                s.trust(bytes, |certificate, content| rsa_pss::verifies(certificate, content, signature)),
             ))
         }
-        (State::Server(server::State::WaitCertificateVerify(s)), Message::CertificateVerify(m))
-            if is_rsa(&m) =>
-        {
+        (State::Server(server::State::WaitCertificateVerify(s)), Some(signature)) => {
             State::Server(server::State::WaitFinished(
-                s.trust(bytes, |certificate, content| rsa_pss::verifies(certificate, content, m.signature)),
+                s.trust(bytes, |certificate, content| rsa_pss::verifies(certificate, content, signature)),
             ))
         }
-        (State::Client(state), message) => State::Client(state.step(message, bytes, records).unwrap()),
-        (State::Server(state), message) => State::Server(state.step(message, bytes, records).unwrap()),
+        (State::Client(state), _) => State::Client(state.step(message, records).unwrap()),
+        (State::Server(state), _) => State::Server(state.step(message, records).unwrap()),
         (state, _) => panic!("{state:?}"),
     };
 }
 
-fn is_rsa(message: &CertificateVerify<'_>) -> bool {
-    message.algorithm == SignatureScheme::RsaPssRsaeSha256.code()
+/// The signature of a CertificateVerify in RSA.
+fn rsa_signature(message: Message<'_>) -> Option<&[u8]> {
+    if message.handshake_type != HandshakeType::CertificateVerify {
+        return None;
+    }
+    let verify = CertificateVerify::read(message.body).unwrap();
+    (verify.algorithm == SignatureScheme::RsaPssRsaeSha256.code()).then_some(verify.signature)
 }
 
 /// Everything that waits to be sent.

@@ -19,7 +19,7 @@ use crate::{
     engine::{
         Handshake, Peer, Session, State, Step,
         config::{ClientAuthentication, ServerConfig},
-        message::Message,
+        message::{CertificateVerify, Message},
         server,
         transcript::Transcript,
     },
@@ -48,10 +48,8 @@ pub(super) fn listening(
 
 /// Answers [`Step::Sign`] with the trace's signature, which must be one over what is to be signed.
 pub(super) fn sign(handshake: &mut Handshake, trace: &Trace, side: &str) {
-    let Ok(Message::CertificateVerify(verify)) = Message::read(trace.message(side, "CertificateVerify"))
-    else {
-        panic!("a CertificateVerify")
-    };
+    let message = Message::read(trace.message(side, "CertificateVerify")).unwrap();
+    let verify = CertificateVerify::read(message.body).unwrap();
     let Step::Sign(request) = handshake.step() else { panic!("a question") };
     assert_eq!(request.scheme.code(), verify.algorithm);
     let chain = credential(trace.message(side, "Certificate"), request.scheme).chain;

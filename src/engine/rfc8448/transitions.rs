@@ -50,8 +50,8 @@ const SERVER: &[Row] = &[
 fn meets(mut handshake: Handshake, bytes: &[u8]) -> Result<(), Error> {
     let message = Message::read(bytes).unwrap();
     match mem::replace(&mut handshake.state, State::InHand) {
-        State::Client(state) => state.step(message, bytes, &mut handshake.records).map(|_| ()),
-        State::Server(state) => state.step(message, bytes, &mut handshake.records).map(|_| ()),
+        State::Client(state) => state.step(message, &mut handshake.records).map(|_| ()),
+        State::Server(state) => state.step(message, &mut handshake.records).map(|_| ()),
         other => panic!("{other:?}"),
     }
 }
@@ -62,12 +62,16 @@ fn check(rows: &[Row], diagram: &str) {
     for (name, enter, accepted) in rows {
         assert!(shows(name), "{name} is in the diagram");
         for bytes in messages() {
-            let handshake_type = Message::read(&bytes).unwrap().handshake_type();
+            let handshake_type = Message::read(&bytes).unwrap().handshake_type;
             let result = meets(enter(), &bytes);
             let unexpected =
                 Err(Error::Peer(Violation::UnexpectedMessage { message: handshake_type, state: name }));
             let is_accepted = accepted.contains(&handshake_type);
             assert_eq!(result != unexpected, is_accepted, "{name} {handshake_type}: {result:?}");
+            // What stands in the message does not matter then: its body is not read. (Without one, a HelloRetryRequest is none.)
+            if !is_accepted && handshake_type != T::HelloRetryRequest {
+                assert_eq!(meets(enter(), &[bytes[0], 0, 0, 0]), unexpected);
+            }
         }
     }
     // And the other way round: whatever a diagram receives is accepted somewhere.

@@ -9,7 +9,7 @@ use crate::{
         authentication::{chain_of, check_certificate_verify, check_finished},
         config::ClientAuthentication,
         error::{ConfigError, Error, Violation},
-        message::{Certificate, CertificateVerify, Finished, Side},
+        message::{Certificate, CertificateVerify, Finished, Message, Side},
         record::Records,
         session::{ApplicationSecrets, Peer, Role, Session},
     },
@@ -45,12 +45,13 @@ impl WaitCertificate {
         Self { protected, secrets }
     }
 
-    pub(super) fn on_certificate(self, message: &Certificate<'_>, bytes: &[u8]) -> Result<State, Error> {
+    pub(super) fn on_certificate(self, message: Message<'_>) -> Result<State, Error> {
         let Self { mut protected, secrets } = self;
-        if !message.context.is_empty() {
+        let certificate = Certificate::read(message.body)?;
+        if !certificate.context.is_empty() {
             return Err(Violation::RequestContext.into());
         }
-        let chain = chain_of(message);
+        let chain = chain_of(&certificate);
         let config = &protected.common.config;
         if chain.is_empty() {
             //= rfc8446#section-4.4.2.4
@@ -61,27 +62,24 @@ impl WaitCertificate {
             if config.client_authentication == ClientAuthentication::Required {
                 return Err(Violation::NoCertificate.into());
             }
-            protected.transcript.add(bytes);
+            protected.transcript.add(message.bytes);
             return Ok(State::WaitFinished(WaitFinished::new(protected, secrets, Peer::Anonymous)));
         }
         let verifier = config.verifier.as_ref().ok_or(Error::Config(ConfigError::NoVerifier))?;
         let key =
             verifier.verify(&chain, Purpose::Client, protected.common.now).map_err(Error::Certificate)?;
-        protected.transcript.add(bytes);
+        protected.transcript.add(message.bytes);
         Ok(State::WaitCertificateVerify(WaitCertificateVerify { protected, secrets, chain, key }))
     }
 }
 
 impl WaitCertificateVerify {
-    pub(super) fn on_certificate_verify(
-        self,
-        message: &CertificateVerify<'_>,
-        bytes: &[u8],
-    ) -> Result<WaitFinished, Error> {
+    pub(super) fn on_certificate_verify(self, message: Message<'_>) -> Result<WaitFinished, Error> {
         let Self { mut protected, secrets, chain, key } = self;
+        let verify = CertificateVerify::read(message.body)?;
         let offered = &protected.common.config.signature_schemes;
-        let scheme = check_certificate_verify(message, (Side::Client, &key), offered, &protected.transcript)?;
-        protected.transcript.add(bytes);
+        let scheme = check_certificate_verify(&verify, (Side::Client, &key), offered, &protected.transcript)?;
+        protected.transcript.add(message.bytes);
         Ok(WaitFinished { protected, secrets, peer: Peer::Certificate { chain }, scheme: Some(scheme) })
     }
 }
@@ -94,11 +92,12 @@ impl WaitFinished {
     /// Verifies the client's Finished. K_recv = application.
     pub(super) fn on_finished(
         self,
-        message: &Finished<'_>,
+        message: Message<'_>,
         records: &mut Records,
     ) -> Result<Box<Session>, Error> {
         let Self { protected, secrets, peer, scheme } = self;
-        let proof = check_finished(message, &protected.keys.client, &protected.transcript)?;
+        let finished = Finished::read(message.body);
+        let proof = check_finished(&finished, &protected.keys.client, &protected.transcript)?;
         records.receive_with(&secrets.client)?;
         records.allow_change_cipher_spec(false);
         Ok(Box::new(Session::new(proof, Role::Server, protected.negotiated, secrets, peer, scheme)))

@@ -77,32 +77,24 @@ impl WaitClientHello {
         Self(Listening { config, random, now, retry: None })
     }
 
-    pub(super) fn on_client_hello(
-        self,
-        message: &ClientHello<'_>,
-        bytes: &[u8],
-        records: &mut Records,
-    ) -> Result<State, Error> {
+    pub(super) fn on_client_hello(self, message: Message<'_>, records: &mut Records) -> Result<State, Error> {
         let Self(listening) = self;
         records.allow_change_cipher_spec(true);
-        negotiate::check(message)?;
-        records.skip_early_data(message.extensions.early_data);
-        listening.find_psk(message, bytes, records)
+        let hello = ClientHello::read(message.body)?;
+        negotiate::check(&hello)?;
+        records.skip_early_data(hello.extensions.early_data);
+        listening.find_psk(&hello, message.bytes, records)
     }
 }
 
 impl WaitSecondClientHello {
-    pub(super) fn on_client_hello(
-        self,
-        message: &ClientHello<'_>,
-        bytes: &[u8],
-        records: &mut Records,
-    ) -> Result<State, Error> {
+    pub(super) fn on_client_hello(self, message: Message<'_>, records: &mut Records) -> Result<State, Error> {
         let Self(listening) = self;
-        negotiate::check(message)?;
+        let hello = ClientHello::read(message.body)?;
+        negotiate::check(&hello)?;
         records.skip_early_data(false);
-        listening.retry.iter().try_for_each(|retry| retry.check(message))?;
-        listening.find_psk(message, bytes, records)
+        listening.retry.iter().try_for_each(|retry| retry.check(&hello))?;
+        listening.find_psk(&hello, message.bytes, records)
     }
 }
 
@@ -113,9 +105,7 @@ impl WaitPsk {
 
     pub(super) fn on_psk(self, found: Option<(usize, Psk)>, records: &mut Records) -> Result<State, Error> {
         let Self { listening, client_hello, offers } = self;
-        let Message::ClientHello(message) = Message::read(&client_hello)? else {
-            return Err(MISUSE);
-        };
+        let hello = ClientHello::read(Message::read(&client_hello)?.body)?;
         let search = match found {
             Some((index, psk)) if offers.get(index).is_some_and(|offer| offer.identity == psk.identity()) => {
                 PskSearch::Found(FoundPsk { index: u16::try_from(index).map_err(|_| MISUSE)?, psk })
@@ -123,43 +113,43 @@ impl WaitPsk {
             Some(_) => return Err(MISUSE),
             None => PskSearch::Unknown,
         };
-        listening.negotiate(&message, &client_hello, &search, records)
+        listening.negotiate(&hello, &client_hello, &search, records)
     }
 }
 
 impl Retry {
     /// RFC 8446, Sections 4.1.2 and 4.2.8: what a second ClientHello may not do.
-    fn check(&self, message: &ClientHello<'_>) -> Result<(), Violation> {
+    fn check(&self, hello: &ClientHello<'_>) -> Result<(), Violation> {
         let missing = Violation::MissingExtension;
-        let shares = message.extensions.key_share.ok_or(missing(ExtensionType::KEY_SHARE))?;
+        let shares = hello.extensions.key_share.ok_or(missing(ExtensionType::KEY_SHARE))?;
         if !shares.iter().map(|share| share.group).eq([self.group]) {
             return Err(Violation::RetryGroupChanged);
         }
-        if self.cookie.as_ref().is_some_and(|ours| message.extensions.cookie != Some(&ours[..])) {
+        if self.cookie.as_ref().is_some_and(|ours| hello.extensions.cookie != Some(&ours[..])) {
             return Err(Violation::CookieNotEchoed);
         }
-        if message.extensions.early_data || unchanging(message) != self.unchanging {
+        if hello.extensions.early_data || unchanging(hello) != self.unchanging {
             return Err(Violation::SecondHelloChanged);
         }
         // Only PSKs that do not go with the suite may be taken back.
         let Some(selected) = &self.psk_identity else { return Ok(()) };
-        let offered = message.extensions.pre_shared_key.ok_or(missing(ExtensionType::PRE_SHARED_KEY))?;
+        let offered = hello.extensions.pre_shared_key.ok_or(missing(ExtensionType::PRE_SHARED_KEY))?;
         let is_there = offered.identities().any(|(identity, _)| identity == selected);
         if is_there { Ok(()) } else { Err(Violation::SecondHelloChanged) }
     }
 }
 
 /// A digest of what a second ClientHello must repeat: all but the extensions that Section 4.1.2 lets change.
-fn unchanging(message: &ClientHello<'_>) -> Digest {
+fn unchanging(hello: &ClientHello<'_>) -> Digest {
     let mut context = Hash::Sha256.start();
     let mut add = |part: &[u8]| {
         context.update(&part.len().to_be_bytes());
         context.update(part);
     };
-    add(message.random);
-    add(message.session_id);
-    message.cipher_suites.iter().for_each(|suite| add(&suite.to_be_bytes()));
-    for (extension, content) in message.unchanging_extensions() {
+    add(hello.random);
+    add(hello.session_id);
+    hello.cipher_suites.iter().for_each(|suite| add(&suite.to_be_bytes()));
+    for (extension, content) in hello.unchanging_extensions() {
         add(&extension.to_be_bytes());
         add(content);
     }
@@ -168,14 +158,9 @@ fn unchanging(message: &ClientHello<'_>) -> Digest {
 
 impl Listening {
     /// Asks for a PSK if the client offers some that could be used, else goes on without.
-    fn find_psk(
-        self,
-        message: &ClientHello<'_>,
-        bytes: &[u8],
-        records: &mut Records,
-    ) -> Result<State, Error> {
-        match message.extensions.pre_shared_key {
-            Some(psks) if self.config.psk && message.offers_psk_dhe_ke() => {
+    fn find_psk(self, hello: &ClientHello<'_>, bytes: &[u8], records: &mut Records) -> Result<State, Error> {
+        match hello.extensions.pre_shared_key {
+            Some(psks) if self.config.psk && hello.offers_psk_dhe_ke() => {
                 let offer = |(identity, age): (&[u8], u32)| PskOffer {
                     identity: identity.into(),
                     obfuscated_ticket_age: age,
@@ -183,25 +168,25 @@ impl Listening {
                 let offers = psks.identities().take(MAX_PSK_OFFERS).map(offer).collect();
                 Ok(State::WaitPsk(WaitPsk { listening: self, client_hello: bytes.into(), offers }))
             }
-            _ => self.negotiate(message, bytes, &PskSearch::NotAsked, records),
+            _ => self.negotiate(hello, bytes, &PskSearch::NotAsked, records),
         }
     }
 
     fn negotiate(
         self,
-        message: &ClientHello<'_>,
+        hello: &ClientHello<'_>,
         bytes: &[u8],
         search: &PskSearch,
         records: &mut Records,
     ) -> Result<State, Error> {
         let suite = self.retry.as_ref().map(|retry| retry.suite);
-        let selection = negotiate::select(message, &self.config, search, suite)?;
+        let selection = negotiate::select(hello, &self.config, search, suite)?;
         if let Some(found) = selection.psk() {
-            self.check_binder(message, bytes, found)?;
+            self.check_binder(hello, bytes, found)?;
         }
         match (&self.retry, selection.key_exchange) {
-            (_, Some(key_exchange)) => self.exchange(message, bytes, selection, key_exchange, records),
-            (None, None) => self.send_hello_retry_request(message, bytes, &selection, records),
+            (_, Some(key_exchange)) => self.exchange(hello, bytes, selection, key_exchange, records),
+            (None, None) => self.send_hello_retry_request(hello, bytes, &selection, records),
             (Some(_), None) => Err(Violation::RetryGroupChanged.into()),
         }
     }
@@ -214,11 +199,11 @@ impl Listening {
     //# handshake.
     fn check_binder(
         &self,
-        message: &ClientHello<'_>,
+        hello: &ClientHello<'_>,
         bytes: &[u8],
         FoundPsk { index, psk }: &FoundPsk,
     ) -> Result<(), Violation> {
-        let offered = message.extensions.pre_shared_key.ok_or(Violation::BadBinder)?;
+        let offered = hello.extensions.pre_shared_key.ok_or(Violation::BadBinder)?;
         let truncated = bytes.len().checked_sub(offered.binders_length()).and_then(|end| bytes.get(..end));
         let truncated = truncated.ok_or(Violation::BadBinder)?;
         // The suite of a HelloRetryRequest is the only one left, and the PSK goes with it.
@@ -234,7 +219,7 @@ impl Listening {
     /// Asks for a share of the selected group (RFC 8446, Section 4.1.4).
     fn send_hello_retry_request(
         mut self,
-        message: &ClientHello<'_>,
+        hello: &ClientHello<'_>,
         bytes: &[u8],
         selection: &Selection<'_>,
         records: &mut Records,
@@ -250,17 +235,17 @@ impl Listening {
         let request = HelloRetryRequest {
             selected_group: Some(group),
             cookie: cookie.as_ref().map(|cookie| &cookie[..]),
-            ..HelloRetryRequest::new(message.session_id, suite.code())
+            ..HelloRetryRequest::new(hello.session_id, suite.code())
         };
         let request = message::write(HandshakeType::HelloRetryRequest, |w| request.write(w))?;
         let mut transcript = Transcript::after_retry(suite.hash(), bytes);
         transcript.add(&request);
         records.send(&request);
-        if !message.session_id.is_empty() {
+        if !hello.session_id.is_empty() {
             records.send_change_cipher_spec()?;
         }
         let psk_identity = selection.psk().map(|found| found.psk.identity().to_vec());
-        let unchanging = unchanging(message);
+        let unchanging = unchanging(hello);
         self.retry = Some(Retry { suite, group, psk_identity, cookie, unchanging, transcript });
         Ok(State::WaitSecondClientHello(WaitSecondClientHello(self)))
     }
@@ -269,14 +254,14 @@ impl Listening {
     /// K_send = handshake.
     fn exchange(
         mut self,
-        message: &ClientHello<'_>,
+        hello: &ClientHello<'_>,
         bytes: &[u8],
         selection: Selection<'_>,
         key_exchange: &[u8],
         records: &mut Records,
     ) -> Result<State, Error> {
         let Response { public, shared_secret } = self.random.respond(selection.group, key_exchange)?;
-        let server_hello = self.server_hello(message, &selection, &public)?;
+        let server_hello = self.server_hello(hello, &selection, &public)?;
         let no_psk = EarlySecret::new(selection.suite.hash(), None);
         let early_secret = selection.psk().map_or(&no_psk, |found| found.psk.early_secret());
         let Selection { suite, group, authentication, protocol, record_size_limits, .. } = selection;
@@ -288,15 +273,15 @@ impl Listening {
         };
         transcript.add(bytes);
         transcript.add(&server_hello);
-        let common = Common { config, now, client_random: *message.random };
+        let common = Common { config, now, client_random: *hello.random };
         let keys = HandshakeKeys::new(suite, early_secret, &shared_secret, &transcript, &common.log());
         records.receive_with(&keys.client)?;
         records.send(&server_hello);
-        if !message.session_id.is_empty() && !hello_retry {
+        if !hello.session_id.is_empty() && !hello_retry {
             records.send_change_cipher_spec()?;
         }
         records.send_with(&keys.server)?;
-        let server_name = message.extensions.server_name.map(String::from);
+        let server_name = hello.extensions.server_name.map(String::from);
         let negotiated =
             Negotiated { suite, group, alpn: protocol, server_name, record_size_limits, hello_retry };
         let protected = Protected { common, negotiated, transcript, keys };
@@ -305,13 +290,13 @@ impl Listening {
 
     fn server_hello(
         &mut self,
-        message: &ClientHello<'_>,
+        hello: &ClientHello<'_>,
         selection: &Selection<'_>,
         public: &[u8],
     ) -> Result<Vec<u8>, Error> {
         let mut random = [0; 32];
         self.random.fill(&mut random)?;
-        let (session_id_echo, cipher_suite) = (message.session_id, selection.suite.code());
+        let (session_id_echo, cipher_suite) = (hello.session_id, selection.suite.code());
         let server_hello = ServerHello {
             hello: ServerHelloHead { random: &random, session_id_echo, cipher_suite },
             key_share: KeyShareEntry { group: selection.group.code(), key_exchange: public },

@@ -52,7 +52,7 @@ use super::{
     authentication::{HandshakeKeys, Log},
     config::ServerConfig,
     error::{Error, LocalError, Violation},
-    message::Message,
+    message::{HandshakeType, Message},
     record::Records,
     session::{Negotiated, Session},
     transcript::Transcript,
@@ -72,10 +72,10 @@ pub(super) enum State {
     Connected(Box<Session>),
 }
 
-use Message as M;
+use HandshakeType as T;
 use State::{
     Connected, WaitCertificate as WaitCert, WaitCertificateVerify as WaitCv, WaitClientHello as WaitCh,
-    WaitSecondClientHello as WaitSecondCh,
+    WaitFinished as WaitFin, WaitSecondClientHello as WaitSecondCh,
 };
 
 impl State {
@@ -84,21 +84,14 @@ impl State {
     }
 
     /// Every transition that a server can make, and nothing else (RFC 8446, Section A.2).
-    ///
-    /// `bytes` is the message as it was received.
-    pub(super) fn step(
-        self,
-        message: Message<'_>,
-        bytes: &[u8],
-        records: &mut Records,
-    ) -> Result<Self, Error> {
-        Ok(match (self, message) {
-            (WaitCh(s), M::ClientHello(m)) => s.on_client_hello(&m, bytes, records)?,
-            (WaitSecondCh(s), M::ClientHello(m)) => s.on_client_hello(&m, bytes, records)?,
-            (WaitCert(s), M::Certificate(m)) => s.on_certificate(&m, bytes)?,
-            (WaitCv(s), M::CertificateVerify(m)) => Self::WaitFinished(s.on_certificate_verify(&m, bytes)?),
-            (Self::WaitFinished(s), M::Finished(m)) => Connected(s.on_finished(&m, records)?),
-            (state, message) => return Err(state.unexpected(&message)),
+    pub(super) fn step(self, m: Message<'_>, records: &mut Records) -> Result<Self, Error> {
+        Ok(match (self, m.handshake_type) {
+            (WaitCh(s), T::ClientHello) => s.on_client_hello(m, records)?,
+            (WaitSecondCh(s), T::ClientHello) => s.on_client_hello(m, records)?,
+            (WaitCert(s), T::Certificate) => s.on_certificate(m)?,
+            (WaitCv(s), T::CertificateVerify) => WaitFin(s.on_certificate_verify(m)?),
+            (WaitFin(s), T::Finished) => Connected(s.on_finished(m, records)?),
+            (state, handshake_type) => return Err(state.unexpected(handshake_type)),
         })
     }
 
@@ -112,8 +105,8 @@ impl State {
         }
     }
 
-    fn unexpected(&self, message: &Message<'_>) -> Error {
-        Violation::UnexpectedMessage { message: message.handshake_type(), state: self.name() }.into()
+    fn unexpected(&self, message: HandshakeType) -> Error {
+        Violation::UnexpectedMessage { message, state: self.name() }.into()
     }
 
     /// The state's name in Section A.2.
