@@ -1,6 +1,6 @@
 //! What both sides do alike in the authentication phase (RFC 8446, Section 4.4): Certificate, CertificateVerify, Finished.
 
-use alloc::vec::Vec;
+use alloc::{sync::Arc, vec::Vec};
 
 use super::{
     SignRequest,
@@ -12,10 +12,11 @@ use super::{
         signed_content,
     },
     record::Records,
-    session::ApplicationSecrets,
+    session::{ApplicationSecrets, Negotiated},
     transcript::Transcript,
 };
 use crate::crypto::{
+    certificate::UnixTime,
     key_schedule::{EarlySecret, MasterSecret, TrafficSecret},
     public_key::PublicKey,
     secret::Secret,
@@ -61,7 +62,7 @@ impl HandshakeKeys {
         early_secret: &EarlySecret,
         shared_secret: &Secret,
         transcript: &Transcript,
-        log: &Log<'_>,
+        log: &Log,
     ) -> Self {
         let hash = transcript.hash();
         let handshake = early_secret.handshake(shared_secret);
@@ -73,7 +74,7 @@ impl HandshakeKeys {
     }
 
     /// The application's secrets, over ClientHello...server Finished.
-    pub(super) fn application(&self, transcript: &Transcript, log: &Log<'_>) -> ApplicationSecrets {
+    pub(super) fn application(&self, transcript: &Transcript, log: &Log) -> ApplicationSecrets {
         let (suite, hash) = (self.client.suite(), transcript.hash());
         let client = self.master.client_traffic(suite, hash.as_ref());
         let server = self.master.server_traffic(suite, hash.as_ref());
@@ -85,16 +86,28 @@ impl HandshakeKeys {
     }
 }
 
-/// Where a handshake's secrets are logged, if anywhere.
-pub(super) struct Log<'a> {
-    pub(super) key_log: Option<&'a dyn KeyLog>,
-    pub(super) client_random: &'a [u8; 32],
+/// What every state after the ServerHello has, on either side.
+#[derive(Debug)]
+pub(super) struct Protected<Config> {
+    pub(super) config: Arc<Config>,
+    pub(super) now: UnixTime,
+    pub(super) log: Log,
+    pub(super) negotiated: Negotiated,
+    pub(super) transcript: Transcript,
+    pub(super) keys: HandshakeKeys,
 }
 
-impl Log<'_> {
+/// Where a handshake's secrets are logged, if anywhere.
+#[derive(Debug)]
+pub(super) struct Log {
+    pub(super) key_log: Option<Arc<dyn KeyLog>>,
+    pub(super) client_random: [u8; 32],
+}
+
+impl Log {
     fn secret(&self, label: &str, secret: &[u8]) {
-        if let Some(key_log) = self.key_log {
-            key_log.log(label, self.client_random, secret);
+        if let Some(key_log) = &self.key_log {
+            key_log.log(label, &self.client_random, secret);
         }
     }
 }

@@ -86,13 +86,12 @@ impl WaitCertificate {
         if chain.is_empty() {
             return Err(Violation::EmptyCertificate.into());
         }
-        let config = &protected.common.config;
+        let config = &protected.config;
         let (Some(verifier), Some(name)) = (&config.verifier, &config.server_name) else {
             return Err(Error::Config(ConfigError::NoAuthentication));
         };
-        let key = verifier
-            .verify(&chain, Purpose::Server(name), protected.common.now)
-            .map_err(Error::Certificate)?;
+        let key =
+            verifier.verify(&chain, Purpose::Server(name), protected.now).map_err(Error::Certificate)?;
         protected.transcript.add(message.bytes);
         Ok(WaitCertificateVerify { protected, requested, chain, key })
     }
@@ -102,7 +101,7 @@ impl WaitCertificateVerify {
     pub(super) fn on_certificate_verify(self, message: Message<'_>) -> Result<WaitFinished, Error> {
         let Self { mut protected, requested, chain, key } = self;
         let verify = CertificateVerify::read(message.body)?;
-        let offered = &protected.common.config.signature_schemes;
+        let offered = &protected.config.signature_schemes;
         let scheme = check_certificate_verify(&verify, (Side::Server, &key), offered, &protected.transcript)?;
         protected.transcript.add(message.bytes);
         Ok(WaitFinished { protected, requested, peer: Peer::Certificate { chain }, scheme: Some(scheme) })
@@ -120,7 +119,7 @@ impl WaitFinished {
         let finished = Finished::read(message.body);
         let proof = check_finished(&finished, &protected.keys.server, &protected.transcript)?;
         protected.transcript.add(message.bytes);
-        let secrets = protected.keys.application(&protected.transcript, &protected.common.log());
+        let secrets = protected.keys.application(&protected.transcript, &protected.log);
         records.receive_with(&secrets.server)?;
         records.allow_change_cipher_spec(false);
         let mut finishing = Finishing { protected, peer, scheme, proof, secrets };
@@ -153,9 +152,9 @@ impl Finishing {
         choice: (usize, SignatureScheme),
         records: &mut Records,
     ) -> Result<WaitSignature, Error> {
-        let Protected { common, transcript, .. } = &mut self.protected;
+        let Protected { config, transcript, .. } = &mut self.protected;
         let signature =
-            PendingSignature::new(Side::Client, &common.config.credentials, choice, transcript, records)?;
+            PendingSignature::new(Side::Client, &config.credentials, choice, transcript, records)?;
         Ok(WaitSignature { finishing: self, signature })
     }
 

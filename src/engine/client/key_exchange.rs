@@ -2,7 +2,7 @@
 
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
-use super::{Common, Protected, WaitEncryptedExtensions};
+use super::{Protected, WaitEncryptedExtensions};
 use crate::{
     crypto::{
         certificate::UnixTime,
@@ -12,7 +12,7 @@ use crate::{
         suite::CipherSuite,
     },
     engine::{
-        authentication::{HandshakeKeys, signature_algorithms, signature_algorithms_cert},
+        authentication::{HandshakeKeys, Log, signature_algorithms, signature_algorithms_cert},
         codec::Writer,
         config::ClientConfig,
         error::{Error, Violation},
@@ -33,7 +33,9 @@ const MAX_COOKIE: usize = 1 << 14;
 /// What the ClientHello offered, and what is kept to check the answer.
 #[derive(Debug)]
 struct Offered {
-    common: Common,
+    config: Arc<ClientConfig>,
+    now: UnixTime,
+    log: Log,
     random: Box<dyn Random>,
     session_id: Vec<u8>,
     key_shares: Vec<Box<dyn KeyShare>>,
@@ -73,8 +75,8 @@ impl WaitServerHello {
         let groups = config.groups.iter().take(config.key_shares);
         let key_shares = groups.map(|group| random.key_share(*group)).collect::<Result<_, _>>()?;
         let psks = (0..config.psks.len()).collect();
-        let common = Common { config, now, client_random };
-        let offered = Offered { common, random, session_id, key_shares, psks };
+        let log = Log { key_log: config.key_log.clone(), client_random };
+        let offered = Offered { config, now, log, random, session_id, key_shares, psks };
         let client_hello = offered.client_hello(None, None)?;
         records.send(&client_hello);
         records.allow_change_cipher_spec(true);
@@ -96,7 +98,7 @@ impl WaitServerHello {
         transcript.add(message.bytes);
         let second = offered.client_hello(request.cookie, Some(&transcript))?;
         transcript.add(&second);
-        if offered.common.config.middlebox_compatibility {
+        if offered.config.middlebox_compatibility {
             records.send_change_cipher_spec()?;
         }
         records.send(&second);
@@ -113,7 +115,7 @@ impl WaitServerHello {
         let suite = offered.check_hello(&server_hello.hello)?;
         let transcript = Transcript::new(suite.hash(), &client_hello);
         // Section D.4: before our second flight, even if that is no more than an alert.
-        if offered.common.config.middlebox_compatibility {
+        if offered.config.middlebox_compatibility {
             records.owe_change_cipher_spec();
         }
         offered.exchange(&server_hello, message.bytes, suite, transcript, false, records)
@@ -142,12 +144,12 @@ impl WaitSecondServerHello {
 impl Offered {
     /// Writes a ClientHello, the first or (with the transcript so far) the second.
     fn client_hello(&self, cookie: Option<&[u8]>, transcript: Option<&Transcript>) -> Result<Vec<u8>, Error> {
-        let config = &self.common.config;
+        let config = &self.config;
         let if_verifying = |codes| if config.verifier.is_some() { codes } else { Vec::new() };
         let psks: Vec<_> = self.psks().map(|psk| (psk.identity(), psk.hash().length())).collect();
         let key_shares: Vec<_> = self.key_shares.iter().map(|share| entry_of(share.as_ref())).collect();
         let offer = Offer {
-            random: &self.common.client_random,
+            random: &self.log.client_random,
             session_id: &self.session_id,
             suites: &self.suites().map(CipherSuite::code).collect::<Vec<_>>(),
             server_name: config.server_name_to_send(),
@@ -187,12 +189,12 @@ impl Offered {
     }
 
     fn psks(&self) -> impl Iterator<Item = &Psk> {
-        self.psks.iter().filter_map(|index| self.common.config.psks.get(*index))
+        self.psks.iter().filter_map(|index| self.config.psks.get(*index))
     }
 
     /// The suites on offer: without certificates, only those that some PSK can be used with.
     fn suites(&self) -> impl Iterator<Item = CipherSuite> {
-        let config = &self.common.config;
+        let config = &self.config;
         let any = config.verifier.is_some();
         config
             .suites
@@ -231,14 +233,14 @@ impl Offered {
             return Err(Violation::CookieTooLong.into());
         }
         if let Some(code) = request.selected_group {
-            let group = NamedGroup::from_code(code).filter(|group| self.common.config.groups.contains(group));
+            let group = NamedGroup::from_code(code).filter(|group| self.config.groups.contains(group));
             let group = group.ok_or(Violation::UnofferedGroup)?;
             if self.key_shares.iter().any(|share| share.group() == group) {
                 return Err(Violation::RetryChangesNothing.into());
             }
             self.key_shares = Vec::from([self.random.key_share(group)?]);
         }
-        let config = Arc::clone(&self.common.config);
+        let config = Arc::clone(&self.config);
         self.psks.retain(|index| config.psks.get(*index).is_some_and(|psk| psk.hash() == suite.hash()));
         if self.psks.is_empty() && config.verifier.is_none() {
             return Err(Violation::PskHash.into());
@@ -256,7 +258,7 @@ impl Offered {
         hello_retry: bool,
         records: &mut Records,
     ) -> Result<WaitEncryptedExtensions, Error> {
-        let config = Arc::clone(&self.common.config);
+        let config = Arc::clone(&self.config);
         let no_psk = EarlySecret::new(suite.hash(), None);
         let (early_secret, peer) = match server_hello.selected_identity {
             Some(selected_identity) => {
@@ -266,7 +268,7 @@ impl Offered {
             None if config.verifier.is_none() => return Err(Violation::PskNotAccepted.into()),
             None => (&no_psk, None),
         };
-        let Self { common, key_shares, .. } = self;
+        let Self { now, log, key_shares, .. } = self;
         //= rfc8446#section-4.2.8
         //# If using (EC)DHE key establishment, servers offer exactly one
         //# KeyShareEntry in the ServerHello.  This value MUST be in the same
@@ -277,12 +279,12 @@ impl Offered {
         let group = share.group();
         let shared_secret = share.agree(server_hello.key_share.key_exchange)?;
         transcript.add(bytes);
-        let keys = HandshakeKeys::new(suite, early_secret, &shared_secret, &transcript, &common.log());
+        let keys = HandshakeKeys::new(suite, early_secret, &shared_secret, &transcript, &log);
         records.receive_with(&keys.server)?;
         records.send_with(&keys.client)?;
         let negotiated =
             Negotiated { suite, group, alpn: None, server_name: None, record_size_limits: None, hello_retry };
-        Ok(WaitEncryptedExtensions::new(Protected { common, negotiated, transcript, keys }, peer))
+        Ok(WaitEncryptedExtensions::new(Protected { config, now, log, negotiated, transcript, keys }, peer))
     }
 
     /// The PSK that the server selected, and its index in the configuration (RFC 8446, Section 4.2.11).
@@ -330,9 +332,10 @@ mod entry {
             key_share: Box<dyn KeyShare>,
         ) -> Self {
             let hello = ClientHello::read(Message::read(client_hello).unwrap().body).unwrap();
-            let common = Common { config, now: UnixTime(0), client_random: *hello.random };
+            let log = Log { key_log: config.key_log.clone(), client_random: *hello.random };
             let (session_id, key_shares) = (hello.session_id.into(), Vec::from([key_share]));
-            let offered = Offered { common, random, session_id, key_shares, psks: Vec::new() };
+            let (now, psks) = (UnixTime(0), Vec::new());
+            let offered = Offered { config, now, log, random, session_id, key_shares, psks };
             Self { offered, client_hello: client_hello.into() }
         }
     }

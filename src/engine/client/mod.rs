@@ -40,15 +40,16 @@ use server_parameters::WaitEncryptedExtensions;
 
 use super::{
     Answer,
-    authentication::{HandshakeKeys, Log},
     config::ClientConfig,
     error::{Error, LocalError, Violation},
     message::{HandshakeType, Message},
     record::Records,
-    session::{Negotiated, Session},
-    transcript::Transcript,
+    session::Session,
 };
 use crate::crypto::{certificate::UnixTime, random::Random};
+
+/// What every state after the ServerHello has.
+type Protected = super::authentication::Protected<ClientConfig>;
 
 /// Where a client stands: each state holds exactly what exists then.
 #[derive(Debug)]
@@ -123,29 +124,6 @@ impl State {
             Self::Connected(_) => "CONNECTED",
         }
     }
-}
-
-/// What every state of a client has.
-#[derive(Debug)]
-struct Common {
-    config: Arc<ClientConfig>,
-    now: UnixTime,
-    client_random: [u8; 32],
-}
-
-impl Common {
-    fn log(&self) -> Log<'_> {
-        Log { key_log: self.config.key_log.as_deref(), client_random: &self.client_random }
-    }
-}
-
-/// What every state after the ServerHello has.
-#[derive(Debug)]
-struct Protected {
-    common: Common,
-    negotiated: Negotiated,
-    transcript: Transcript,
-    keys: HandshakeKeys,
 }
 
 #[cfg(test)]

@@ -31,9 +31,7 @@ impl WaitEncryptedExtensions {
         let answers = EncryptedExtensions::read(message.body)?;
         protected.check_answers(&answers)?;
         protected.negotiated.alpn = answers.protocol.map(Into::into);
-        if let (Some(ours), Some(peers)) =
-            (protected.common.config.record_size_limit, answers.record_size_limit)
-        {
+        if let (Some(ours), Some(peers)) = (protected.config.record_size_limit, answers.record_size_limit) {
             protected.negotiated.record_size_limits = Some((ours, peers));
             records.limit_record_size(ours, peers);
         }
@@ -54,7 +52,7 @@ impl Protected {
     //# receiving such an extension, an endpoint MUST abort the handshake
     //# with an "unsupported_extension" alert.
     fn check_answers(&self, answers: &EncryptedExtensions<'_>) -> Result<(), Violation> {
-        let config = &self.common.config;
+        let config = &self.config;
         if answers.server_name && config.server_name_to_send().is_none() {
             return Err(Violation::UnsolicitedExtension(ExtensionType::SERVER_NAME));
         }
@@ -88,7 +86,7 @@ impl WaitCertificate {
         if !request.context.is_empty() {
             return Err(Violation::RequestContext.into());
         }
-        let credentials = &protected.common.config.credentials;
+        let credentials = &protected.config.credentials;
         let choice = choose_credential(credentials, request.signature_algorithms, request.authorities);
         protected.transcript.add(message.bytes);
         Ok(Self { protected, requested: Some(choice) })

@@ -52,7 +52,7 @@ impl WaitCertificate {
             return Err(Violation::RequestContext.into());
         }
         let chain = chain_of(&certificate);
-        let config = &protected.common.config;
+        let config = &protected.config;
         if chain.is_empty() {
             //= rfc8446#section-4.4.2.4
             //# If the client does not send any certificates (i.e., it sends an empty
@@ -66,8 +66,7 @@ impl WaitCertificate {
             return Ok(State::WaitFinished(WaitFinished::new(protected, secrets, Peer::Anonymous)));
         }
         let verifier = config.verifier.as_ref().ok_or(Error::Config(ConfigError::NoVerifier))?;
-        let key =
-            verifier.verify(&chain, Purpose::Client, protected.common.now).map_err(Error::Certificate)?;
+        let key = verifier.verify(&chain, Purpose::Client, protected.now).map_err(Error::Certificate)?;
         protected.transcript.add(message.bytes);
         Ok(State::WaitCertificateVerify(WaitCertificateVerify { protected, secrets, chain, key }))
     }
@@ -77,7 +76,7 @@ impl WaitCertificateVerify {
     pub(super) fn on_certificate_verify(self, message: Message<'_>) -> Result<WaitFinished, Error> {
         let Self { mut protected, secrets, chain, key } = self;
         let verify = CertificateVerify::read(message.body)?;
-        let offered = &protected.common.config.signature_schemes;
+        let offered = &protected.config.signature_schemes;
         let scheme = check_certificate_verify(&verify, (Side::Client, &key), offered, &protected.transcript)?;
         protected.transcript.add(message.bytes);
         Ok(WaitFinished { protected, secrets, peer: Peer::Certificate { chain }, scheme: Some(scheme) })

@@ -3,7 +3,7 @@
 use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
 
 use super::{
-    Common, Protected, State,
+    Protected, State,
     negotiate::{self, FoundPsk, PskSearch, Selection},
     server_parameters,
 };
@@ -17,7 +17,7 @@ use crate::{
         suite::CipherSuite,
     },
     engine::{
-        authentication::HandshakeKeys,
+        authentication::{HandshakeKeys, Log},
         config::ServerConfig,
         error::{Error, LocalError, Violation},
         message::{
@@ -273,8 +273,8 @@ impl Listening {
         };
         transcript.add(bytes);
         transcript.add(&server_hello);
-        let common = Common { config, now, client_random: *hello.random };
-        let keys = HandshakeKeys::new(suite, early_secret, &shared_secret, &transcript, &common.log());
+        let log = Log { key_log: config.key_log.clone(), client_random: *hello.random };
+        let keys = HandshakeKeys::new(suite, early_secret, &shared_secret, &transcript, &log);
         records.receive_with(&keys.client)?;
         records.send(&server_hello);
         if !hello.session_id.is_empty() && !hello_retry {
@@ -284,7 +284,7 @@ impl Listening {
         let server_name = hello.extensions.server_name.map(String::from);
         let negotiated =
             Negotiated { suite, group, alpn: protocol, server_name, record_size_limits, hello_retry };
-        let protected = Protected { common, negotiated, transcript, keys };
+        let protected = Protected { config, now, log, negotiated, transcript, keys };
         server_parameters::send(protected, authentication, records)
     }
 

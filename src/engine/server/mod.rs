@@ -49,15 +49,16 @@ pub(super) use server_parameters::WaitSignature;
 
 use super::{
     Answer,
-    authentication::{HandshakeKeys, Log},
     config::ServerConfig,
     error::{Error, LocalError, Violation},
     message::{HandshakeType, Message},
     record::Records,
-    session::{Negotiated, Session},
-    transcript::Transcript,
+    session::Session,
 };
 use crate::crypto::{certificate::UnixTime, random::Random};
+
+/// What every state after the ServerHello has.
+type Protected = super::authentication::Protected<ServerConfig>;
 
 /// Where a server stands: each state holds exactly what exists then.
 #[derive(Debug)]
@@ -121,27 +122,4 @@ impl State {
             Self::Connected(_) => "CONNECTED",
         }
     }
-}
-
-/// What every state of a server has.
-#[derive(Debug)]
-struct Common {
-    config: Arc<ServerConfig>,
-    now: UnixTime,
-    client_random: [u8; 32],
-}
-
-impl Common {
-    fn log(&self) -> Log<'_> {
-        Log { key_log: self.config.key_log.as_deref(), client_random: &self.client_random }
-    }
-}
-
-/// What every state after the ServerHello has.
-#[derive(Debug)]
-struct Protected {
-    common: Common,
-    negotiated: Negotiated,
-    transcript: Transcript,
-    keys: HandshakeKeys,
 }

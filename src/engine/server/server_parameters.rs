@@ -34,8 +34,8 @@ pub(super) fn send(
     match authentication {
         Authentication::Certificate(credential, scheme) => {
             protected.send_certificate_request(records)?;
-            let Protected { common, transcript, .. } = &mut protected;
-            let credentials = &common.config.credentials;
+            let Protected { config, transcript, .. } = &mut protected;
+            let credentials = &config.credentials;
             let choice = (credential, scheme);
             let signature = PendingSignature::new(Side::Server, credentials, choice, transcript, records)?;
             Ok(State::WaitSignature(WaitSignature { protected, signature }))
@@ -76,7 +76,7 @@ impl Protected {
     }
 
     fn send_certificate_request(&mut self, records: &mut Records) -> Result<(), Error> {
-        let config = &self.common.config;
+        let config = &self.config;
         if config.client_authentication == ClientAuthentication::None {
             return Ok(());
         }
@@ -90,9 +90,9 @@ impl Protected {
     /// Sends our Finished, derives the application's secrets, and waits for the client's flight. K_send = application.
     fn finish(mut self, psk_peer: Option<Peer>, records: &mut Records) -> Result<State, Error> {
         send_finished(&self.keys.server, &mut self.transcript, records)?;
-        let secrets = self.keys.application(&self.transcript, &self.common.log());
+        let secrets = self.keys.application(&self.transcript, &self.log);
         records.send_with(&secrets.server)?;
-        let asks = self.common.config.client_authentication != ClientAuthentication::None;
+        let asks = self.config.client_authentication != ClientAuthentication::None;
         Ok(match psk_peer {
             None if asks => State::WaitCertificate(WaitCertificate::new(self, secrets)),
             peer => State::WaitFinished(WaitFinished::new(self, secrets, peer.unwrap_or(Peer::Anonymous))),
@@ -119,7 +119,7 @@ mod entry {
                 records.send(message);
             }
             let Self { mut protected, signature } = self;
-            let (credentials, request) = (&protected.common.config.credentials, signature.request());
+            let (credentials, request) = (&protected.config.credentials, signature.request());
             let choice = (request.credential, request.scheme);
             let signature =
                 PendingSignature::new(Side::Server, credentials, choice, &mut transcript, records)?;
