@@ -1,0 +1,82 @@
+//! One direction's keys: TLSInnerPlaintext to TLSCiphertext and back (RFC 8446, Section 5.2).
+
+use alloc::vec::Vec;
+
+use super::{APPLICATION_DATA, CHANGE_CIPHER_SPEC, HEADER_LENGTH, MAX_PLAINTEXT, header};
+use crate::{
+    crypto::{
+        aead::{RecordKey, TAG_LENGTH},
+        key_schedule::TrafficSecret,
+    },
+    engine::error::{Error, LocalError, Violation},
+};
+
+/// The keys of one direction, and the number of its next record.
+#[derive(Debug)]
+pub(super) struct Protection {
+    key: RecordKey,
+    sequence: u64,
+    /// How many records the key may protect; the duty is the sender's (Section 5.5).
+    limit: u64,
+}
+
+impl Protection {
+    pub(super) fn new(secret: &TrafficSecret, sequence: u64) -> Self {
+        Self { key: RecordKey::new(secret), sequence, limit: secret.suite().record_limit() }
+    }
+
+    pub(super) fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// Whether the key should be replaced before more is sent under it (Section 5.5).
+    pub(super) fn is_used_up(&self) -> bool {
+        self.sequence >= self.limit
+    }
+
+    /// Opens a TLSCiphertext in place, leaves its content in `body`, and returns the content's type (Section 5.4).
+    ///
+    /// `limit` is the longest TLSInnerPlaintext, if one was negotiated (RFC 8449).
+    pub(super) fn open(
+        &mut self,
+        header: &[u8; HEADER_LENGTH],
+        body: &mut Vec<u8>,
+        limit: Option<u16>,
+    ) -> Result<u8, Violation> {
+        let longest = limit.map_or(MAX_PLAINTEXT.saturating_add(1), usize::from);
+        let inner_plaintext =
+            self.key.open(self.sequence, header, body).map_err(|_| Violation::BadRecordMac)?;
+        self.sequence = self.sequence.checked_add(1).ok_or(Violation::BadRecordMac)?;
+        if inner_plaintext.len() > longest {
+            return Err(Violation::RecordTooLong);
+        }
+        let end = inner_plaintext.iter().rposition(|byte| *byte != 0).ok_or(Violation::NoContentType)?;
+        let content_type = inner_plaintext.get(end).copied().ok_or(Violation::NoContentType)?;
+        body.truncate(end);
+        match content_type {
+            CHANGE_CIPHER_SPEC => Err(Violation::BadChangeCipherSpec),
+            _ => Ok(content_type),
+        }
+    }
+
+    /// Appends a fragment as a TLSCiphertext, without padding.
+    pub(super) fn seal(
+        &mut self,
+        content_type: u8,
+        fragment: &[u8],
+        outgoing: &mut Vec<u8>,
+    ) -> Result<(), Error> {
+        if self.sequence == u64::MAX {
+            return Err(Error::Local(LocalError::Protection));
+        }
+        let length = fragment.len().saturating_add(1).saturating_add(TAG_LENGTH);
+        let mut record = Vec::with_capacity(HEADER_LENGTH.saturating_add(length));
+        record.extend_from_slice(&header(APPLICATION_DATA, 3, length));
+        record.extend_from_slice(fragment);
+        record.push(content_type);
+        self.key.seal(self.sequence, &mut record, HEADER_LENGTH)?;
+        self.sequence = self.sequence.saturating_add(1);
+        outgoing.extend_from_slice(&record);
+        Ok(())
+    }
+}
