@@ -177,15 +177,5 @@ fn header(content_type: u8, minor: u8, length: usize) -> [u8; HEADER_LENGTH] {
 }
 
 #[cfg(test)]
-mod entry {
-    //! Where the traces of RFC 8448 enter.
-    use super::*;
-
-    impl Records {
-        /// Drops what waits to be sent, to put another's message in its place.
-        pub(in crate::engine) fn forget_unsent(&mut self) {
-            self.queued.clear();
-            self.sent(self.outgoing.len());
-        }
-    }
-}
+#[path = "../rfc8448/entry/record.rs"]
+mod entry;

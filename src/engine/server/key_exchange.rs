@@ -307,15 +307,5 @@ impl Listening {
 }
 
 #[cfg(test)]
-mod entry {
-    //! Where the traces of RFC 8448 enter.
-    use super::*;
-
-    impl WaitSecondClientHello {
-        /// As after another HelloRetryRequest than ours.
-        pub(in crate::engine) fn with_transcript(mut self, transcript: Transcript) -> Self {
-            self.0.retry.as_mut().expect("it was sent").transcript = transcript;
-            self
-        }
-    }
-}
+#[path = "../rfc8448/entry/server_key_exchange.rs"]
+mod entry;
