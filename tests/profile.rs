@@ -296,11 +296,11 @@ fn constrained_names_of_every_kind() {
     assert!(judge(permitted, &lab, inside.clone(), named(0xa4, &outside)).is_err(), "a directoryName");
     assert_eq!(judge(permitted, &lab, inside.clone(), named(0xa4, &inside)), Ok(()));
     // A kind that is not understood, here otherName, is refused where it is constrained, and only there.
-    let other = tlv(0xa0, &[oid(UNKNOWN), tlv(0xa0, &[5, 0])].concat());
+    let other = sequence(&[tlv(0xa0, &[oid(UNKNOWN), tlv(0xa0, &[5, 0])].concat())]);
     for list in [permitted, excluded] {
-        let detail = judge(list, &sequence(&[other.clone()]), inside.clone(), sequence(&[other.clone()]));
+        let detail = judge(list, &other, inside.clone(), other.clone());
         assert!(detail.unwrap_err().ends_with("a name is of a kind that is not understood"));
-        assert_eq!(judge(list, &sequence(&[other.clone()]), inside.clone(), host()), Ok(()));
+        assert_eq!(judge(list, &other, inside.clone(), host()), Ok(()));
     }
     for distance in [tlv(0x80, &[1]), tlv(0x81, &[1])] {
         let subtree = sequence(&[tlv(0x82, b"test"), distance]);
