@@ -255,6 +255,26 @@ fn critical_extensions_that_are_understood() {
 }
 
 #[test]
+fn object_identifiers_of_every_length() {
+    let largest_arcs = [&[0x2b][..], &[0xff, 0xff, 0xff, 0x7f].repeat(9)].concat();
+    let twenty_arcs = [&[0x2b][..], &[0x81, 0x80, 0x00].repeat(12), &[0x81, 0x00].repeat(6)].concat();
+    for id in [largest_arcs, twenty_arcs] {
+        let policies = sequence(&[policy(&id)]);
+        let put_all = |parts: &mut Parts| {
+            put(parts, &id, false, &[5, 0]);
+            put(parts, CERTIFICATE_POLICIES, true, &policies);
+        };
+        let required = sequence(&[tlv(0x80, &[0])]);
+        let edit = |parts: &mut Parts| {
+            put_all(parts);
+            put(parts, POLICY_CONSTRAINTS, true, &required);
+        };
+        assert_eq!(chain(edit, put_all).judge(), Ok(()));
+        assert!(chain(edit, |p| put(p, &id, true, &[5, 0])).judge().is_err());
+    }
+}
+
+#[test]
 fn names_of_every_standard_attribute() {
     let attribute = |id: &[u8], tag, text: &[u8]| tlv(0x31, &sequence(&[oid(id), tlv(tag, text)]));
     let standard = |last: u8| attribute(&[0x55, 4, last], 0x13, b"NL");

@@ -3,7 +3,11 @@
 //! A list is complete for its issuer or it is not used: delta CRLs, indirect ones and those of a distribution point are refused
 //! when they are read, with every unknown critical extension. A list past its nextUpdate still revokes, but no longer clears.
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
 use std::sync::OnceLock;
 
 use der::{
@@ -17,16 +21,17 @@ use super::{
     certificate::{Certificate, Signed, serial_octets},
     distinguished_name,
     extensions::{AuthorityKeyIdentifier, Extension, for_each, implicit},
+    oid::Oid,
     problem::Problem,
     time::{self, Rfc3339},
 };
 use crate::crypto::{certificate::UnixTime, public_key::PublicKey};
 
-const CRL_NUMBER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.20");
-const REASON_CODE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.21");
-const DELTA_CRL_INDICATOR: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.27");
-const ISSUING_DISTRIBUTION_POINT: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.28");
-const AUTHORITY_KEY_IDENTIFIER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.35");
+const CRL_NUMBER: Oid<'static> = Oid::known(&ObjectIdentifier::new_unwrap("2.5.29.20"));
+const REASON_CODE: Oid<'static> = Oid::known(&ObjectIdentifier::new_unwrap("2.5.29.21"));
+const DELTA_CRL_INDICATOR: Oid<'static> = Oid::known(&ObjectIdentifier::new_unwrap("2.5.29.27"));
+const ISSUING_DISTRIBUTION_POINT: Oid<'static> = Oid::known(&ObjectIdentifier::new_unwrap("2.5.29.28"));
+const AUTHORITY_KEY_IDENTIFIER: Oid<'static> = Oid::known(&ObjectIdentifier::new_unwrap("2.5.29.35"));
 
 /// Of which certificates the status must be known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -205,7 +210,7 @@ fn read_entry_extensions(reader: &mut SliceReader<'_>) -> Result<u8, Problem> {
         match (extension.oid, extension.value) {
             (REASON_CODE, [0x0a, 1, code @ (1..=6 | 9 | 10)]) => reason = *code,
             (REASON_CODE, _) => return Err(Problem::Malformed("a reasonCode is not one of a complete CRL")),
-            (oid, _) if extension.critical => return Err(Problem::CriticalExtension(oid)),
+            (oid, _) if extension.critical => return Err(Problem::CriticalExtension(oid.to_string())),
             _ => {}
         }
         Ok(())
@@ -248,7 +253,7 @@ fn read_extensions<'a>(reader: &mut SliceReader<'a>) -> Result<Option<&'a [u8]>,
             }
             DELTA_CRL_INDICATOR => return Err(Problem::Unsupported("delta CRLs")),
             ISSUING_DISTRIBUTION_POINT => return Err(Problem::Unsupported("CRLs of one distribution point")),
-            oid if extension.critical => return Err(Problem::CriticalExtension(oid)),
+            oid if extension.critical => return Err(Problem::CriticalExtension(oid.to_string())),
             _ => return Ok(()),
         }
         Ok(value.finish()?)

@@ -10,9 +10,9 @@ use der::{
     asn1::{AnyRef, ObjectIdentifier},
 };
 
-use super::{extensions::general_names, general_name::GeneralName, problem::Problem};
+use super::{extensions::general_names, general_name::GeneralName, oid::Oid, problem::Problem};
 
-const EMAIL_ADDRESS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.1");
+const EMAIL_ADDRESS: Oid<'static> = Oid::known(&ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.1"));
 /// A Name without attributes.
 pub(super) const EMPTY: &[u8] = b"\x30\x00";
 
@@ -109,7 +109,7 @@ impl<'a> Iterator for Attributes<'a> {
 
 #[derive(Clone, Copy)]
 struct Attribute<'a> {
-    oid: ObjectIdentifier,
+    oid: Oid<'a>,
     value: AnyRef<'a>,
 }
 

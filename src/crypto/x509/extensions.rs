@@ -1,30 +1,33 @@
 //! The extensions of a certificate (RFC 5280, Section 4.2): each read whole, none twice, and no critical one passed over.
 
+use alloc::string::ToString;
+
 use der::{
     Decode, Reader, SliceReader, Tag, TagNumber, Tagged,
     asn1::{AnyRef, BitStringRef, ObjectIdentifier, OctetStringRef, UintRef},
 };
 
 use super::{
-    constraints::NameConstraints, general_name::GeneralName, policy::PolicyExtensions, problem::Problem,
-    purpose::KeyPurposes,
+    constraints::NameConstraints, general_name::GeneralName, oid::Oid, policy::PolicyExtensions,
+    problem::Problem, purpose::KeyPurposes,
 };
 
-const SUBJECT_KEY_IDENTIFIER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.14");
-const KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.15");
-const SUBJECT_ALT_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
-const BASIC_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.19");
-const NAME_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.30");
-const CERTIFICATE_POLICIES: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.32");
-const POLICY_MAPPINGS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.33");
-const AUTHORITY_KEY_IDENTIFIER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.35");
-const POLICY_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.36");
-const EXTENDED_KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37");
-const INHIBIT_ANY_POLICY: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.54");
-const AUTHORITY_INFORMATION_ACCESS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.1.1");
+const SUBJECT_KEY_IDENTIFIER: Oid<'static> = Oid::known(&ObjectIdentifier::new_unwrap("2.5.29.14"));
+const KEY_USAGE: Oid<'static> = Oid::known(&ObjectIdentifier::new_unwrap("2.5.29.15"));
+const SUBJECT_ALT_NAME: Oid<'static> = Oid::known(&ObjectIdentifier::new_unwrap("2.5.29.17"));
+const BASIC_CONSTRAINTS: Oid<'static> = Oid::known(&ObjectIdentifier::new_unwrap("2.5.29.19"));
+const NAME_CONSTRAINTS: Oid<'static> = Oid::known(&ObjectIdentifier::new_unwrap("2.5.29.30"));
+const CERTIFICATE_POLICIES: Oid<'static> = Oid::known(&ObjectIdentifier::new_unwrap("2.5.29.32"));
+const POLICY_MAPPINGS: Oid<'static> = Oid::known(&ObjectIdentifier::new_unwrap("2.5.29.33"));
+const AUTHORITY_KEY_IDENTIFIER: Oid<'static> = Oid::known(&ObjectIdentifier::new_unwrap("2.5.29.35"));
+const POLICY_CONSTRAINTS: Oid<'static> = Oid::known(&ObjectIdentifier::new_unwrap("2.5.29.36"));
+const EXTENDED_KEY_USAGE: Oid<'static> = Oid::known(&ObjectIdentifier::new_unwrap("2.5.29.37"));
+const INHIBIT_ANY_POLICY: Oid<'static> = Oid::known(&ObjectIdentifier::new_unwrap("2.5.29.54"));
+const AUTHORITY_INFORMATION_ACCESS: Oid<'static> =
+    Oid::known(&ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.1.1"));
 
 /// What may be critical: everything that is acted upon.
-const UNDERSTOOD: &[ObjectIdentifier] = &[
+const UNDERSTOOD: &[Oid<'static>] = &[
     KEY_USAGE,
     SUBJECT_ALT_NAME,
     BASIC_CONSTRAINTS,
@@ -101,7 +104,7 @@ impl<'a> Extensions<'a> {
 
 /// One extension, of a certificate or a CRL.
 pub(super) struct Extension<'a> {
-    pub(super) oid: ObjectIdentifier,
+    pub(super) oid: Oid<'a>,
     pub(super) critical: bool,
     pub(super) value: &'a [u8],
 }
@@ -127,7 +130,9 @@ impl<'a> Extension<'a> {
             (AUTHORITY_INFORMATION_ACCESS, true) => {
                 "authorityInfoAccess must not be critical (Section 4.2.2.1)"
             }
-            (oid, true) if !UNDERSTOOD.contains(&oid) => return Some(Problem::CriticalExtension(oid)),
+            (oid, true) if !UNDERSTOOD.contains(&oid) => {
+                return Some(Problem::CriticalExtension(oid.to_string()));
+            }
             _ => return None,
         };
         Some(Problem::Profile(rule))
@@ -259,7 +264,7 @@ fn check_general_names(names: &[u8]) -> Result<(), Problem> {
 fn read_access_descriptions(reader: &mut SliceReader<'_>) -> Result<(), Problem> {
     for_each(reader, |r, _| {
         r.sequence(|r| {
-            let _method: ObjectIdentifier = r.decode()?;
+            let _method: Oid<'_> = r.decode()?;
             GeneralName::read(r).map(drop)
         })
     })

@@ -56,6 +56,7 @@ mod distinguished_name;
 mod extensions;
 mod general_name;
 mod names;
+mod oid;
 mod path;
 mod policy;
 mod problem;

@@ -13,10 +13,11 @@ use der::{
 
 use super::{
     extensions::{for_each, implicit, saturate},
+    oid::Oid,
     problem::Problem,
 };
 
-const ANY_POLICY: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.32.0");
+const ANY_POLICY: Oid<'static> = Oid::known(&ObjectIdentifier::new_unwrap("2.5.29.32.0"));
 /// Intersecting takes the square of it.
 const MAX_POLICIES: usize = 32;
 
@@ -55,7 +56,7 @@ impl<'a> PolicyExtensions<'a> {
     pub(super) fn read_mappings(&mut self, reader: &mut SliceReader<'_>) -> Result<(), Problem> {
         self.maps = true;
         for_each(reader, |r, _| {
-            let pair = r.sequence(|r| Ok::<[ObjectIdentifier; 2], der::Error>([r.decode()?, r.decode()?]))?;
+            let pair = r.sequence(|r| Ok::<[Oid<'_>; 2], der::Error>([r.decode()?, r.decode()?]))?;
             if pair.contains(&ANY_POLICY) {
                 return Err(Problem::Profile("a mapping from or to anyPolicy (Section 4.2.1.5)"));
             }
@@ -90,7 +91,7 @@ impl<'a> PolicyExtensions<'a> {
         }
     }
 
-    fn has(&self, policy: ObjectIdentifier) -> bool {
+    fn has(&self, policy: Oid<'_>) -> bool {
         self.policies.is_some_and(|policies| oids(policies).any(|oid| oid == policy))
     }
 }
@@ -138,13 +139,13 @@ fn intersect(sets: &[PolicyExtensions<'_>]) -> bool {
         .any(|policy| policy != ANY_POLICY && others.iter().all(|other| other.has(policy)))
 }
 
-fn read_policy(reader: &mut SliceReader<'_>) -> Result<ObjectIdentifier, Problem> {
+fn read_policy<'a>(reader: &mut SliceReader<'a>) -> Result<Oid<'a>, Problem> {
     reader.sequence(|r| {
         let policy = r.decode()?;
         if !r.is_finished() {
             for_each(r, |r, _| {
                 r.sequence(|r| {
-                    let _qualifier: (ObjectIdentifier, AnyRef<'_>) = (r.decode()?, r.decode()?);
+                    let _qualifier: (Oid<'_>, AnyRef<'_>) = (r.decode()?, r.decode()?);
                     Ok(())
                 })
             })?;
@@ -154,7 +155,7 @@ fn read_policy(reader: &mut SliceReader<'_>) -> Result<ObjectIdentifier, Problem
 }
 
 /// The policies of contents that have been read before.
-fn oids(policies: &[u8]) -> impl Iterator<Item = ObjectIdentifier> + '_ {
+fn oids(policies: &[u8]) -> impl Iterator<Item = Oid<'_>> {
     let mut reader = SliceReader::new(policies).ok();
     core::iter::from_fn(move || read_policy(reader.as_mut().filter(|r| !r.is_finished())?).ok())
 }

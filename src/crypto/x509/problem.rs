@@ -3,8 +3,6 @@
 use alloc::{format, string::String};
 use core::fmt;
 
-use der::asn1::ObjectIdentifier;
-
 use super::{text, time};
 use crate::crypto::{
     certificate::{Reason, Rejection, UnixTime},
@@ -19,7 +17,7 @@ pub enum Problem {
     /// It breaks a rule that RFC 5280, Section 4 sets for every issuer: which.
     Profile(&'static str),
     /// An extension marked critical is not one that this validator understands.
-    CriticalExtension(ObjectIdentifier),
+    CriticalExtension(String),
     /// It is of a kind that this validator does not handle: which.
     Unsupported(&'static str),
     /// Its key is not acceptable.

@@ -4,13 +4,13 @@ use core::ops::BitAnd;
 
 use der::{Decode, SliceReader, asn1::ObjectIdentifier};
 
-use super::{extensions::for_each, problem::Problem};
+use super::{extensions::for_each, oid::Oid, problem::Problem};
 
-const SERVER_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1");
-const CLIENT_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2");
-const RPC_TLS_CLIENT: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.33");
-const RPC_TLS_SERVER: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.34");
-const ANY: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37.0");
+const SERVER_AUTH: Oid<'static> = Oid::known(&ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1"));
+const CLIENT_AUTH: Oid<'static> = Oid::known(&ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2"));
+const RPC_TLS_CLIENT: Oid<'static> = Oid::known(&ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.33"));
+const RPC_TLS_SERVER: Oid<'static> = Oid::known(&ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.34"));
+const ANY: Oid<'static> = Oid::known(&ObjectIdentifier::new_unwrap("2.5.29.37.0"));
 
 /// Which role the end entity plays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,7 +81,7 @@ impl KeyPurposes {
     pub(super) fn read(reader: &mut SliceReader<'_>) -> Result<Self, Problem> {
         let mut purposes = Self { bits: 0, any: false };
         for_each(reader, |r, _| {
-            match ObjectIdentifier::decode(r)? {
+            match Oid::decode(r)? {
                 SERVER_AUTH => purposes.bits |= Self::SERVER,
                 CLIENT_AUTH => purposes.bits |= Self::CLIENT,
                 RPC_TLS_SERVER => purposes.bits |= Self::RPC_SERVER,
