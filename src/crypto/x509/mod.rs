@@ -60,6 +60,7 @@ mod oid;
 mod path;
 mod policy;
 mod problem;
+mod profile;
 mod purpose;
 mod store;
 mod text;
