@@ -251,7 +251,9 @@ fn critical_extensions_that_are_understood() {
         nameless(parts);
         put_all(parts, &end_entity);
     };
-    assert_eq!(chain(|p| put_all(p, &authority), edit).judge(), Ok(()));
+    // The Baseline Requirements do not want extendedKeyUsage critical; RFC 5280 leaves it to the issuer.
+    let policy = Policy { issuer_profile: false, ..Policy::default() };
+    assert_eq!(Chain { policy, ..chain(|p| put_all(p, &authority), edit) }.judge(), Ok(()));
 }
 
 #[test]

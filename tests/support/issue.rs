@@ -51,7 +51,7 @@ impl Key {
         sequence(&[algorithm, bit_string(self.0.public_key().as_ref())])
     }
 
-    fn identifier(&self) -> &[u8] {
+    pub fn identifier(&self) -> &[u8] {
         &self.0.public_key().as_ref()[1..9]
     }
 

@@ -12,6 +12,7 @@ use der::{
 
 use super::{extensions::general_names, general_name::GeneralName, oid::Oid, problem::Problem};
 
+const COMMON_NAME: Oid<'static> = Oid::known(&ObjectIdentifier::new_unwrap("2.5.4.3"));
 const EMAIL_ADDRESS: Oid<'static> = Oid::known(&ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.1"));
 /// A Name without attributes.
 pub(super) const EMPTY: &[u8] = b"\x30\x00";
@@ -63,10 +64,20 @@ pub(super) fn is_named_in(names: &[u8], name: &[u8]) -> Result<bool, Problem> {
 /// The values of emailAddress in a name.
 pub(super) fn email_addresses(name: &[u8]) -> impl Iterator<Item = Result<Cow<'_, str>, Problem>> {
     const MALFORMED: Problem = Problem::Malformed("an emailAddress in a name is not text");
+    texts(name, EMAIL_ADDRESS).map(|text| text.ok_or(MALFORMED))
+}
+
+/// The values of commonName in a name; `None` for what is not text.
+pub(super) fn common_names(name: &[u8]) -> impl Iterator<Item = Option<Cow<'_, str>>> {
+    texts(name, COMMON_NAME)
+}
+
+/// The values of an attribute in a name that has been read before.
+fn texts<'a>(name: &'a [u8], oid: Oid<'static>) -> impl Iterator<Item = Option<Cow<'a, str>>> {
     let sets = Rdns::new(name).into_iter().flatten();
     sets.flat_map(|set| Attributes(set.unwrap_or_default()))
-        .filter(|attribute| attribute.oid == EMAIL_ADDRESS)
-        .map(|attribute| attribute.text().ok_or(MALFORMED))
+        .filter(move |attribute| attribute.oid == oid)
+        .map(|attribute| attribute.text())
 }
 
 /// The contents of each RelativeDistinguishedName in turn.

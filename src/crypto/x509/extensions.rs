@@ -50,6 +50,7 @@ pub(super) struct Extensions<'a> {
     pub(super) key_usage: Option<KeyUsage>,
     pub(super) basic_constraints: Option<BasicConstraints>,
     pub(super) extended_key_usage: Option<KeyPurposes>,
+    pub(super) extended_key_usage_critical: bool,
     pub(super) subject_alt_name: Option<SubjectAltName<'a>>,
     pub(super) name_constraints: Option<NameConstraints<'a>>,
     pub(super) policies: PolicyExtensions<'a>,
@@ -93,7 +94,10 @@ impl<'a> Extensions<'a> {
                 self.authority_key_identifier = Some(AuthorityKeyIdentifier::read(r)?);
             }
             POLICY_CONSTRAINTS => self.policies.read_constraints(r)?,
-            EXTENDED_KEY_USAGE => self.extended_key_usage = Some(KeyPurposes::read(r)?),
+            EXTENDED_KEY_USAGE => {
+                self.extended_key_usage = Some(KeyPurposes::read(r)?);
+                self.extended_key_usage_critical = extension.critical;
+            }
             INHIBIT_ANY_POLICY => self.policies.read_inhibit_any(r)?,
             AUTHORITY_INFORMATION_ACCESS => read_access_descriptions(r)?,
             _ => return Ok(()),

@@ -28,8 +28,8 @@
 //!   come with a self-signed one. Its validity, names and purpose, keyUsage and key are checked like any other's; CRLs are not.
 //! * **Form**: version 3, a positive serial number of at most 20 octets, one algorithm inside and outside, and what Section 4.2
 //!   demands of issuers of each extension. A critical extension that is not understood is refused anywhere in the path.
-//!   keyIdentifiers must be there as the RFC demands ([`Policy::issuer_profile`] waives that and the like) and choose among
-//!   issuers of one name. keyUsage may be absent from a CA's certificate (OpenSSL's defaults leave it out); where present, it binds.
+//!   What is asked of issuers alone ([`Policy::issuer_profile`]) can be waived: see `profile`. keyIdentifiers choose among issuers
+//!   of one name. keyUsage may be absent from a CA's certificate (OpenSSL's defaults leave it out); where present, it binds.
 //! * **Keys and signatures**: RSA of 2048 to 4096 bits (PKCS #1 and PSS) with SHA-256, -384, -512; P-256 and P-384 with SHA-256 and
 //!   -384; Ed25519. No SHA-1, no MD5.
 //! * **Names**: subjectAltName alone, never the common name; see `names`. Constraints on them: see `constraints`.
@@ -92,10 +92,13 @@ use super::{
 pub struct Policy {
     /// Which extendedKeyUsage the end entity needs.
     pub purpose: RequiredPurpose,
-    /// Whether what RFC 5280 asks of issuers alone, and what endangers nobody, is asked for too: authorityKeyIdentifier and a CA's
-    /// subjectKeyIdentifier, a CA's basicConstraints critical, subjectAltName critical if and only if the subject is empty.
+    /// Whether what is asked of issuers alone, and what endangers nobody, is asked for too.
     ///
-    /// Many private CAs in use break one of these; the agent and the tools waive them, and `handclasp verify` does with `--as-agent`.
+    /// By RFC 5280: authorityKeyIdentifier and a CA's subjectKeyIdentifier, a CA's basicConstraints critical, subjectAltName critical
+    /// if and only if the subject is empty. By the Baseline Requirements for public CAs: extendedKeyUsage not critical, and none in a
+    /// root; authorityKeyIdentifier without issuer and serial number; a server's common name, if it is a host's, written as in
+    /// subjectAltName. Many private CAs in use break one of these; the agent and the tools waive them all, and `handclasp verify`
+    /// does with `--as-agent`.
     pub issuer_profile: bool,
     /// Of which certificates it must be known that they are not revoked.
     pub revocation: Revocation,
@@ -210,8 +213,8 @@ impl Verifier {
         request: &Request<'_>,
     ) -> Result<PublicKey, Problem> {
         end_entity.check_form()?;
-        if let Some(fault) = end_entity.issuer_fault().filter(|_| self.policy.issuer_profile) {
-            return Err(fault);
+        if self.policy.issuer_profile {
+            self.check_profile(end_entity, request.side)?;
         }
         end_entity.check_claims()?;
         let key = end_entity.key()?;
@@ -223,6 +226,12 @@ impl Verifier {
         self.policy.purpose.check_end_entity(request.side, extensions.extended_key_usage)?;
         names::check(end_entity, request.names)?;
         Ok(key)
+    }
+
+    /// What issuers alone are asked to keep.
+    fn check_profile(&self, end_entity: &Certificate<'_>, side: Side) -> Result<(), Problem> {
+        let server = || end_entity.common_name_fault().filter(|_| side == Side::Server);
+        end_entity.issuer_fault().or_else(server).map_or(Ok(()), Err)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Which names a certificate proves (RFC 9525).
 //!
-//! subjectAltName alone counts, never the common name. `*` stands for one whole label, the left-most, with at least two more
-//! to its right. An IP address is matched by an iPAddress alone, octet for octet. A-labels are compared as they are written.
+//! subjectAltName alone counts, never the common name. `*` stands for one whole label, the left-most, of a domain
+//! that is no registry's. An IP address is matched by an iPAddress alone, octet for octet. A-labels are compared as they are written.
 
 use alloc::{format, string::String, vec::Vec};
 
@@ -43,12 +43,28 @@ fn matches_dns(presented: &str, name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name);
     match presented.strip_prefix("*.") {
         Some(domain) => {
-            domain.contains('.')
+            !is_registry(domain)
                 && name
                     .split_once('.')
                     .is_some_and(|(label, rest)| !label.is_empty() && rest.eq_ignore_ascii_case(domain))
         }
         None => presented.eq_ignore_ascii_case(name),
+    }
+}
+
+/// Whether names right below `domain` belong to many owners: a top-level domain, or what stands for one in a country (`co.uk`).
+///
+/// The whole Public Suffix List has its place in browsers; these are the two layers that can be told by their form.
+fn is_registry(domain: &str) -> bool {
+    const BY_KIND: &[&str] = &[
+        "ac", "co", "com", "edu", "gob", "gov", "govt", "info", "ltd", "me", "mil", "mod", "ne", "net",
+        "nhs", "nom", "or", "org", "plc", "police", "sch", "school",
+    ];
+    match domain.split_once('.') {
+        Some((kind, country)) => {
+            country.len() == 2 && BY_KIND.iter().any(|registry| registry.eq_ignore_ascii_case(kind))
+        }
+        None => true,
     }
 }
 
@@ -75,6 +91,8 @@ mod tests {
         for (presented, name) in [
             ("a.test", "A.TEST"),
             ("*.a.test", "b.a.test"),
+            ("*.lab.uk", "b.lab.uk"),
+            ("*.co.test", "b.co.test"),
             ("*.a.test", "xn--n3h.A.test"),
             ("a.test", "a.test."),
         ] {
@@ -85,6 +103,8 @@ mod tests {
             ("*.a.test", "a.test"),
             ("*.a.test", "c.b.a.test"),
             ("*.test", "a.test"),
+            ("*.co.uk", "a.co.uk"),
+            ("*.COM.au", "a.com.au"),
             ("a.test", "xa.test"),
             ("*.a.test", ".a.test"),
         ] {

@@ -16,6 +16,8 @@ pub enum Problem {
     Malformed(&'static str),
     /// It breaks a rule that RFC 5280, Section 4 sets for every issuer: which.
     Profile(&'static str),
+    /// It breaks a rule that the CA/Browser Forum's Baseline Requirements set for public authorities: which.
+    Baseline(&'static str),
     /// An extension marked critical is not one that this validator understands.
     CriticalExtension(String),
     /// It is of a kind that this validator does not handle: which.
@@ -78,6 +80,7 @@ impl Problem {
             Self::StatusUnknown(_) => Reason::StatusUnknown,
             Self::Malformed(_)
             | Self::Profile(_)
+            | Self::Baseline(_)
             | Self::Signature
             | Self::NotAuthority
             | Self::KeyUsage(_)
@@ -116,6 +119,7 @@ impl fmt::Display for Problem {
         match self {
             Self::Malformed(what) => write!(f, "malformed: {what}"),
             Self::Profile(rule) => write!(f, "breaks RFC 5280: {rule}"),
+            Self::Baseline(rule) => write!(f, "breaks the Baseline Requirements for public CAs: {rule}"),
             Self::CriticalExtension(oid) => write!(f, "critical extension {oid} is not supported"),
             Self::Unsupported(what) => write!(f, "{what} are not supported"),
             Self::Key(error) => write!(f, "{error}"),

@@ -1,25 +1,126 @@
-//! What is asked of issuers alone, and endangers nobody if it is not kept: rules of RFC 5280, and of the CA/Browser Forum's Baseline
-//! Requirements (BR) for public authorities. [`super::Policy::issuer_profile`] waives all of it.
+//! What is asked of issuers alone, and endangers nobody if it is not kept: rules of RFC 5280, and of the CA/Browser Forum's
+//! Baseline Requirements (BR) for public authorities. [`super::Policy::issuer_profile`] waives all of it.
 
-use super::{certificate::Certificate, distinguished_name, problem::Problem};
+use alloc::string::ToString;
+use core::net::{IpAddr, Ipv4Addr};
+
+use super::{
+    certificate::Certificate,
+    distinguished_name,
+    general_name::{GeneralName, ip_address},
+    problem::Problem,
+};
 
 impl Certificate<'_> {
-    /// What the certificate does that RFC 5280 asks its issuer not to do, and that endangers nobody ([`super::Policy::issuer_profile`]).
+    /// What the certificate does that its issuer was asked not to do.
     pub(super) fn issuer_fault(&self) -> Option<Problem> {
+        self.rfc_5280_fault().map(Problem::Profile).or_else(|| self.baseline_fault().map(Problem::Baseline))
+    }
+
+    fn rfc_5280_fault(&self) -> Option<&'static str> {
         let extensions = &self.extensions;
         let nameless = self.subject == distinguished_name::EMPTY;
         let is_authority = extensions.basic_constraints.is_some_and(|constraints| constraints.ca);
-        let rule = if extensions.subject_alt_name.is_some_and(|names| names.critical != nameless) {
-            "subjectAltName is critical when the subject is empty, and only then (Section 4.2.1.6)"
+        if extensions.subject_alt_name.is_some_and(|names| names.critical != nameless) {
+            Some("subjectAltName is critical when the subject is empty, and only then (Section 4.2.1.6)")
         } else if is_authority
             && extensions.basic_constraints.is_some_and(|constraints| !constraints.critical)
         {
-            "a CA's basicConstraints must be critical (Section 4.2.1.9)"
+            Some("a CA's basicConstraints must be critical (Section 4.2.1.9)")
         } else if is_authority && extensions.subject_key_identifier.is_none() {
-            "a CA must have a subjectKeyIdentifier (Section 4.2.1.2)"
+            Some("a CA must have a subjectKeyIdentifier (Section 4.2.1.2)")
         } else {
-            return None;
-        };
-        Some(Problem::Profile(rule))
+            None
+        }
+    }
+
+    fn baseline_fault(&self) -> Option<&'static str> {
+        let named = self.extensions.authority_key_identifier;
+        if named.is_some_and(|named| named.issuer_and_serial.is_some()) {
+            Some("authorityKeyIdentifier has a keyIdentifier alone (7.1.2.11.1)")
+        } else if self.extensions.extended_key_usage_critical {
+            Some("extendedKeyUsage is not critical (7.1.2.7.6)")
+        } else {
+            None
+        }
+    }
+
+    /// The same of a root: a self-issued trust anchor.
+    pub(super) fn root_fault(&self) -> Option<Problem> {
+        let restricted = self.self_issued() && self.extensions.extended_key_usage.is_some();
+        restricted.then_some(Problem::Baseline("a root has no extendedKeyUsage (7.1.2.1.2)"))
+    }
+
+    /// The same of a server's common names.
+    ///
+    /// BR 7.1.4.3 wants each to be a copy of a name in subjectAltName. That much is not asked: in private PKIs it is a label
+    /// ("Storage Box 1"), and nothing is ever matched with it. But one that is meant as a name is to be written like one.
+    pub(super) fn common_name_fault(&self) -> Option<Problem> {
+        const NOT_A_COPY: Problem = Problem::Baseline(
+            "a common name that is a host's must be a copy of one in subjectAltName (7.1.4.3)",
+        );
+        let misspelt = distinguished_name::common_names(self.subject)
+            .any(|name| name.is_none_or(|name| !self.has_name(&name) && self.is_misspelt(&name)));
+        (self.extensions.subject_alt_name.is_some() && misspelt).then_some(NOT_A_COPY)
+    }
+
+    /// Whether this very text is a name of the subjectAltName.
+    fn has_name(&self, text: &str) -> bool {
+        self.alternative_names().any(|name| match name {
+            GeneralName::Dns(name) => name == text,
+            GeneralName::Ip(octets) => ip_address(octets).is_some_and(|address| address.to_string() == text),
+            _ => false,
+        })
+    }
+
+    fn is_misspelt(&self, text: &str) -> bool {
+        let other_case = |name| matches!(name, GeneralName::Dns(name) if name.eq_ignore_ascii_case(text));
+        is_international(text) || is_odd_address(text) || self.alternative_names().any(other_case)
+    }
+
+    fn alternative_names(&self) -> impl Iterator<Item = GeneralName<'_>> {
+        self.extensions.subject_alt_name.into_iter().flat_map(|names| names.names().flatten())
+    }
+}
+
+/// Whether it reads as an internationalised domain name, in A-labels or U-labels: such a one is no mere label.
+fn is_international(text: &str) -> bool {
+    let u_labels = !text.is_ascii() && text.contains('.') && !text.contains(char::is_whitespace);
+    u_labels || text.split('.').any(|label| label.get(..4).is_some_and(|p| p.eq_ignore_ascii_case("xn--")))
+}
+
+/// Whether it reads as an IP address, but not as RFC 3986, Section 3.2.2 or RFC 5952, Section 4 write one.
+fn is_odd_address(text: &str) -> bool {
+    let is_number = |label: &str| {
+        let hexadecimal = label.strip_prefix("0x").or_else(|| label.strip_prefix("0X"));
+        let digits = hexadecimal.unwrap_or(label);
+        !digits.is_empty()
+            && digits.bytes().all(|b| b.is_ascii_digit() || (hexadecimal.is_some() && b.is_ascii_hexdigit()))
+    };
+    let v4 = text.split('.').count() == 4 && text.split('.').all(is_number);
+    match text.parse() {
+        Ok(IpAddr::V6(address)) => address.to_string() != text,
+        _ => v4 && text.parse::<Ipv4Addr>().is_err(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_in_odd_spellings() {
+        for name in ["xn--n3h.com", "www.XN--N3H.com", "b\u{fc}ro.test"] {
+            assert!(is_international(name), "{name}");
+        }
+        for label in ["Storage Box 1", "B\u{fc}ro", "B\u{fc}ro 1.2", "server.test", "xn-a"] {
+            assert!(!is_international(label) && !is_odd_address(label), "{label}");
+        }
+        for address in ["010.0.0.1", "0x0a.0.0.1", "10.0.0.256", "2001:DB8::1", "2001:db8:0:0:0:0:0:1"] {
+            assert!(is_odd_address(address), "{address}");
+        }
+        for address in ["10.0.0.1", "2001:db8::1", "1.2.3", "a.b.c.1", "12:30"] {
+            assert!(!is_odd_address(address), "{address}");
+        }
     }
 }

@@ -35,8 +35,9 @@ pub(super) struct Anchor {
 impl Anchor {
     fn read(der: &[u8]) -> Result<Self, Problem> {
         let certificate = Certificate::read(der)?;
-        let authority = Authority::of(&certificate).and_then(|authority| {
+        let authority = Authority::of(&certificate).and_then(|mut authority| {
             certificate.check_self_signed(&authority)?;
+            authority.issuer_fault = authority.issuer_fault.or_else(|| certificate.root_fault());
             Ok(authority.into_owned())
         });
         Ok(Self { der: der.into(), subject: certificate.subject.into(), authority })
