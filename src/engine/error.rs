@@ -113,7 +113,6 @@ violations! {
     BadChangeCipherSpec => UnexpectedMessage, "a change_cipher_spec that cannot stand here";
     InterleavedRecord => UnexpectedMessage, "another record in the middle of a handshake message";
     KeyChangeInsideRecord => UnexpectedMessage, "a record that goes on after a key change";
-    BeyondFlight => UnexpectedMessage, "a handshake message before our answer to its last one";
     TooManyUselessRecords => UnexpectedMessage, "too many records without content";
     MalformedAlert => DecodeError, "a malformed alert";
     MessageTooLong => IllegalParameter, "a handshake message beyond our limit";
