@@ -4,7 +4,7 @@ mod common;
 
 use common::{
     connect_through,
-    edit::{set, vector16, with_extensions},
+    edit::{CERTIFICATE, message, set, vector16, with_extensions},
     flows::{Cast, Flow},
     keys::Protection,
     reframe::Reframer,
@@ -96,6 +96,62 @@ fn the_most_extensions() {
         // A server that accepts the hello cannot read the client's complaint: their transcripts differ, and so do the keys.
         let expected = if accepted { V::BadRecordMac } else { V::TooManyExtensions };
         assert_eq!(outcome.server.unwrap_err(), Error::Peer(expected));
+    }
+}
+
+/// What becomes of an end whose peer's Certificate has so many entries, all the same.
+fn certificates(side: Role, count: u8) -> Error {
+    let cast = Cast::new();
+    let (client, server) = cast.ends(Flow::ClientCertificate, 1);
+    let mut reframer = Reframer::editing(&cast.log, side, |messages| {
+        for whole in messages.iter_mut().filter(|whole| whole[0] == CERTIFICATE) {
+            let entries = whole[8..].repeat(count.into());
+            let length = u16::try_from(entries.len()).unwrap().to_be_bytes();
+            *whole = message(CERTIFICATE, &[&[0, 0], &length[..], &entries].concat());
+        }
+    });
+    let outcome =
+        connect_through(
+            client,
+            server,
+            |sender, bytes| {
+                if sender == side { reframer.reframe(&bytes) } else { bytes }
+            },
+        );
+    if side == Role::Client { outcome.server.unwrap_err() } else { outcome.client.unwrap_err() }
+}
+
+#[test]
+fn the_longest_certificate_list() {
+    for side in [Role::Client, Role::Server] {
+        // What is accepted still is not what was signed.
+        assert_eq!(certificates(side, 32), Error::Peer(V::BadCertificateVerify));
+        assert_eq!(certificates(side, 33), Error::Peer(V::TooManyCertificates));
+    }
+    assert_eq!(V::TooManyCertificates.alert(), A::IllegalParameter);
+}
+
+#[test]
+fn the_longest_cookie() {
+    for (length, expected) in [(1 << 14, V::CookieNotEchoed), ((1 << 14) + 1, V::CookieTooLong)] {
+        let cast = Cast::new();
+        let (client, server) = cast.ends(Flow::HelloRetry, 1);
+        let mut reframer = Reframer::editing(&cast.log, Role::Server, |messages| {
+            with_extensions(&mut messages[0], |extensions| {
+                set(extensions, 44, &vector16(&vec![0; length]));
+            });
+        });
+        let mut first = true;
+        let outcome = connect_through(client, server, |sender, bytes| {
+            if sender == Role::Server && std::mem::take(&mut first) {
+                reframer.reframe(&bytes)
+            } else {
+                bytes
+            }
+        });
+        // A client that accepts it sends it back, and the server knows another one.
+        let errors = [outcome.client.unwrap_err(), outcome.server.unwrap_err()];
+        assert!(errors.contains(&Error::Peer(expected)), "{errors:?}");
     }
 }
 
@@ -204,6 +260,22 @@ fn carry(from: &mut Connection, to: &mut Connection) -> Result<Vec<u8>, Error> {
         }
     }
     Ok(data)
+}
+
+#[test]
+fn tickets_without_end() {
+    // They are read and left alone: there is nothing that could run out.
+    let (client, server) = sessions();
+    let mut sending = Protection::new(server.suite, server.tx.secret.expose());
+    let mut client = Connection::new(client);
+    let ticket = message(4, b"\0\0\0\0\0\0\0\0\0\0\x01t\0\0");
+    for _ in 0..1000 {
+        let record = sending.seal(22, &ticket, 0);
+        assert_eq!(client.receive(&record[..5]), Ok(Event::Nothing));
+        assert_eq!(client.receive(&record[5..]), Ok(Event::Nothing));
+    }
+    client.write(b"data").unwrap();
+    assert_eq!(carry(&mut client, &mut Connection::new(server)).unwrap(), b"data");
 }
 
 #[test]

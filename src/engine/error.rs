@@ -165,6 +165,7 @@ violations! {
     PskNotAccepted => HandshakeFailure, "a ServerHello that selects none of our PSKs";
     NoCertificate => CertificateRequired, "no certificate, and one is required";
     EmptyCertificate => DecodeError, "an empty certificate list";
+    TooManyCertificates => IllegalParameter, "more certificates than our limit";
     BadCertificateVerify => DecryptError, "a CertificateVerify that does not verify";
     BadFinished => DecryptError, "a Finished that does not verify";
 }

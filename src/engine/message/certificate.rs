@@ -22,6 +22,10 @@ use super::{
     extension::{Place, read_extensions},
 };
 
+/// The longest certificate list: above the longest path that is verified (24), as a list may hold more than the path. Each of a
+/// stranger's certificates costs memory of its own, however short it is.
+const MAX_CERTIFICATES: usize = 32;
+
 /// A Certificate as received; no entry may carry an extension, because none is ever asked for.
 #[derive(Debug)]
 pub(crate) struct Certificate<'a> {
@@ -34,8 +38,12 @@ impl<'a> Certificate<'a> {
         let context = r.vector8()?.rest();
         let list = r.vector24()?;
         r.finish()?;
-        let mut rest = list;
+        let (mut rest, mut count) = (list, 0_usize);
         while !rest.is_empty() {
+            count = count.saturating_add(1);
+            if count > MAX_CERTIFICATES {
+                return Err(Violation::TooManyCertificates);
+            }
             rest.vector24()?.not_empty()?;
             read_extensions(&mut rest, Place::CT, |extension, _| {
                 Err(Violation::UnsolicitedExtension(extension))
