@@ -367,7 +367,10 @@ impl End {
         let Self { handshake, identity, outcome, answers, shape, .. } = self;
         let sign = |request: &SignRequest<'_>| answers.sign(identity, request);
         let find_psk = |offers: &[PskOffer]| answers.find_psk(*shape, offers);
-        *outcome = drive(handshake, incoming, &mut outgoing, sign, find_psk);
+        let mut rest = &incoming[..];
+        let send = |bytes: &[u8]| outgoing.extend_from_slice(bytes);
+        *outcome = drive(handshake, &mut rest, send, sign, find_psk);
+        incoming.drain(..incoming.len() - rest.len());
         if let Some(outcome) = outcome {
             check_end(handshake, outcome.as_ref().err(), &outgoing);
         }

@@ -11,7 +11,8 @@
 //!   Done(session): the two secrets that kTLS needs      Failed(error): after its alert was handed out
 //! ```
 //!
-//! Whatever the peer sends, the engine neither panics nor keeps more than a bounded amount: see the constants in `record` and `message`.
+//! Whatever the peer sends, the engine neither panics nor keeps more than [`HANDSHAKE_MEMORY`]: see the constants in `record` and
+//! `message` that bound it.
 #![forbid(unsafe_code)]
 #![cfg_attr(
     not(test),
@@ -55,6 +56,10 @@ use crate::crypto::{certificate::UnixTime, random::Random, signature_scheme::Sig
 use config::{ClientConfig, ServerConfig};
 use message::Message;
 use record::{Content, Records};
+
+/// The most heap, in bytes, that one handshake or one [`Connection`] holds at any time, whatever its peer sends: its configuration, and
+/// what the application gives it to send, not counted. A handshake with an honest peer needs less than a tenth of this.
+pub const HANDSHAKE_MEMORY: usize = 384 << 10;
 
 /// What a handshake wants next.
 #[derive(Debug)]

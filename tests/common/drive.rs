@@ -9,25 +9,23 @@ const LONGEST_RECORD: usize = (1 << 14) + 256;
 /// Goes on until bytes are missing or it is over; `incoming` is consumed exactly as asked for.
 pub fn drive(
     handshake: &mut Handshake,
-    incoming: &mut Vec<u8>,
-    outgoing: &mut Vec<u8>,
+    incoming: &mut &[u8],
+    mut send: impl FnMut(&[u8]),
     mut sign: impl FnMut(&SignRequest<'_>) -> Option<Vec<u8>>,
     mut find_psk: impl FnMut(&[PskOffer]) -> Option<(usize, Psk)>,
 ) -> Option<Result<Box<Session>, Error>> {
     loop {
         match handshake.step() {
             Step::Send(bytes) => {
-                outgoing.extend_from_slice(bytes);
+                send(bytes);
                 let count = bytes.len();
                 handshake.sent(count);
             }
             Step::Receive(count) => {
                 assert!((1..=LONGEST_RECORD).contains(&count), "never more than a record, never nothing");
-                if incoming.len() < count {
-                    return None;
-                }
-                let bytes: Vec<u8> = incoming.drain(..count).collect();
-                handshake.receive(&bytes);
+                let (bytes, rest) = incoming.split_at_checked(count)?;
+                *incoming = rest;
+                handshake.receive(bytes);
             }
             Step::Sign(request) => match sign(&request) {
                 Some(signature) => handshake.signed(&signature),

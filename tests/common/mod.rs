@@ -104,6 +104,18 @@ impl<'a> End<'a> {
         incoming: &mut Vec<u8>,
         outgoing: &mut Vec<u8>,
     ) -> Option<Result<Box<Session>, Error>> {
+        let mut rest = &incoming[..];
+        let result = self.run_on(&mut rest, |bytes| outgoing.extend_from_slice(bytes));
+        incoming.drain(..incoming.len() - rest.len());
+        result
+    }
+
+    /// The same without a buffer of its own.
+    pub(crate) fn run_on(
+        &mut self,
+        incoming: &mut &[u8],
+        send: impl FnMut(&[u8]),
+    ) -> Option<Result<Box<Session>, Error>> {
         let Self { handshake, key, find_psk } = self;
         let sign = |request: &SignRequest<'_>| {
             let key = key.expect("a key to sign with");
@@ -112,7 +124,7 @@ impl<'a> End<'a> {
         let find_psk = |offers: &[PskOffer]| {
             offers.iter().enumerate().find_map(|(index, offer)| Some((index, find_psk(&offer.identity)?)))
         };
-        drive::drive(handshake, incoming, outgoing, sign, find_psk)
+        drive::drive(handshake, incoming, send, sign, find_psk)
     }
 }
 

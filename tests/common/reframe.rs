@@ -34,8 +34,9 @@ pub(crate) struct Reframer<'a> {
     cut: Cut,
     random: Seeded,
     edit: Edit<'a>,
-    /// Records opened, and records sealed.
-    sequence: (u64, u64),
+    /// The key of this direction, for opening and for sealing: which of its records comes next differs.
+    opening: Option<Protection>,
+    sealing: Option<Protection>,
 }
 
 /// A whole record: type, and content.
@@ -48,12 +49,25 @@ struct Record {
 impl<'a> Reframer<'a> {
     pub(crate) fn new(log: &'a Secrets, side: Role, cut: Cut) -> Self {
         let seed = if let Cut::Random(seed) = cut { seed } else { 0 };
-        Self { log, side, cut, random: Seeded::new(seed), edit: Box::new(|_| {}), sequence: (0, 0) }
+        Self {
+            log,
+            side,
+            cut,
+            random: Seeded::new(seed),
+            edit: Box::new(|_| {}),
+            opening: None,
+            sealing: None,
+        }
     }
 
     /// Lets `edit` change the messages of each flight before they are cut.
     pub(crate) fn editing(log: &'a Secrets, side: Role, edit: impl FnMut(&mut Vec<Vec<u8>>) + 'a) -> Self {
         Self { edit: Box::new(edit), ..Self::new(log, side, Cut::Whole) }
+    }
+
+    /// The same, with another cut.
+    pub(crate) fn cutting(self, cut: Cut) -> Self {
+        Self { cut, ..self }
     }
 
     /// Cuts the handshake messages in `bytes` anew; other records go on as they are.
@@ -116,9 +130,13 @@ impl<'a> Reframer<'a> {
         if header[0] != APPLICATION_DATA {
             return Record { content_type: header[0], content: body.into(), protected: false };
         }
-        let (content_type, content) =
-            self.protection().at(self.sequence.0).open(header, body).expect("it was sent");
-        self.sequence.0 += 1;
+        let mut opening = self.opening.take().unwrap_or_else(|| self.protection());
+        let opened = opening.open(header, body);
+        self.opening = Some(opening);
+        let Some((content_type, content)) = opened else {
+            // After a change the ends may have different keys; what is said then goes on as it is.
+            return Record { content_type: APPLICATION_DATA, content: body.into(), protected: false };
+        };
         Record { content_type, content, protected: true }
     }
 
@@ -127,8 +145,9 @@ impl<'a> Reframer<'a> {
             return plain_record(record.content_type, piece);
         }
         let padding = if let Cut::Random(_) = self.cut { self.random.below(50) } else { 0 };
-        let sealed = self.protection().at(self.sequence.1).seal(record.content_type, piece, padding);
-        self.sequence.1 += 1;
+        let mut sealing = self.sealing.take().unwrap_or_else(|| self.protection());
+        let sealed = sealing.seal(record.content_type, piece, padding);
+        self.sealing = Some(sealing);
         sealed
     }
 }
