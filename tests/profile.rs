@@ -317,6 +317,18 @@ fn constrained_names_of_every_kind() {
     assert!(judge(excluded, &lab, inside.clone(), host()).is_err(), "the subject");
     assert!(judge(permitted, &lab, inside.clone(), named(0xa4, &outside)).is_err(), "a directoryName");
     assert_eq!(judge(permitted, &lab, inside.clone(), named(0xa4, &inside)), Ok(()));
+    // An address in the subject counts where there is no subjectAltName.
+    let address = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 1];
+    for (host, accepted) in [(&b"a@end.test"[..], true), (b"a@other.test", false)] {
+        let subject = sequence(&[tlv(0x31, &sequence(&[oid(&address), tlv(0x16, host)]))]);
+        let constraints = sequence(&[tlv(permitted, &SUBTREE(0x81, b"end.test"))]);
+        let edit = |p: &mut Parts| {
+            p.subject = subject;
+            remove(p, SUBJECT_ALT_NAME);
+        };
+        let judged = chain(|p| put(p, NAME_CONSTRAINTS, true, &constraints), edit).judge();
+        assert_eq!(judged.is_ok(), accepted, "{judged:?}");
+    }
     // A kind that is not understood, here otherName, is refused where it is constrained, and only there.
     let other = sequence(&[tlv(0xa0, &[oid(UNKNOWN), tlv(0xa0, &[5, 0])].concat())]);
     for list in [permitted, excluded] {
@@ -324,7 +336,7 @@ fn constrained_names_of_every_kind() {
         assert!(detail.unwrap_err().ends_with("a name is of a kind that is not understood"));
         assert_eq!(judge(list, &other, inside.clone(), host()), Ok(()));
     }
-    for distance in [tlv(0x80, &[1]), tlv(0x81, &[1])] {
+    for distance in [tlv(0x80, &[1]), tlv(0x80, &[0]), tlv(0x81, &[1])] {
         let subtree = sequence(&[tlv(0x82, b"test"), distance]);
         assert!(judge(permitted, &subtree, inside.clone(), host()).unwrap_err().ends_with(NOT_DER));
     }

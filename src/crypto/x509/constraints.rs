@@ -271,6 +271,10 @@ mod tests {
         assert!(!reads(b"\x30\x08\xa0\x06\x30\x04\x82\x02.a"), "a leading dot");
         assert!(!reads(b"\x30\x0a\xa0\x08\x30\x06\x82\x01a\x80\x01\x00"), "a default written out");
         assert!(!reads(b"\x30\x00") && !reads(b"\x30\x02\xa0\x00"));
+        assert!(reads(b"\x30\x08\xa0\x06\x30\x04\x86\x02.a"), "a domain of hosts");
+        assert!(
+            !reads(b"\x30\x09\xa0\x07\x30\x05\x86\x03a:b") && !reads(b"\x30\x06\xa0\x04\x30\x02\x86\x00")
+        );
         assert!(!reads(b"\x30\x09\xa0\x07\x30\x05\x81\x03a@@"));
     }
 }

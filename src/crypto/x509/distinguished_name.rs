@@ -230,6 +230,12 @@ mod tests {
         assert_eq!(is_within(&name(&[rdn(0x13, b"labone")]), &base), Ok(false));
         assert_eq!(is_within(EMPTY, &base), Ok(false));
         assert_eq!(is_within(&base, EMPTY), Ok(true));
+        let domain_component = |label: &[u8; 4]| {
+            let attribute = b"\x31\x14\x30\x12\x06\x0a\x09\x92\x26\x89\x93\xf2\x2c\x64\x01\x19\x16\x04";
+            name(&[[attribute, &label[..]].concat()])
+        };
+        assert_eq!(is_within(&domain_component(b"TEST"), &domain_component(b"test")), Ok(true));
+        assert_eq!(is_within(&domain_component(b"TEST"), &domain_component(b"best")), Ok(false));
     }
 
     #[test]

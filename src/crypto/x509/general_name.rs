@@ -161,6 +161,8 @@ mod tests {
                 && read(0x86, b"https://a.test/")
                 && !read(0x86, b"//a.test")
                 && !read(0x86, b"1:x")
+                && !read(0x86, b"urn:")
+                && !read(0x86, b"a.test")
         );
         assert!(!read(0x89, b"x") && !read(0xa2, b"a.test") && !read(0x02, b"\x01"));
     }
