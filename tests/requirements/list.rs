@@ -2,7 +2,8 @@
 //!
 //! Blocks with blank lines between them. The first says what the file is. `left out NAME: ...` gives a reason a name.
 //! `section-4.1.2` or `appendix-D.5`, perhaps with `, left out: NAME` behind it, stands above a sentence in the RFC's words.
-//! A sentence without MUST is there because somebody quotes it. `incomplete` means that gaps are printed, and no fault.
+//! A sentence without MUST is there because somebody quotes it; `section-6.1.3, required` makes it a requirement nevertheless,
+//! such as a step of an algorithm that an RFC wants done. `incomplete` means that gaps are printed, and no fault.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -15,6 +16,8 @@ pub(crate) struct Sentence {
     pub(crate) text: String,
     /// The name of a reason.
     pub(crate) left_out: Option<String>,
+    /// It requires something without a word of RFC 2119.
+    pub(crate) is_required: bool,
 }
 
 /// The text without white space: how quotations are compared, whose lines break elsewhere.
@@ -51,7 +54,7 @@ impl Sentence {
             }
             at += flat(word).len();
         }
-        keywords
+        if keywords.is_empty() && self.is_required { vec![0] } else { keywords }
     }
 }
 
@@ -59,6 +62,9 @@ impl Sentence {
 impl fmt::Display for Sentence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.section)?;
+        if self.is_required {
+            write!(f, ", required")?;
+        }
         if let Some(name) = &self.left_out {
             write!(f, ", left out: {name}")?;
         }
@@ -96,10 +102,12 @@ impl List {
                 list.is_incomplete = true;
             } else {
                 assert!(head.starts_with("section-") || head.starts_with("appendix-"), "{block}");
-                let (section, name) =
+                let (head, name) =
                     head.split_once(", left out: ").map_or((head, None), |(s, n)| (s, Some(n)));
                 let left_out = name.map(String::from);
-                list.sentences.push(Sentence { section: section.into(), text: words, left_out });
+                let required = head.strip_suffix(", required");
+                let (section, is_required) = (required.unwrap_or(head).into(), required.is_some());
+                list.sentences.push(Sentence { section, text: words, left_out, is_required });
             }
         }
         list.check_reasons();
@@ -121,11 +129,13 @@ impl List {
 
 #[test]
 fn a_list_reads_back() {
-    let text = "A list\n\nincomplete\n\nleft out old: It is\nold.\n\nsection-1.2, left out: old\nA MUST NOT b.\n\nappendix-D\nShould c.";
+    let text = "A list\n\nincomplete\n\nleft out old: It is\nold.\n\nsection-1.2, left out: old\nA MUST NOT b.\n\nappendix-D\nShould c.\n\nsection-2, required\nDo d.";
     let list = List::read(text);
     assert!(list.is_incomplete);
     assert_eq!(list.reasons["old"], "It is old.");
     assert_eq!(list.sentences[0].to_string(), "section-1.2, left out: old\nA MUST NOT b.");
     assert_eq!(list.sentences[0].keywords(), [1]);
     assert!(!list.sentences[1].requires());
+    assert_eq!(list.sentences[2].to_string(), "section-2, required\nDo d.");
+    assert_eq!(list.sentences[2].keywords(), [0]);
 }

@@ -78,7 +78,8 @@ pub(crate) fn sentences(rfc: &str) -> Vec<Sentence> {
         }
         for text in split(&std::mem::take(&mut paragraph)).into_iter().filter(|text| !text.is_empty()) {
             if known.insert((section.clone(), text.clone())) {
-                sentences.push(Sentence { section: section.clone(), text, left_out: None });
+                let section = section.clone();
+                sentences.push(Sentence { section, text, left_out: None, is_required: false });
             }
         }
         section = opened.unwrap_or(section);
