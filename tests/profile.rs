@@ -142,6 +142,12 @@ const OF_ANY_CERTIFICATE: &[Case] = &[
     (|p| put(p, AUTHORITY_INFORMATION_ACCESS, true, &sequence(&[sequence(&[oid(UNKNOWN), tlv(0x86, b"http://a.test/")])])), "authorityInfoAccess must not be critical (Section 4.2.2.1)"),
 ];
 
+//= rfc5280#section-4.2.1.6
+//= type=test
+//# the domain name MUST be stored in the dNSName (an IA5String
+//= rfc5280#section-4.1.2.4
+//= type=test
+//# The issuer field MUST contain a non-empty distinguished name (DN).
 #[test]
 fn a_rule_of_every_certificate_is_broken() {
     assert_eq!(chain(untouched, untouched).judge(), Ok(()));
@@ -276,6 +282,22 @@ fn object_identifiers_of_every_length() {
     }
 }
 
+//= rfc5280#section-4.1.2.4
+//= type=test
+//# However, conforming implementations MUST be prepared to receive certificates with issuer names containing
+//# the set of attribute types defined below.
+//= rfc5280#section-4.1.2.4
+//= type=test
+//# Implementations of this specification MUST be prepared to receive the following standard attribute types
+//# in issuer and subject (Section 4.1.2.6) names:
+//= rfc5280#section-4.1.2.4
+//= type=test
+//# In addition, implementations of this specification MUST be prepared to receive the domainComponent
+//# attribute
+//= rfc5280#section-4.1.2.6
+//= type=test
+//# Implementations of this specification MUST be prepared to receive subject names containing the attribute
+//# types required for the issuer field.
 #[test]
 fn names_of_every_standard_attribute() {
     let attribute = |id: &[u8], tag, text: &[u8]| tlv(0x31, &sequence(&[oid(id), tlv(tag, text)]));
@@ -295,6 +317,28 @@ fn names_of_every_standard_attribute() {
 
 const SUBTREE: fn(u8, &[u8]) -> Vec<u8> = |tag, base| sequence(&[tlv(tag, base)]);
 
+//= rfc5280#section-4.2.1.10
+//= type=test
+//# the application MUST either process the constraint or reject the certificate.
+//= rfc5280#section-4.2.1.10
+//= type=test
+//# the minimum MUST be zero, and maximum MUST be absent.
+//= rfc5280#section-4.2.1.10
+//= type=test
+//# the application MUST either process these fields or reject the certificate.
+//= rfc5280#section-4.2.1.10
+//= type=test
+//# When constraints are imposed on the rfc822Name name form, but the certificate does not include a subject
+//# alternative name, the rfc822Name constraint MUST be applied to the attribute of type emailAddress in the
+//# subject distinguished name.
+//= rfc5280#section-4.2.1.10
+//= type=test
+//# Restrictions of the form directoryName MUST be applied to the subject field in the certificate (when the
+//# certificate includes a non-empty subject field) and to any names of type directoryName in the
+//# subjectAltName extension.
+//= rfc5280#section-4.2.1.10
+//= type=test
+//# Applications conform
 #[test]
 fn constrained_names_of_every_kind() {
     let directory = |text: &[u8]| sequence(&[tlv(0x31, &sequence(&[oid(&[0x55, 4, 10]), tlv(0x0c, text)]))]);

@@ -210,6 +210,9 @@ fn anchors_have_their_time_too() {
     );
 }
 
+//= rfc5280#section-4.2.1.6
+//= type=test
+//# the address MUST be stored in the octet string in "network byte order", as specified in [RFC791].
 #[test]
 fn names() {
     for host in ["SERVER.test.", "a.wild.test", "10.0.0.1", "fd00::1", ""] {

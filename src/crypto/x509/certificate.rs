@@ -62,6 +62,8 @@ impl<'a> Certificate<'a> {
         if let Some(fault) = &self.extensions.fault {
             return Err(fault.clone());
         }
+        //= rfc5280#section-4.1.2.4
+        //# The issuer field MUST contain a non-empty distinguished name (DN).
         if self.issuer == distinguished_name::EMPTY {
             return Err(Problem::Profile("the issuer must not be empty (Section 4.1.2.4)"));
         }

@@ -25,6 +25,10 @@ impl<'a> NameConstraints<'a> {
     pub(super) fn read(reader: &mut SliceReader<'a>) -> Result<Self, Problem> {
         let (permitted, excluded) =
             reader.sequence(|r| Ok::<_, Problem>((implicit(r, 0, true)?, implicit(r, 1, true)?)))?;
+        //= rfc5280#section-4.2.1.10
+        //# That is, either the permittedSubtrees field or the excludedSubtrees MUST be present.
+        //= rfc5280#section-4.2.1.10
+        //# Conforming CAs MUST NOT issue certificates where name constraints is an empty sequence.
         if permitted.is_none() && excluded.is_none() {
             return Err(Problem::Profile("nameConstraints is empty (Section 4.2.1.10)"));
         }
@@ -45,12 +49,20 @@ impl<'a> NameConstraints<'a> {
         by: &[u8],
         budget: &mut Budget,
     ) -> Result<(), Problem> {
+        //= rfc5280#section-4.2.1.10
+        //# Restrictions of the form directoryName MUST be applied to the subject field in the certificate
+        //# (when the certificate includes a non-empty subject field) and to any names of type directoryName
+        //# in the subjectAltName extension.
         let mut check = |name: GeneralName<'_>| self.check_name(name, by, budget);
         if certificate.subject != distinguished_name::EMPTY {
             check(GeneralName::Directory(certificate.subject))?;
         }
         match certificate.extensions.subject_alt_name {
             Some(names) => names.names().try_for_each(|name| check(name?)),
+            //= rfc5280#section-4.2.1.10
+            //# When constraints are imposed on the rfc822Name name form, but the certificate does not include
+            //# a subject alternative name, the rfc822Name constraint MUST be applied to the attribute of type
+            //# emailAddress in the subject distinguished name.
             None => distinguished_name::email_addresses(certificate.subject)
                 .try_for_each(|address| check(GeneralName::Email(&address?))),
         }
@@ -87,6 +99,10 @@ fn bases(subtrees: &[u8]) -> impl Iterator<Item = Result<GeneralName<'_>, Proble
     let mut reader = SliceReader::new(subtrees).ok();
     core::iter::from_fn(move || {
         let reader = reader.as_mut().filter(|r| !r.is_finished())?;
+        //= rfc5280#section-4.2.1.10
+        //# the minimum MUST be zero, and maximum MUST be absent.
+        //= rfc5280#section-4.2.1.10
+        //# the application MUST either process these fields or reject the certificate.
         Some(reader.sequence(GeneralName::read_loosely))
     })
 }
@@ -99,6 +115,9 @@ fn check_subtrees(subtrees: &[u8]) -> Result<(), Problem> {
     bases(subtrees).try_for_each(|base| {
         let well_formed = match base? {
             GeneralName::Email(base) if base.contains('@') => mailbox(base).is_some(),
+            //= rfc5280#section-4.2.1.10
+            //# The constraint MUST be specified as a fully qualified domain name and MAY specify a host or a
+            //# domain.
             GeneralName::Email(base) | GeneralName::Uri(base) => {
                 is_host(base.strip_prefix('.').unwrap_or(base))
             }
@@ -115,6 +134,13 @@ fn check_subtrees(subtrees: &[u8]) -> Result<(), Problem> {
 }
 
 /// An address and a mask of ones followed by zeros, in the manner of RFC 4632.
+//= rfc5280#section-4.2.1.10
+//# The syntax of iPAddress MUST be as described in Section 4.2.1.6 with the following additions specifically
+//# for name constraints.
+//= rfc5280#section-4.2.1.10
+//# the iPAddress field of GeneralName MUST contain eight (8) octets, encoded in the style of RFC 4632 (CIDR)
+//= rfc5280#section-4.2.1.10
+//# For IPv6 addresses, the iPAddress field MUST contain 32 octets similarly encoded.
 fn is_subnet(base: &[u8]) -> bool {
     let (_, mask) = halves(base);
     let contiguous =
@@ -135,9 +161,18 @@ fn is_within(name: GeneralName<'_>, base: GeneralName<'_>) -> Result<bool, Probl
         (GeneralName::Email(name), GeneralName::Email(base)) => is_mailbox_within(name, base)?,
         (GeneralName::Uri(name), GeneralName::Uri(base)) => is_host_within(uri_host(name)?, base),
         (GeneralName::Ip(name), GeneralName::Ip(base)) => is_address_within(name, base),
+        //= rfc5280#section-4.2.1.10
+        //# Applications conform
         (GeneralName::Directory(name), GeneralName::Directory(base)) => {
             distinguished_name::is_within(name, base)?
         }
+        //= rfc5280#section-4.2.1.10
+        //# the application MUST either process the constraint or reject the certificate.
+        //= rfc5280#section-4.2.1.10
+        //= type=exception
+        //= reason=A name of this form under a restriction is refused, as the sentence about name forms allows.
+        //# Restrictions of the form x400Address MUST be applied to any names of type x400Address in the
+        //# subjectAltName extension.
         (name, _) => return Err(Problem::Malformed(name.misfit())),
     })
 }
@@ -154,6 +189,9 @@ fn overlaps(name: GeneralName<'_>, base: GeneralName<'_>) -> Result<bool, Proble
 }
 
 /// Whether `name` is `base` with zero or more labels added on the left.
+//= rfc5280#section-7.2
+//# When evaluating name constraints, conforming implementations MUST perform a case-insensitive exact match
+//# on a label-by-label basis.
 fn is_subdomain(name: &str, base: &str) -> bool {
     match name.len().checked_sub(base.len()).and_then(|n| name.split_at_checked(n)) {
         Some((added, tail)) => {
@@ -188,6 +226,12 @@ fn is_address_within(address: &[u8], base: &[u8]) -> bool {
 }
 
 /// The host of a URI; the profile refuses one that a constraint applies to and that has none.
+//= rfc5280#section-4.2.1.10
+//# If a constraint is applied to the uniformResourceIdentifier name form and a subsequent certificate
+//# includes a subjectAltName extension with a uniformResourceIdentifier that does not include an authority
+//# component with a host name specified as a fully qualified domain name (e.g., if the URI either does not
+//# include an authority component or includes an authority component in which the host name is specified as
+//# an IP address), then the application MUST reject the certificate.
 fn uri_host(uri: &str) -> Result<&str, Problem> {
     let host = || {
         let rest = uri_scheme(uri)?.strip_prefix("//")?;
@@ -213,6 +257,10 @@ mod tests {
         (is_within(name, base).unwrap(), overlaps(name, base).unwrap())
     }
 
+    //= rfc5280#section-7.2
+    //= type=test
+    //# When evaluating name constraints, conforming implementations MUST perform a case-insensitive exact
+    //# match on a label-by-label basis.
     #[test]
     fn dns_names() {
         for (name, base) in [
@@ -244,6 +292,13 @@ mod tests {
         assert!(within("no mailbox", "b.test").is_err());
     }
 
+    //= rfc5280#section-4.2.1.10
+    //= type=test
+    //# If a constraint is applied to the uniformResourceIdentifier name form and a subsequent certificate
+    //# includes a subjectAltName extension with a uniformResourceIdentifier that does not include an
+    //# authority component with a host name specified as a fully qualified domain name (e.g., if the URI
+    //# either does not include an authority component or includes an authority component in which the host
+    //# name is specified as an IP address), then the application MUST reject the certificate.
     #[test]
     fn uris() {
         let within = |name, base| is_within(GeneralName::Uri(name), GeneralName::Uri(base));
@@ -255,6 +310,17 @@ mod tests {
         }
     }
 
+    //= rfc5280#section-4.2.1.10
+    //= type=test
+    //# The syntax of iPAddress MUST be as described in Section 4.2.1.6 with the following additions
+    //# specifically for name constraints.
+    //= rfc5280#section-4.2.1.10
+    //= type=test
+    //# the iPAddress field of GeneralName MUST contain eight (8) octets, encoded in the style of RFC 4632
+    //# (CIDR)
+    //= rfc5280#section-4.2.1.10
+    //= type=test
+    //# For IPv6 addresses, the iPAddress field MUST contain 32 octets similarly encoded.
     #[test]
     fn addresses() {
         let net = |base: &[u8]| is_address_within(&[10, 1, 2, 3], base);
@@ -264,6 +330,15 @@ mod tests {
         assert!(!is_subnet(&[10, 0, 0, 0, 255, 0, 255, 0]) && !is_subnet(&[10, 0, 0, 0]) && !is_subnet(&[]));
     }
 
+    //= rfc5280#section-4.2.1.10
+    //= type=test
+    //# That is, either the permittedSubtrees field or the excludedSubtrees MUST be present.
+    //= rfc5280#section-4.2.1.10
+    //= type=test
+    //# Conforming CAs MUST NOT issue certificates where name constraints is an empty sequence.
+    //= rfc5280#section-4.2.1.10
+    //= type=test
+    //# The constraint MUST be specified as a fully qualified domain name and MAY specify a host or a domain.
     #[test]
     fn subtrees_are_held_to_their_syntax() {
         let reads = |der: &[u8]| NameConstraints::read(&mut SliceReader::new(der).unwrap()).is_ok();

@@ -18,6 +18,20 @@ const EMAIL_ADDRESS: Oid<'static> = Oid::known(&ObjectIdentifier::new_unwrap("1.
 pub(super) const EMPTY: &[u8] = b"\x30\x00";
 
 /// Reads a Name and returns it as it is, tag and length included.
+//= rfc5280#section-4.1.2.4
+//# However, conforming implementations MUST be prepared to receive certificates with issuer names containing
+//# the set of attribute types defined below.
+//= rfc5280#section-4.1.2.4
+//# Implementations of this specification MUST be prepared to receive the following standard attribute types
+//# in issuer and subject (Section 4.1.2.6) names:
+//= rfc5280#section-4.1.2.4
+//# In addition, implementations of this specification MUST be prepared to receive the domainComponent
+//# attribute
+//= rfc5280#section-4.1.2.6
+//# Where it is non-empty, the subject field MUST contain an X.500 distinguished name (DN).
+//= rfc5280#section-4.1.2.6
+//# Implementations of this specification MUST be prepared to receive subject names containing the attribute
+//# types required for the issuer field.
 pub(super) fn read<'a>(reader: &mut SliceReader<'a>) -> Result<&'a [u8], Problem> {
     let name = reader.tlv_bytes()?;
     let mut names = Rdns::new(name)?;
@@ -145,6 +159,8 @@ impl<'a> Attribute<'a> {
     fn text(&self) -> Option<Cow<'a, str>> {
         let bytes = self.value.value();
         match self.value.tag() {
+            //= rfc5280#section-7.1
+            //# Conforming implementations MUST support UTF8String and PrintableString.
             Tag::Utf8String => core::str::from_utf8(bytes).ok().map(Cow::Borrowed),
             Tag::PrintableString | Tag::Ia5String | Tag::VisibleString | Tag::NumericString => {
                 core::str::from_utf8(bytes).ok().filter(|text| text.is_ascii()).map(Cow::Borrowed)
@@ -159,6 +175,8 @@ impl<'a> Attribute<'a> {
         }
     }
 
+    //= rfc5280#section-4.2.1.10
+    //# At a minimum, implementations MUST perform the DN comparison rules specified in Section 7.1.
     fn same(&self, other: &Self) -> bool {
         if self.oid != other.oid {
             return false;
@@ -171,6 +189,8 @@ impl<'a> Attribute<'a> {
 }
 
 /// Equal as sets: as many attributes, and each of one in the other.
+//= rfc5280#section-4.2.1.10
+//# When applying restrictions of the form directoryName, an implementation MUST compare DN attributes.
 fn same_rdn(a: &[u8], b: &[u8]) -> Result<bool, Problem> {
     if a == b {
         return Ok(true);
@@ -185,6 +205,22 @@ fn same_rdn(a: &[u8], b: &[u8]) -> Result<bool, Problem> {
 }
 
 /// Folded for comparison: case, and white space at the ends and in runs, do not count.
+//= rfc5280#section-7.1
+//# Conforming implementations MUST support name comparisons using caseIgnoreMatch.
+//= rfc5280#section-7.1
+//= type=exception
+//= reason=Case and white space are folded; two encodings of one Unicode text count as different. Chaining needs no comparison but of bytes.
+//# Conforming implementations MUST use the LDAP StringPrep profile (including insignificant space handling)
+//= rfc5280#section-7.1
+//= type=exception
+//= reason=The steps that normalise Unicode are left out, as the module's documentation says.
+//# conforming implementations MUST perform the six-step string preparation algorithm
+//= rfc5280#section-7.1
+//= type=exception
+//= reason=Both are stored values, but unassigned code points are not looked for.
+//# When performing the string preparation algorithm, attributes MUST be treated as stored values.
+//= rfc5280#section-7.1
+//# Comparisons of domainComponent attributes MUST be performed as specified in Section 7.3.
 fn prepared(text: &str) -> impl Iterator<Item = char> + '_ {
     let words = text.split_whitespace().enumerate();
     words.flat_map(|(index, word)| {
@@ -220,6 +256,21 @@ mod tests {
         [vec![0x30, u8::try_from(body.len()).unwrap()], body].concat()
     }
 
+    //= rfc5280#section-4.2.1.10
+    //= type=test
+    //# When applying restrictions of the form directoryName, an implementation MUST compare DN attributes.
+    //= rfc5280#section-4.2.1.10
+    //= type=test
+    //# At a minimum, implementations MUST perform the DN comparison rules specified in Section 7.1.
+    //= rfc5280#section-7.1
+    //= type=test
+    //# Conforming implementations MUST support UTF8String and PrintableString.
+    //= rfc5280#section-7.1
+    //= type=test
+    //# Conforming implementations MUST support name comparisons using caseIgnoreMatch.
+    //= rfc5280#section-7.1
+    //= type=test
+    //# Comparisons of domainComponent attributes MUST be performed as specified in Section 7.3.
     #[test]
     fn compares_across_string_types_case_and_space() {
         let base = name(&[rdn(0x0c, b"Lab  One")]);
@@ -238,6 +289,9 @@ mod tests {
         assert_eq!(is_within(&domain_component(b"TEST"), &domain_component(b"best")), Ok(false));
     }
 
+    //= rfc5280#section-4.1.2.6
+    //= type=test
+    //# Where it is non-empty, the subject field MUST contain an X.500 distinguished name (DN).
     #[test]
     fn refuses_names_that_are_not_in_form() {
         let reads = |der: &[u8]| read(&mut SliceReader::new(der).unwrap()).is_ok();

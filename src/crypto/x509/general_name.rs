@@ -26,6 +26,11 @@ impl<'a> GeneralName<'a> {
             Self::Email(mailbox) => is_mailbox(mailbox),
             Self::Dns(name) => is_host(name.strip_prefix("*.").unwrap_or(name)),
             Self::Uri(uri) => uri_scheme(uri).is_some(),
+            //= rfc5280#section-4.2.1.6
+            //# For IP version 4, as specified in [RFC791], the octet string MUST contain exactly four octets.
+            //= rfc5280#section-4.2.1.6
+            //# For IP version 6, as specified in [RFC2460], the octet string MUST contain exactly sixteen
+            //# octets.
             Self::Ip(address) => matches!(address.len(), 4 | 16),
             Self::Directory(_) | Self::Other(_) => true,
         };
@@ -41,6 +46,8 @@ impl<'a> GeneralName<'a> {
         let value = any.value();
         match (number, constructed) {
             (1, false) => Ok(Self::Email(ascii(value)?)),
+            //= rfc5280#section-4.2.1.6
+            //# the domain name MUST be stored in the dNSName (an IA5String
             (2, false) => Ok(Self::Dns(ascii(value)?)),
             (4, true) => {
                 let mut inner = SliceReader::new(value)?;
@@ -79,16 +86,27 @@ impl<'a> GeneralName<'a> {
 }
 
 /// An iPAddress of a certificate.
+//= rfc5280#section-4.2.1.6
+//# the address MUST be stored in the octet string in "network byte order", as specified in [RFC791].
 pub(super) fn ip_address(octets: &[u8]) -> Option<IpAddr> {
     let v4 = <[u8; 4]>::try_from(octets).map(IpAddr::from);
     v4.or_else(|_| <[u8; 16]>::try_from(octets).map(IpAddr::from)).ok()
 }
 
 /// The preferred name syntax of RFC 1034, Section 3.5, as RFC 1123 changed it: no underscore, no trailing dot.
+//= rfc5280#section-4.2.1.6
+//# The name MUST be in the "preferred name syntax", as specified by Section 3.5 of [RFC1034] and as modified
+//# by Section 2.1 of [RFC1123].
 pub(super) fn is_host(name: &str) -> bool {
     name.len() <= 253 && name.split('.').all(is_label)
 }
 
+//= rfc5280#section-4.2.1.6
+//# In addition, while the string " " is a legal domain name, subjectAltName extensions with a dNSName of " "
+//# MUST NOT be used.
+//= rfc5280#section-4.2.1.6
+//# Unlike the subject field, conforming CAs MUST NOT issue certificates with subjectAltNames containing empty
+//# GeneralName fields.
 fn is_label(label: &str) -> bool {
     (1..=63).contains(&label.len())
         && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
@@ -108,6 +126,8 @@ fn is_mailbox(address: &str) -> bool {
 }
 
 /// What follows the scheme of an absolute URI (RFC 3986, Section 3.1).
+//= rfc5280#section-4.2.1.6
+//# The name MUST include both a scheme (e.g., "http" or "ftp") and a scheme-specific-part.
 pub(super) fn uri_scheme(uri: &str) -> Option<&str> {
     let (scheme, rest) = uri.split_once(':')?;
     let well_formed = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -131,6 +151,27 @@ mod tests {
         GeneralName::read(&mut SliceReader::new(&der).unwrap()).is_ok()
     }
 
+    //= rfc5280#section-4.2.1.6
+    //= type=test
+    //# For IP version 4, as specified in [RFC791], the octet string MUST contain exactly four octets.
+    //= rfc5280#section-4.2.1.6
+    //= type=test
+    //# For IP version 6, as specified in [RFC2460], the octet string MUST contain exactly sixteen octets.
+    //= rfc5280#section-4.2.1.6
+    //= type=test
+    //# The name MUST be in the "preferred name syntax", as specified by Section 3.5 of [RFC1034] and as
+    //# modified by Section 2.1 of [RFC1123].
+    //= rfc5280#section-4.2.1.6
+    //= type=test
+    //# In addition, while the string " " is a legal domain name, subjectAltName extensions with a dNSName of
+    //# " " MUST NOT be used.
+    //= rfc5280#section-4.2.1.6
+    //= type=test
+    //# Unlike the subject field, conforming CAs MUST NOT issue certificates with subjectAltNames containing
+    //# empty GeneralName fields.
+    //= rfc5280#section-4.2.1.6
+    //= type=test
+    //# The name MUST include both a scheme (e.g., "http" or "ftp") and a scheme-specific-part.
     #[test]
     fn each_kind_has_its_syntax() {
         for good in ["a.test", "*.a.test", "xn--n3h.com", "10.0.0.1", "localhost"] {

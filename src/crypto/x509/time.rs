@@ -38,12 +38,30 @@ pub(super) fn read(reader: &mut SliceReader<'_>) -> Result<UnixTime, Problem> {
         Problem::Malformed("a time is not YYMMDDHHMMSSZ (to 2049) or YYYYMMDDHHMMSSZ (after)");
     let time = AnyRef::decode(reader)?;
     let digits = time.value().strip_suffix(b"Z").ok_or(MALFORMED)?;
+    //= rfc5280#section-4.1.2.5
+    //# Conforming applications MUST be able to process validity dates that are encoded in either UTCTime or
+    //# GeneralizedTime.
     let (year, rest) = match (time.tag(), digits.len()) {
+        //= rfc5280#section-4.1.2.5
+        //# CAs conforming to this profile MUST always encode certificate validity dates through the year 2049
+        //# as UTCTime; certificate validity dates in 2050 or later MUST be encoded as GeneralizedTime.
+        //= rfc5280#section-4.1.2.5.1
+        //# UTCTime values MUST be expressed in Greenwich Mean Time (Zulu) and MUST include seconds
         (Tag::UtcTime, 12) => {
             let (year, rest) = digits.split_at(2);
+            //= rfc5280#section-4.1.2.5.1
+            //# Conforming systems MUST interpret the year field (YY) as follows:
+            //= rfc5280#section-4.1.2.5.1
+            //# Where YY is greater than or equal to 50, the year SHALL be interpreted as 19YY; and
+            //= rfc5280#section-4.1.2.5.1
+            //# Where YY is less than 50, the year SHALL be interpreted as 20YY.
             let year = number(year).ok_or(MALFORMED)?;
             (year.saturating_add(if year < 50 { 2000 } else { 1900 }), rest)
         }
+        //= rfc5280#section-4.1.2.5.2
+        //# GeneralizedTime values MUST be expressed in Greenwich Mean Time (Zulu) and MUST include seconds
+        //= rfc5280#section-4.1.2.5.2
+        //# GeneralizedTime values MUST NOT include fractional seconds.
         (Tag::GeneralizedTime, 14) => {
             let (year, rest) = digits.split_at(4);
             (number(year).filter(|year| *year >= 2050).ok_or(MALFORMED)?, rest)
@@ -130,6 +148,19 @@ mod tests {
         read(&mut SliceReader::new(&bytes).unwrap())
     }
 
+    //= rfc5280#section-4.1.2.5
+    //= type=test
+    //# Conforming applications MUST be able to process validity dates that are encoded in either UTCTime or
+    //# GeneralizedTime.
+    //= rfc5280#section-4.1.2.5.1
+    //= type=test
+    //# Conforming systems MUST interpret the year field (YY) as follows:
+    //= rfc5280#section-4.1.2.5.1
+    //= type=test
+    //# Where YY is greater than or equal to 50, the year SHALL be interpreted as 19YY; and
+    //= rfc5280#section-4.1.2.5.1
+    //= type=test
+    //# Where YY is less than 50, the year SHALL be interpreted as 20YY.
     #[test]
     fn reads_both_forms_to_the_second() {
         assert_eq!(der(0x17, "700101000001Z"), Ok(UnixTime(1)));
@@ -139,6 +170,19 @@ mod tests {
         assert_eq!(Rfc3339(UnixTime(1_709_251_199)).to_string(), "2024-02-29T23:59:59Z");
     }
 
+    //= rfc5280#section-4.1.2.5
+    //= type=test
+    //# CAs conforming to this profile MUST always encode certificate validity dates through the year 2049 as
+    //# UTCTime; certificate validity dates in 2050 or later MUST be encoded as GeneralizedTime.
+    //= rfc5280#section-4.1.2.5.1
+    //= type=test
+    //# UTCTime values MUST be expressed in Greenwich Mean Time (Zulu) and MUST include seconds
+    //= rfc5280#section-4.1.2.5.2
+    //= type=test
+    //# GeneralizedTime values MUST be expressed in Greenwich Mean Time (Zulu) and MUST include seconds
+    //= rfc5280#section-4.1.2.5.2
+    //= type=test
+    //# GeneralizedTime values MUST NOT include fractional seconds.
     #[test]
     fn refuses_every_other_form() {
         for utc in [
