@@ -213,6 +213,25 @@ fn anchors_have_their_time_too() {
 //= rfc5280#section-4.2.1.6
 //= type=test
 //# the address MUST be stored in the octet string in "network byte order", as specified in [RFC791].
+//= rfc5280#section-4.2.1.6
+//= type=test
+//# Whenever such identities are to be bound into a certificate, the subject alternative name (or issuer
+//# alternative name) extension MUST be used
+//= rfc6125#section-6.2.1
+//= type=test
+//# MUST NOT check for RDNs other than those of type Common Name in the presented identifiers.
+//= rfc6125#section-6.2.1
+//= type=test
+//# A client MUST NOT construct a reference identifier corresponding to Relative Distinguished Names (RDNs)
+//# other than those of type Common Name and
+//= rfc6125#section-6.3
+//= type=test
+//# A client MUST NOT seek a match for a reference identifier of CN-ID if the presented identifiers include a
+//# DNS-ID, SRV-ID, URI-ID, or any application-specific identifier types supported by the client.
+//= rfc6125#section-6.4.4
+//= type=test
+//# As noted, a client MUST NOT seek a match for a reference identifier of CN-ID if the presented identifiers
+//# include a DNS-ID, SRV-ID, URI-ID, or any application-specific identifier types supported by the client.
 #[test]
 fn names() {
     for host in ["SERVER.test.", "a.wild.test", "10.0.0.1", "fd00::1", ""] {
@@ -232,6 +251,12 @@ fn names() {
     );
 }
 
+//= rfc5280#section-4.2
+//= type=test
+//# MUST be processed if it is recognized.
+//= rfc5280#section-4.2.1.12
+//= type=test
+//# If the extension is present, then the certificate MUST only be used for one of the purposes indicated.
 #[test]
 fn purposes() {
     let client = |chain| Ask { chain, side: Side::Client, host: "", ..SERVER() };
@@ -302,6 +327,10 @@ fn key_identifiers_are_asked_for_unless_configured() {
     assert!(Ask { policy: Policy { issuer_profile: false, ..Policy::default() }, ..ask() }.answer().is_ok());
 }
 
+//= rfc5280#section-1
+//= type=test
+//# conforming implementations that use the algorithms identified in [RFC3279], [RFC4055], and [RFC4491] MUST
+//# identify and encode the public key materials and digital signatures as described in those specifications.
 #[test]
 fn algorithms() {
     for (chain, trusted) in [

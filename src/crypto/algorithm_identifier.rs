@@ -37,6 +37,10 @@ impl<'a> AlgorithmIdentifier<'a> {
     }
 
     /// The kind of key it names.
+    //= rfc5280#section-1
+    //# conforming implementations that use the algorithms identified in [RFC3279], [RFC4055], and [RFC4491]
+    //# MUST identify and encode the public key materials and digital signatures as described in those
+    //# specifications.
     pub fn key(&self) -> Result<KeyAlgorithm, KeyError> {
         match (self.oid, self.parameters) {
             (RSA_ENCRYPTION, Some(p)) if p.is_null() => Ok(KeyAlgorithm::Rsa),
@@ -55,6 +59,10 @@ impl<'a> AlgorithmIdentifier<'a> {
     ///
     /// The parameters of RSASSA-PKCS1-v1_5 are NULL (RFC 4055, Section 5), those of ECDSA and Ed25519 absent (RFC 5758, Section 3.2;
     /// RFC 8410, Section 3).
+    //= rfc5280#section-1
+    //# conforming implementations that use the algorithms identified in [RFC3279], [RFC4055], and [RFC4491]
+    //# MUST identify and encode the public key materials and digital signatures as described in those
+    //# specifications.
     pub fn signature(&self) -> Result<SignatureAlgorithm, KeyError> {
         use SignatureAlgorithm as A;
         use SignatureHash::{Sha256, Sha384, Sha512};

@@ -36,11 +36,30 @@ impl<'a> Authority<'a> {
     pub(super) fn of(certificate: &Certificate<'a>) -> Result<Self, Problem> {
         let extensions = &certificate.extensions;
         certificate.check_form()?;
+        //= rfc5280#section-4.2.1.9
+        //# If the basic constraints extension is not present in a version 3 certificate, or the extension is
+        //# present but the cA boolean is not asserted, then the certified public key MUST NOT be used to
+        //# verify certificate signatures.
+        //= rfc5280#section-4.2.1.9
+        //# Conforming CAs MUST include this extension in all CA certificates
+        //= rfc5280#section-6.1.4
+        //# (k) If certificate i is a version 3 certificate, verify that the basicConstraints extension is
+        //# present and that cA is set to TRUE.
         let basic_constraints =
             extensions.basic_constraints.filter(|constraints| constraints.ca).ok_or(Problem::NotAuthority)?;
+        //= rfc5280#section-4.2.1.3
+        //# If the keyUsage extension is present, then the subject public key MUST NOT be used to verify
+        //# signatures on certificates or CRLs unless the corresponding keyCertSign or cRLSign bit is set.
+        //= rfc5280#section-6.1.4
+        //# (n) If a key usage extension is present, verify that the keyCertSign bit is set.
         if extensions.key_usage.is_some_and(|usage| !usage.key_cert_sign()) {
             return Err(Problem::KeyUsage("keyCertSign"));
         }
+        //= rfc5280#section-4.1.2.6
+        //# If the subject is a CA (e.g., the basic constraints extension, as discussed in Section 4.2.1.9, is
+        //# present and the value of cA is TRUE), then the subject field MUST be populated with a non-empty
+        //# distinguished name matching the contents of the issuer field (Section 4.1.2.4) in all certificates
+        //# issued by the subject CA.
         if certificate.subject == distinguished_name::EMPTY {
             return Err(Problem::Profile("a CA's subject must not be empty (Section 4.1.2.6)"));
         }
@@ -94,6 +113,10 @@ impl<'a> Authority<'a> {
     }
 
     /// Whether the key that `certificate` names as its issuer's, if it names one, is this CA's.
+    //= rfc5280#section-4.2.1.2
+    //# In conforming CA certificates, the value of the subject key identifier MUST be the value placed in the
+    //# key identifier field of the authority key identifier extension (Section 4.2.1.1) of certificates
+    //# issued by the subject of this certificate.
     pub(super) fn key_is_named_by(&self, certificate: &Certificate<'_>) -> Result<bool, Problem> {
         let Some(named) = &certificate.extensions.authority_key_identifier else { return Ok(true) };
         let same_key = match (named.key_identifier, &self.key_identifier) {

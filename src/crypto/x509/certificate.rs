@@ -45,6 +45,12 @@ impl<'a> Certificate<'a> {
         reader.sequence(|r| {
             read_version(r)?;
             let serial = read_serial(r)?;
+            //= rfc5280#section-4.1.1.2
+            //# This field MUST contain the same algorithm identifier as the signature field in the sequence
+            //# tbsCertificate (Section 4.1.2.3).
+            //= rfc5280#section-4.1.2.3
+            //# This field MUST contain the same algorithm identifier as the signatureAlgorithm field in the
+            //# sequence Certificate (Section 4.1.1.2).
             if r.tlv_bytes()? != signed.algorithm {
                 return Err(Problem::Malformed("signatureAlgorithm differs inside and outside"));
             }
@@ -68,6 +74,10 @@ impl<'a> Certificate<'a> {
             return Err(Problem::Profile("the issuer must not be empty (Section 4.1.2.4)"));
         }
         let nameless = self.subject == distinguished_name::EMPTY;
+        //= rfc5280#section-4.2.1.6
+        //# Further, if the only subject identity included in the certificate is an alternative name form
+        //# (e.g., an electronic mail address), then the subject distinguished name MUST be empty (an empty
+        //# sequence), and the subjectAltName extension MUST be present.
         match self.extensions.subject_alt_name {
             None if nameless => Err(Problem::Profile("neither subject nor subjectAltName (Section 4.1.2.6)")),
             _ => Ok(()),
@@ -80,9 +90,17 @@ impl<'a> Certificate<'a> {
         if extensions.basic_constraints.is_some_and(|constraints| constraints.ca) {
             return Ok(());
         }
+        //= rfc5280#section-4.2.1.10
+        //# The name constraints extension, which MUST be used only in a CA certificate
         if extensions.name_constraints.is_some() {
             return Err(Problem::Profile("nameConstraints without cA (Section 4.2.1.10)"));
         }
+        //= rfc5280#section-4.2.1.3
+        //# If the keyCertSign bit is asserted, then the cA bit in the basic constraints extension (Section
+        //# 4.2.1.9) MUST also be asserted.
+        //= rfc5280#section-4.2.1.9
+        //# If the cA boolean is not asserted, then the keyCertSign bit in the key usage extension MUST NOT be
+        //# asserted.
         if extensions.key_usage.is_some_and(|usage| usage.key_cert_sign()) {
             return Err(Problem::Profile("keyCertSign without cA (Section 4.2.1.3)"));
         }
@@ -154,6 +172,15 @@ impl<'a> Signed<'a> {
     }
 }
 
+//= rfc5280#section-4.1.2.1
+//# When extensions are used, as expected in this profile, version MUST be 3 (value is 2).
+//= rfc5280#section-4.1.2.1
+//# At a minimum, conforming implementations MUST recognize version 3 certificates.
+//= rfc5280#section-4.1.2.9
+//# This field MUST only appear if the version is 3 (Section 4.1.2.1).
+//= rfc5280#section-6.1.4
+//# the application MUST either verify that certificate i is a CA certificate through out-of-band means or
+//# reject the certificate.
 fn read_version(reader: &mut SliceReader<'_>) -> Result<(), Problem> {
     match explicit(reader, 0, |r| r.decode::<u8>())? {
         Some(2) => Ok(()),
@@ -170,6 +197,21 @@ fn read_serial<'a>(reader: &mut SliceReader<'a>) -> Result<&'a [u8], Problem> {
 }
 
 /// The contents of an INTEGER if they are a serial number's: minimal, positive, and of at most 20 octets beside the sign.
+//= rfc5280#section-4.1.2.2
+//# The serial number MUST be a positive integer
+//= rfc5280#section-4.1.2.2
+//# CAs MUST force the serialNumber to be a non-negative integer.
+//= rfc5280#section-4.1.2.2
+//# Certificate users MUST be able to handle serialNumber values up to 20 octets.
+//= rfc5280#section-4.1.2.2
+//# Conforming CAs MUST NOT use serialNumber values longer than 20 octets.
+//= rfc5280#appendix-B
+//# CAs MUST force the serialNumber to be a non-negative integer, that is, the sign bit in the DER encoding of
+//# the INTEGER value MUST be zero.
+//= rfc5280#appendix-B
+//# Certificate users MUST be able to handle serialNumber values up to 20 octets in length.
+//= rfc5280#appendix-B
+//# Conforming CAs MUST NOT use serialNumber values longer than 20 octets.
 pub(super) fn serial_octets(contents: &[u8]) -> Option<&[u8]> {
     let octets = match contents {
         [] | [0x80..=0xff, ..] | [0] | [0, ..=0x7f, ..] => return None,
@@ -179,6 +221,12 @@ pub(super) fn serial_octets(contents: &[u8]) -> Option<&[u8]> {
 }
 
 fn read_extensions<'a>(r: &mut SliceReader<'a>) -> Result<Extensions<'a>, Problem> {
+    //= rfc5280#section-4.1.2.8
+    //# These fields MUST only appear if the version is 2 or 3 (Section 4.1.2.1).
+    //= rfc5280#section-4.1.2.8
+    //# These fields MUST NOT appear if the version is 1.
+    //= rfc5280#section-4.1.2.8
+    //# CAs conforming to this profile MUST NOT generate certificates with unique identifiers.
     if implicit(r, 1, false)?.is_some() || implicit(r, 2, false)?.is_some() {
         return Err(Problem::Profile("unique identifiers must not be used (Section 4.1.2.8)"));
     }

@@ -27,6 +27,11 @@ const AUTHORITY_INFORMATION_ACCESS: Oid<'static> =
     Oid::known(&ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.1.1"));
 
 /// What may be critical: everything that is acted upon.
+//= rfc5280#section-4.2
+//# At a minimum, applications conforming to this profile MUST recognize the following extensions: key usage
+//# (Section 4.2.1.3), certificate policies (Section 4.2.1.4), subject alternative name (Section 4.2.1.6),
+//# basic constraints (Section 4.2.1.9), name constraints (Section 4.2.1.10), policy constraints (Section
+//# 4.2.1.11), extended key usage (Section 4.2.1.12), and inhibit anyPolicy (Section 4.2.1.14).
 const UNDERSTOOD: &[Oid<'static>] = &[
     KEY_USAGE,
     SUBJECT_ALT_NAME,
@@ -65,6 +70,8 @@ impl<'a> Extensions<'a> {
         let mut seen = [None; MAX_EXTENSIONS];
         for_each(reader, |r, index| {
             let extension = Extension::read(r)?;
+            //= rfc5280#section-4.2
+            //# A certificate MUST NOT include more than one instance of a particular extension.
             if seen.iter().take(index).any(|oid| *oid == Some(extension.oid)) {
                 return Err(Problem::Malformed("an extension stands twice"));
             }
@@ -74,6 +81,11 @@ impl<'a> Extensions<'a> {
         Ok(extensions)
     }
 
+    //= rfc5280#section-4.2
+    //# MUST be processed if it is recognized.
+    //= rfc5280#appendix-B
+    //# If an extension containing unexpected values is marked as critical, the implementation MUST reject the
+    //# certificate or CRL containing the unrecognized extension.
     fn take(&mut self, extension: &Extension<'a>) -> Result<(), Problem> {
         self.fault = self.fault.take().or(extension.criticality_fault());
         let mut reader = SliceReader::new(extension.value)?;
@@ -124,16 +136,39 @@ impl<'a> Extension<'a> {
 
     fn criticality_fault(&self) -> Option<Problem> {
         let rule = match (self.oid, self.critical) {
+            //= rfc5280#section-4.2.1.10
+            //# Conforming CAs MUST mark this extension as critical
             (NAME_CONSTRAINTS, false) => "nameConstraints must be critical (Section 4.2.1.10)",
+            //= rfc5280#section-4.2.1.11
+            //# Conforming CAs MUST mark this extension as critical.
             (POLICY_CONSTRAINTS, false) => "policyConstraints must be critical (Section 4.2.1.11)",
+            //= rfc5280#section-4.2.1.14
+            //# Conforming CAs MUST mark this extension as critical.
             (INHIBIT_ANY_POLICY, false) => "inhibitAnyPolicy must be critical (Section 4.2.1.14)",
+            //= rfc5280#section-4.2.1.1
+            //# Conforming CAs MUST mark this extension as non-critical.
             (AUTHORITY_KEY_IDENTIFIER, true) => {
                 "authorityKeyIdentifier must not be critical (Section 4.2.1.1)"
             }
+            //= rfc5280#section-4.2.1.2
+            //# Conforming CAs MUST mark this extension as non-critical.
             (SUBJECT_KEY_IDENTIFIER, true) => "subjectKeyIdentifier must not be critical (Section 4.2.1.2)",
+            //= rfc5280#section-4.2.2.1
+            //# Conforming CAs MUST mark this extension as non-critical.
             (AUTHORITY_INFORMATION_ACCESS, true) => {
                 "authorityInfoAccess must not be critical (Section 4.2.2.1)"
             }
+            //= rfc5280#section-4.2
+            //# A certificate-using system MUST reject the certificate if it encounters a critical extension
+            //# it does not recognize or a critical extension that contains information that it cannot
+            //# process.
+            //= rfc5280#section-6.1
+            //# Note that clients MUST reject the certificate if it contains an unsupported critical
+            //# extension.
+            //= rfc5280#section-6.1.4
+            //# (o) Recognize and process any other critical extension present in the certificate.
+            //= rfc5280#section-6.1.5
+            //# (f) Recognize and process any other critical extension present in the certificate n.
             (oid, true) if !UNDERSTOOD.contains(&oid) => {
                 return Some(Problem::CriticalExtension(oid.to_string()));
             }
@@ -152,6 +187,10 @@ impl KeyUsage {
         let bits = BitStringRef::decode(reader)?;
         let last = bits.raw_bytes().last().copied().unwrap_or(0);
         let first = bits.raw_bytes().first().copied().unwrap_or(0);
+        //= rfc5280#section-4.2.1.3
+        //# When the keyUsage extension appears in a certificate, at least one of the bits MUST be set to 1.
+        //= rfc5280#appendix-B
+        //# When DER encoding a named bit list, trailing zeros MUST be omitted.
         if u32::from(bits.unused_bits()) == last.trailing_zeros() {
             Ok(Self(first))
         } else {
@@ -184,7 +223,12 @@ impl BasicConstraints {
     fn read(reader: &mut SliceReader<'_>, critical: bool) -> Result<Self, Problem> {
         reader.sequence(|r| {
             let ca = default_false(r)?;
+            //= rfc5280#section-4.2.1.9
+            //# Where it appears, the pathLenConstraint field MUST be greater than or equal to zero.
             let path_length = Option::<UintRef<'_>>::decode(r)?.map(saturate);
+            //= rfc5280#section-4.2.1.9
+            //# CAs MUST NOT include the pathLenConstraint field unless the cA boolean is asserted and the key
+            //# usage extension asserts the keyCertSign bit.
             if path_length.is_some() && !ca {
                 return Err(Problem::Profile("pathLenConstraint without cA (Section 4.2.1.9)"));
             }
@@ -210,6 +254,8 @@ impl<'a> AuthorityKeyIdentifier<'a> {
             if let Some(names) = issuer {
                 check_general_names(names)?;
             }
+            //= rfc5280#appendix-A.2
+            //# authorityCertIssuer and authorityCertSerialNumber MUST both --be present or both be absent
             let issuer_and_serial = match (issuer, serial) {
                 (Some(issuer), Some(serial)) => Some((issuer, serial)),
                 (None, None) => None,
@@ -254,6 +300,8 @@ pub(super) fn general_names(names: &[u8]) -> impl Iterator<Item = Result<General
     .fuse()
 }
 
+//= rfc5280#section-4.2.1.6
+//# If the subjectAltName extension is present, the sequence MUST contain at least one entry.
 fn check_general_names(names: &[u8]) -> Result<(), Problem> {
     let mut reader = SliceReader::new(names)?;
     loop {

@@ -220,6 +220,13 @@ impl Verifier {
         let key = end_entity.key()?;
         end_entity.validity.check(request.now)?;
         let extensions = &end_entity.extensions;
+        //= rfc5280#section-4.2.1.12
+        //# If a certificate contains both a key usage extension and an extended key usage extension, then
+        //# both extensions MUST be processed independently and the certificate MUST only be used for a
+        //# purpose consistent with both extensions.
+        //= rfc5280#section-4.2.1.12
+        //# If there is no purpose consistent with both extensions, then the certificate MUST NOT be used for
+        //# any purpose.
         if extensions.key_usage.is_some_and(|usage| !usage.digital_signature()) {
             return Err(Problem::KeyUsage("digitalSignature"));
         }

@@ -25,6 +25,26 @@ pub(super) fn check(certificate: &Certificate<'_>, accepted: &[ServerName]) -> R
     Err(Problem::Name(format!("{first}"), summary(certificate)))
 }
 
+//= rfc5280#section-4.2.1.6
+//# Whenever such identities are to be bound into a certificate, the subject alternative name (or issuer
+//# alternative name) extension MUST be used
+//= rfc6125#section-6.2.1
+//# MUST NOT check for RDNs other than those of type Common Name in the presented identifiers.
+//= rfc6125#section-6.2.1
+//# A client MUST NOT construct a reference identifier corresponding to Relative Distinguished Names (RDNs)
+//# other than those of type Common Name and
+//= rfc6125#section-6.3
+//# A client MUST NOT seek a match for a reference identifier of CN-ID if the presented identifiers include a
+//# DNS-ID, SRV-ID, URI-ID, or any application-specific identifier types supported by the client.
+//= rfc6125#section-6.4.4
+//# As noted, a client MUST NOT seek a match for a reference identifier of CN-ID if the presented identifiers
+//# include a DNS-ID, SRV-ID, URI-ID, or any application-specific identifier types supported by the client.
+//= rfc6125#section-6.4.4
+//= type=exception
+//= reason=It never chooses to: no common name is ever compared.
+//# If the client chooses to compare a reference identifier of type CN-ID against that string, it MUST follow
+//# the comparison rules for the DNS domain name portion of an identifier of type DNS-ID, SRV-ID, or URI-ID,
+//# as described under Section 6.4.1, Section 6.4.2, and Section 6.4.3.
 fn presented<'a>(
     certificate: &Certificate<'a>,
 ) -> impl Iterator<Item = Result<GeneralName<'a>, Problem>> + use<'a> {
@@ -39,6 +59,19 @@ fn matches(presented: GeneralName<'_>, reference: &ServerName) -> bool {
     }
 }
 
+//= rfc5280#section-7.2
+//# When comparing DNS names for equality, conforming implementations MUST perform a case-insensitive exact
+//# match on the entire DNS name.
+//= rfc6125#section-6.4
+//# The client MUST match the DNS domain name portion of a reference identifier according to the following
+//# rules
+//= rfc6125#section-6.4.1
+//# Each label MUST match in order for the names to be considered to match, except as supplemented by the rule
+//# about checking of wildcard labels (Section 6.4.3).
+//= rfc6125#section-6.4.2
+//# Each label MUST match
+//= rfc6125#section-6.4.2
+//# A-labels MUST be compared as case-insensitive ASCII.
 fn matches_dns(presented: &str, name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name);
     match presented.strip_prefix("*.") {
@@ -86,6 +119,24 @@ fn summary(certificate: &Certificate<'_>) -> String {
 mod tests {
     use super::*;
 
+    //= rfc5280#section-7.2
+    //= type=test
+    //# When comparing DNS names for equality, conforming implementations MUST perform a case-insensitive
+    //# exact match on the entire DNS name.
+    //= rfc6125#section-6.4
+    //= type=test
+    //# The client MUST match the DNS domain name portion of a reference identifier according to the following
+    //# rules
+    //= rfc6125#section-6.4.1
+    //= type=test
+    //# Each label MUST match in order for the names to be considered to match, except as supplemented by the
+    //# rule about checking of wildcard labels (Section 6.4.3).
+    //= rfc6125#section-6.4.2
+    //= type=test
+    //# Each label MUST match
+    //= rfc6125#section-6.4.2
+    //= type=test
+    //# A-labels MUST be compared as case-insensitive ASCII.
     #[test]
     fn dns_names_match_label_for_label() {
         for (presented, name) in [

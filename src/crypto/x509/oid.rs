@@ -18,6 +18,14 @@ impl Oid<'static> {
 impl<'a> DecodeValue<'a> for Oid<'a> {
     type Error = der::Error;
 
+    //= rfc5280#appendix-B
+    //# This specification mandates support for OIDs that have arc elements with values that are less than
+    //# 2^28, that is, they MUST be between 0 and 268,435,455, inclusive.
+    //= rfc5280#appendix-B
+    //# Implementations MUST also support OIDs where the length of the dotted decimal (see Section 1.4 of
+    //# [RFC4512]) string representation can be up to 100 bytes (inclusive).
+    //= rfc5280#appendix-B
+    //# Implementations MUST be able to handle OIDs with up to 20 elements (inclusive).
     fn decode_value<R: Reader<'a>>(reader: &mut R, header: Header) -> Result<Self, der::Error> {
         let contents = reader.read_slice(header.length())?;
         // X.690, Section 8.19.2: each arc ends in an octet without the first bit, and begins with one that is not 0x80.

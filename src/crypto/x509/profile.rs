@@ -21,12 +21,25 @@ impl Certificate<'_> {
         let extensions = &self.extensions;
         let nameless = self.subject == distinguished_name::EMPTY;
         let is_authority = extensions.basic_constraints.is_some_and(|constraints| constraints.ca);
+        //= rfc5280#section-4.2.1.6
+        //# If the subject field contains an empty sequence, then the issuing CA MUST include a subjectAltName
+        //# extension that is marked as critical.
+        //= rfc5280#section-4.1.2.6
+        //# If subject naming information is present only in the subjectAltName extension (e.g., a key bound
+        //# only to an email address or URI), then the subject name MUST be an empty sequence and the
+        //# subjectAltName extension MUST be critical.
         if extensions.subject_alt_name.is_some_and(|names| names.critical != nameless) {
             Some("subjectAltName is critical when the subject is empty, and only then (Section 4.2.1.6)")
         } else if is_authority
+            //= rfc5280#section-4.2.1.9
+            //# MUST mark the extension as critical in such certificates.
             && extensions.basic_constraints.is_some_and(|constraints| !constraints.critical)
         {
             Some("a CA's basicConstraints must be critical (Section 4.2.1.9)")
+        //= rfc5280#section-4.2.1.2
+        //# To facilitate certification path construction, this extension MUST appear in all conforming CA
+        //# certificates, that is, all certificates including the basic constraints extension (Section
+        //# 4.2.1.9) where the value of cA is TRUE.
         } else if is_authority && extensions.subject_key_identifier.is_none() {
             Some("a CA must have a subjectKeyIdentifier (Section 4.2.1.2)")
         } else {

@@ -44,6 +44,8 @@ impl RequiredPurpose {
     /// Whether an end entity with these purposes (`None`: without extendedKeyUsage) will do.
     ///
     /// One that lists anyExtendedKeyUsage is refused, as RFC 5280 allows: its key may have signed anything.
+    //= rfc5280#section-4.2.1.12
+    //# If the extension is present, then the certificate MUST only be used for one of the purposes indicated.
     pub(super) fn check_end_entity(self, side: Side, purposes: Option<KeyPurposes>) -> Result<(), Problem> {
         if purposes.is_some_and(|purposes| purposes.any) {
             return Err(Problem::Purpose("TLS alone: it lists anyExtendedKeyUsage"));
