@@ -3,10 +3,13 @@
 
 use std::{fs, path::Path, sync::Arc};
 
-use handclasp::crypto::{
-    certificate::{CertificateVerifier, Purpose, Reason, Rejection, ServerName, UnixTime},
-    pem,
-    x509::{self, Policy, Request, RequiredPurpose, Revocation, Side, TrustStore, Verifier, time},
+use handclasp::{
+    crypto::{
+        certificate::{CertificateVerifier, Purpose, Reason, Rejection, ServerName, UnixTime},
+        pem,
+        x509::{self, Policy, Request, RequiredPurpose, Revocation, Side, TrustStore, Verifier, time},
+    },
+    engine::{AlertDescription, Error},
 };
 
 fn file(name: &str) -> Vec<u8> {
@@ -345,8 +348,6 @@ fn algorithms() {
         assert!(Ask { chain, trusted, ..SERVER() }.answer().is_ok(), "{chain}");
     }
     for (chain, trusted) in [
-        ("leaf-rsa-sha1", "root-rsa-2048"),
-        ("leaf-rsa-md5", "root-rsa-2048"),
         ("leaf-rsa-pss-salt", "root-rsa-2048"),
         ("leaf-p256-sha512", "root"),
         ("leaf-rsa-1024", "root"),
@@ -354,6 +355,11 @@ fn algorithms() {
     ] {
         let rejection = Ask { chain, trusted, ..SERVER() }.answer().expect_err(chain);
         assert_eq!(rejection.reason, Reason::Unsupported, "{chain}: {rejection}");
+    }
+    for chain in ["leaf-rsa-sha1", "leaf-rsa-md5"] {
+        let rejection = Ask { chain, trusted: "root-rsa-2048", ..SERVER() }.answer().expect_err(chain);
+        assert_eq!(rejection.reason, Reason::Bad, "{chain}: {rejection}");
+        assert_eq!(Error::Certificate(rejection).alert(), Some(AlertDescription::BadCertificate));
     }
     let weak = Ask { chain: "leaf-rsa-1024", ..SERVER() };
     weak.refused(

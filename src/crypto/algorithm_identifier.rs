@@ -20,6 +20,9 @@ const SHA512: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.
 const SHA256_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11");
 const SHA384_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.12");
 const SHA512_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.13");
+const MD5_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.4");
+const SHA1_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.5");
+const ECDSA_WITH_SHA1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.1");
 const ECDSA_WITH_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2");
 const ECDSA_WITH_SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.3");
 
@@ -74,6 +77,7 @@ impl<'a> AlgorithmIdentifier<'a> {
             ECDSA_WITH_SHA256 => A::Ecdsa(Sha256),
             ECDSA_WITH_SHA384 => A::Ecdsa(Sha384),
             ED25519 => A::Ed25519,
+            MD5_WITH_RSA | SHA1_WITH_RSA | ECDSA_WITH_SHA1 => return Err(KeyError::WeakHash),
             _ => return Err(KeyError::Algorithm),
         };
         let fits = match (algorithm, self.parameters) {

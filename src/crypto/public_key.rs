@@ -60,6 +60,8 @@ pub enum KeyError {
     Malformed,
     /// Its algorithm or curve is not supported.
     Algorithm,
+    /// The hash of a signature is MD5 or SHA-1.
+    WeakHash,
     /// RSA with fewer than 2048 or more than 4096 bits, or a number of bits that no key generator chooses: the number.
     RsaSize(usize),
     /// An EC private key without its public key (`openssl pkcs8` or `openssl ec` write it).
@@ -79,6 +81,7 @@ impl fmt::Display for KeyError {
             Self::Algorithm => {
                 f.write_str("the key's algorithm is not supported (RSA, P-256, P-384 and Ed25519 are)")
             }
+            Self::WeakHash => f.write_str("MD5 and SHA-1 are broken"),
             Self::RsaSize(bits) => {
                 write!(f, "an RSA key of {bits} bits is not of whole octets in {RSA_BITS:?}")
             }

@@ -66,6 +66,7 @@ impl Problem {
     /// What the peer is told.
     pub fn reason(&self) -> Reason {
         match self {
+            Self::SignatureAlgorithm(KeyError::WeakHash) => Reason::Bad,
             Self::CriticalExtension(_)
             | Self::Unsupported(_)
             | Self::Key(_)
@@ -126,6 +127,9 @@ impl fmt::Display for Problem {
             Self::SignatureAlgorithm(KeyError::Algorithm) => f.write_str(
                 "its signature algorithm is not accepted (SHA-256, -384 and -512 with RSA, SHA-256 and -384 with ECDSA, Ed25519 are)",
             ),
+            Self::SignatureAlgorithm(KeyError::WeakHash) => {
+                f.write_str("its signature hashes with MD5 or SHA-1, which are broken")
+            }
             Self::SignatureAlgorithm(_) => f.write_str("its signatureAlgorithm is malformed"),
             Self::Signature => f.write_str("its signature is wrong"),
             Self::Expired(at) => write!(f, "expired at {}", time::Rfc3339(*at)),
