@@ -4,7 +4,7 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{End, NOW, client_config, connect, edit, identity, server_config};
+use common::{End, NOW, client_config, connect, edit, identity, keys, server_config};
 use handclasp::{
     crypto::{
         certificate::ServerName, hash::Hash, kx::NamedGroup, random::SystemRandom,
@@ -341,6 +341,79 @@ fn many_requests_for_a_key_update_have_one_answer_before_the_next_data() {
         assert_eq!(content_types(server.outgoing()).len(), records);
         assert_eq!(carry(&mut server, &mut client).unwrap(), data);
     }
+}
+
+#[test]
+fn a_session_comes_only_after_our_finished_was_sent() {
+    let alice = identity("server");
+    let mut server = End::server(server_config(&alice), Some(&alice.key));
+    let mut client = End::client(client_config(&alice), None);
+    let (mut up, mut down) = (Vec::new(), Vec::new());
+    assert!(client.run(&mut down, &mut up).is_none());
+    assert!(server.run(&mut up, &mut down).is_none());
+    while !down.is_empty() {
+        let Step::Receive(count) = client.handshake.step() else { panic!("a record") };
+        client.handshake.receive(&down.drain(..count).collect::<Vec<_>>());
+    }
+    // Every byte of it, with the client's Finished the last.
+    let mut sent = Vec::new();
+    while let Step::Send(bytes) = client.handshake.step() {
+        sent.push(bytes[0]);
+        client.handshake.sent(1);
+    }
+    assert!(
+        matches!(client.handshake.step(), Step::Failed(Error::Local(LocalError::Misuse))),
+        "it was handed out"
+    );
+    assert!(server.run(&mut sent, &mut down).unwrap().is_ok());
+}
+
+#[test]
+fn the_exporter_is_the_one_of_the_rfc() {
+    let alice = identity("server");
+    for suite in CipherSuite::ALL {
+        let log = Arc::<keys::Secrets>::default();
+        let theirs =
+            ServerConfig { suites: vec![suite], key_log: Some(log.clone()), ..server_config(&alice) };
+        let outcome =
+            connect(End::client(client_config(&alice), None), End::server(theirs, Some(&alice.key)));
+        let (hash, length) = (suite.hash(), suite.hash().length());
+        // HKDF-Expand-Label(Derive-Secret(exporter_master_secret, label, ""), "exporter", Hash(context), 40)
+        let master = log.get("EXPORTER_SECRET").unwrap();
+        let derived = keys::expand_label(hash, &master, b"EXPORTER-test", &keys::hash_of(hash, &[]), length);
+        let expected =
+            keys::expand_label(hash, &derived, b"exporter", &keys::hash_of(hash, &[b"context"]), 40);
+        let exported = outcome.client.unwrap().exporter.export(b"EXPORTER-test", b"context", 40).unwrap();
+        assert_eq!(exported.expose(), expected);
+    }
+}
+
+#[test]
+fn a_refused_certificate_has_its_alert() {
+    let (alice, bob) = (identity("server"), identity("not the server"));
+    let ours = client_config(&bob);
+    let outcome = connect(End::client(ours, None), End::server(server_config(&alice), Some(&alice.key)));
+    assert!(matches!(outcome.client.unwrap_err(), Error::Certificate(_)));
+    assert_eq!(outcome.server.unwrap_err(), Error::Alert(AlertDescription::UnknownCa));
+}
+
+#[test]
+fn the_age_of_an_external_psk_is_ignored() {
+    let ours = ClientConfig { psks: vec![psk(b"id", Hash::Sha256)], ..ClientConfig::default() };
+    let theirs = ServerConfig { psk: true, ..ServerConfig::default() };
+    let mut server = End::server(theirs, None).with_psk(|id| (id == b"id").then(|| psk(id, Hash::Sha256)));
+    let mut hello = Vec::new();
+    assert!(End::client(ours, None).run(&mut Vec::new(), &mut hello).is_none());
+    // Another age, with the binder that goes with it.
+    let binders = hello.len() - 35;
+    assert_eq!(hello[binders - 6..binders], *b"id\0\0\0\0");
+    hello[binders - 4..binders].fill(0x7a);
+    let key = keys::binder_key(Hash::Sha256, &[7; 32]);
+    let binder = keys::finished(Hash::Sha256, &key, &keys::hash_of(Hash::Sha256, &[&hello[5..binders]]));
+    hello[binders + 3..].copy_from_slice(&binder);
+    let mut answer = Vec::new();
+    assert!(server.run(&mut hello, &mut answer).is_none());
+    assert_eq!((answer[0], answer[5]), (22, edit::SERVER_HELLO));
 }
 
 #[test]

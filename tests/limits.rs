@@ -13,8 +13,8 @@ use common::{
 use handclasp::{
     crypto::{hash::Hash, suite::CipherSuite},
     engine::{
-        AlertDescription as A, Connection, Error, Event, LocalError, Psk, Role, Session, Step,
-        Violation as V,
+        AlertDescription as A, Connection, Error, Event, HandshakeType as T, LocalError, Psk, Role, Session,
+        Step, Violation as V,
         config::{ClientConfig, ServerConfig},
     },
 };
@@ -42,6 +42,8 @@ fn records_that_cannot_stand_first() {
         (record(23, &[0; 40]), V::UnexpectedRecord(23), A::UnexpectedMessage),
         (record(20, &[1]), V::BadChangeCipherSpec, A::UnexpectedMessage),
         (record(22, &[]), V::EmptyRecord, A::UnexpectedMessage),
+        // A ClientHello in the form of SSL 2.0.
+        (b"\x80\x2e\x01\x03\x04\0\x15".into(), V::UnexpectedRecord(0x80), A::UnexpectedMessage),
         (record(21, &[2]), V::MalformedAlert, A::DecodeError),
         (record(21, &[2, 40, 0]), V::MalformedAlert, A::DecodeError),
         ([record(22, &[1, 0]), record(21, &[1, 90])].concat(), V::InterleavedRecord, A::UnexpectedMessage),
@@ -49,6 +51,28 @@ fn records_that_cannot_stand_first() {
     for (bytes, violation, alert) in cases {
         assert_eq!(server_receives(&bytes), Some(violation));
         assert_eq!(violation.alert(), alert);
+    }
+}
+
+#[test]
+fn alerts_end_a_handshake_whatever_their_level() {
+    let cases = [
+        (1, 40, A::HandshakeFailure),
+        (2, 40, A::HandshakeFailure),
+        (1, 200, A::Unknown(200)),
+        (0, 10, A::UnexpectedMessage),
+    ];
+    for (level, description, alert) in cases {
+        let cast = Cast::new();
+        let (mut client, _) = cast.ends(Flow::Certificate, 1);
+        let mut outgoing = Vec::new();
+        assert!(client.run(&mut Vec::new(), &mut outgoing).is_none());
+        outgoing.clear();
+        let mut incoming = [record(21, &[level, description]), record(21, &[2, 80])].concat();
+        let result = client.run(&mut incoming, &mut outgoing).unwrap();
+        assert_eq!(result.unwrap_err(), Error::Alert(alert));
+        // It answers nothing, and takes nothing more.
+        assert_eq!((outgoing, incoming), (vec![], record(21, &[2, 80])));
     }
 }
 
@@ -325,6 +349,91 @@ fn protected_records_that_cannot_stand() {
             assert_eq!(carry(&mut server, &mut client), Err(Error::Alert(alert)));
         }
     }
+}
+
+/// What an end makes of a message after the handshake.
+fn after_the_handshake(sender: Role, message: &[u8]) -> Result<Event, Error> {
+    let (client, server) = sessions();
+    let (from, to) = if sender == Role::Client { (client, server) } else { (server, client) };
+    let record = sealed(&from, 0, &[message, &[22]].concat());
+    let mut to = Connection::new(to);
+    to.receive(&record[..5])?;
+    to.receive(&record[5..])
+}
+
+#[test]
+fn messages_after_the_handshake() {
+    let ticket = b"\x04\0\0\x15\0\0\x0e\x10\x01\x02\x03\x04\x01n\0\x02ti\0\x05\xfe\xfe\0\x01x";
+    assert_eq!(after_the_handshake(Role::Server, ticket), Ok(Event::Nothing));
+    let unexpected = |message| Err(Error::Peer(V::UnexpectedMessage { message, state: "CONNECTED" }));
+    let request = b"\x0d\0\0\x0b\0\0\x08\0\x0d\0\x04\0\x02\x08\x07";
+    assert_eq!(after_the_handshake(Role::Server, request), unexpected(T::CertificateRequest));
+    assert_eq!(after_the_handshake(Role::Client, b"\x01\0\0\0"), unexpected(T::ClientHello));
+    assert_eq!(after_the_handshake(Role::Client, ticket), unexpected(T::NewSessionTicket));
+    assert_eq!(after_the_handshake(Role::Server, b"\x05\0\0\0"), unexpected(T::EndOfEarlyData));
+    let unexpected = V::UnexpectedMessage { message: T::ClientHello, state: "CONNECTED" };
+    assert_eq!(unexpected.alert(), A::UnexpectedMessage);
+}
+
+#[test]
+fn a_change_cipher_spec_after_the_handshake() {
+    let (_, server) = sessions();
+    let mut server = Connection::new(server);
+    let record = record(20, &[1]);
+    assert_eq!(server.receive(&record[..5]), Ok(Event::Nothing));
+    assert_eq!(server.receive(&record[5..]), Err(Error::Peer(V::BadChangeCipherSpec)));
+}
+
+#[test]
+fn new_keys_without_their_key_update() {
+    let (client, server) = sessions();
+    let (mut client, mut server) = (Connection::new(client), Connection::new(server));
+    client.update_keys(false).unwrap();
+    client.sent(client.outgoing().len());
+    client.write(b"data").unwrap();
+    assert_eq!(carry(&mut client, &mut server), Err(Error::Peer(V::BadRecordMac)));
+    assert_eq!(V::BadRecordMac.alert(), A::BadRecordMac);
+}
+
+#[test]
+fn nothing_is_sent_or_taken_after_the_end() {
+    let (client, server) = sessions();
+    let late = sealed(&client, 1, b"late\x17");
+    let (mut client, mut server) = (Connection::new(client), Connection::new(server));
+    // After a close_notify nothing is taken; the other direction is still open.
+    client.close().unwrap();
+    assert_eq!(client.write(b"more"), Err(Error::Local(LocalError::Misuse)));
+    assert_eq!(carry(&mut client, &mut server), Ok(vec![]));
+    assert_eq!(server.receive(&late), Ok(Event::Closed));
+    server.write(b"data").unwrap();
+    assert!(
+        server.outgoing().starts_with(&[23, 3, 3]) && !server.outgoing().windows(4).any(|w| w == b"data")
+    );
+    assert_eq!(carry(&mut server, &mut client).unwrap(), b"data");
+    // After a failure neither.
+    client.abort(A::InternalError);
+    assert_eq!(client.receive(&late), Err(Error::Local(LocalError::Aborted(A::InternalError))));
+    assert_eq!(client.write(b"more"), Err(Error::Local(LocalError::Misuse)));
+    let alert = Err(Error::Alert(A::AccessDenied));
+    let (client, server) = sessions();
+    let (mut client, mut server) = (Connection::new(client), Connection::new(server));
+    client.abort(A::AccessDenied);
+    assert_eq!(carry(&mut client, &mut server), alert);
+    assert_eq!(server.receive(&late), alert.map(|_| Event::Nothing));
+    assert_eq!(server.write(b"more"), Err(Error::Local(LocalError::Misuse)));
+    assert_eq!(server.outgoing(), b"");
+}
+
+#[test]
+fn alerts_have_records_of_their_own() {
+    let cast = Cast::new();
+    let (mut client, _) = cast.ends(Flow::Certificate, 1);
+    let mut outgoing = Vec::new();
+    assert!(client.run(&mut Vec::new(), &mut outgoing).is_none());
+    outgoing.clear();
+    client.handshake.abort(A::UserCanceled);
+    client.run(&mut Vec::new(), &mut outgoing).unwrap().unwrap_err();
+    assert_eq!(outgoing, [record(21, &[1, 90]), record(21, &[1, 0])].concat());
 }
 
 #[test]

@@ -75,6 +75,7 @@ const CLIENT_HELLOS: &[Case] = &[
     (Cert, CH, |m| ext(m, |e| remove(e, 10)), "MissingExtension(supported_groups)", A::MissingExtension, "9.2"),
     (Cert, CH, |m| ext(m, |e| remove(e, 51)), "MissingExtension(key_share)", A::MissingExtension, "9.2"),
     (Psk, CH, |m| ext(m, |e| remove(e, 45)), "MissingExtension(psk_key_exchange_modes)", A::MissingExtension, "4.2.9"),
+    (Psk, CH, |m| ext(m, |e| set(e, 45, &[1, 0])), "NoPskOffered", A::HandshakeFailure, "4.2.9"),
     (Cert, CH, |m| ext(m, |e| e.push(e[0].clone())), "DuplicateExtension(server_name)", A::IllegalParameter, "4.2"),
     (Cert, CH, |m| ext(m, |e| e.extend([(0xfefe, vec![]), (0xfefe, vec![])])), "DuplicateExtension(extension 65278)", A::IllegalParameter, "4.2"),
     (Cert, CH, |m| ext(m, |e| set(e, 48, &[0, 0])), "MisplacedExtension(oid_filters)", A::IllegalParameter, "4.2"),
@@ -115,6 +116,7 @@ fn drop_a_binder(extensions: &mut Extensions) {
 const SERVER_HELLOS: &[Case] = &[
     (Cert, SH, |m| m[4..6].copy_from_slice(&[3, 0]), "LegacyVersion", A::ProtocolVersion, "D.5"),
     (Cert, SH, |m| ext(m, |e| remove(e, 43)), "NotTls13", A::ProtocolVersion, "4.2.1"),
+    (Cert, SH, |m| { ext(m, |e| { remove(e, 43); e.push(e[0].clone()) }); let at = suites_at(m); m[at + 2] = 1 }, "NotTls13", A::ProtocolVersion, "4.2.1"),
     (Cert, SH, |m| ext(m, |e| set(e, 43, &[3, 3])), "SelectedVersion", A::IllegalParameter, "4.2.1"),
     (Cert, SH, |m| m[40] ^= 1, "SessionIdNotEchoed", A::IllegalParameter, "4.1.3"),
     (Cert, SH, |m| { let at = suites_at(m); m[at + 1] = 4 }, "UnofferedSuite", A::IllegalParameter, "4.1.3"),
@@ -130,10 +132,18 @@ const SERVER_HELLOS: &[Case] = &[
     (Psk, SH, |m| ext(m, |e| remove(e, 51)), "PskWithoutKeyShare", A::IllegalParameter, "4.2.11"),
     (Psk, SH, |m| ext(m, |e| remove(e, 41)), "PskNotAccepted", A::HandshakeFailure, "4.1.1"),
     (Psk, SH, |m| { let at = suites_at(m); m[at + 1] = 2 }, "PskHash", A::IllegalParameter, "4.2.11"),
+    (Retry, SH, |m| m[4..6].copy_from_slice(&[3, 0]), "LegacyVersion", A::ProtocolVersion, "4.1.4"),
+    (Retry, SH, |m| m[40] ^= 1, "SessionIdNotEchoed", A::IllegalParameter, "4.1.4"),
+    (Retry, SH, |m| { let at = suites_at(m); m[at + 1] = 4 }, "UnofferedSuite", A::IllegalParameter, "4.1.4"),
+    (Retry, SH, |m| { let at = suites_at(m); m[at + 2] = 1 }, "Compression", A::IllegalParameter, "4.1.4"),
+    (Retry, SH, |m| ext(m, |e| remove(e, 43)), "NotTls13", A::ProtocolVersion, "4.1.4"),
     (Retry, SH, |m| ext(m, |e| if is_retry(e) { set(e, 51, &[1, 0]) }), "UnofferedGroup", A::IllegalParameter, "4.2.8"),
     (Retry, SH, |m| ext(m, |e| if is_retry(e) { remove(e, 51); remove(e, 44) }), "RetryChangesNothing", A::IllegalParameter, "4.1.4"),
+    (Cert, SH, |m| { m[6..38].copy_from_slice(&RETRY); ext(m, |e| set(e, 51, &[0, 29])) }, "RetryChangesNothing", A::IllegalParameter, "4.2.8"),
     (Retry, SH, |m| ext(m, |e| set(e, 0xfefe, &[])), "UnsolicitedExtension(extension 65278)", A::UnsupportedExtension, "4.2"),
     (Retry, SH, |m| if m[6..38] != RETRY { let at = suites_at(m); m[at + 1] = 3 }, "RetrySuiteChanged", A::IllegalParameter, "4.1.4"),
+    (Retry, SH, |m| if m[6..38] != RETRY { ext(m, |e| set(e, 43, &[3, 5])) }, "SelectedVersion", A::IllegalParameter, "4.1.4"),
+    (Retry, SH, |m| if m[6..38] != RETRY { ext(m, |e| set(e, 51, b"\0\x17\0\x01a")) }, "UnofferedGroup", A::IllegalParameter, "4.2.8"),
     (Retry, SH, |m| if m[6..38] != RETRY { m[6..38].copy_from_slice(&RETRY); ext(m, |e| set(e, 51, &[0, 23])) },
         "UnexpectedMessage { message: HelloRetryRequest, state: \"WAIT_SH\" }", A::UnexpectedMessage, "4.1.4"),
 ];
@@ -155,6 +165,7 @@ const SERVERS_PROTECTED: &[Case] = &[
     (Cert, CT, |m| *m = message(11, b"\0\0\0\x05\0\0\0\0\0"), "Malformed(\"Certificate\")", A::DecodeError, "4.4.2"),
     (Cert, CV, |m| m[4..6].copy_from_slice(&[4, 3]), "UnofferedScheme", A::IllegalParameter, "4.4.3"),
     (Cert, CV, |m| m[4..6].copy_from_slice(&[2, 1]), "UnofferedScheme", A::IllegalParameter, "4.4.3"),
+    (Cert, CV, |m| m[4..6].copy_from_slice(&[4, 1]), "UnofferedScheme", A::IllegalParameter, "4.4.3"),
     (Cert, CV, |m| *m.last_mut().unwrap() ^= 1, "BadCertificateVerify", A::DecryptError, "4.4.3"),
     (Cert, FIN, |m| *m.last_mut().unwrap() ^= 1, "BadFinished", A::DecryptError, "4.4.4"),
     (Cert, FIN, |m| *m = message(20, &m[4..35]), "BadFinished", A::DecryptError, "4.4.4"),
@@ -166,8 +177,30 @@ const SERVERS_PROTECTED: &[Case] = &[
 const CLIENTS_PROTECTED: &[Case] = &[
     (Mutual, CT, |m| *m = message(11, &[0, 0, 0, 0]), "NoCertificate", A::CertificateRequired, "4.4.2.4"),
     (Mutual, CT, |m| *m = message(11, &[&[1, 7], &m[5..]].concat()), "RequestContext", A::IllegalParameter, "4.4.2"),
+    (Mutual, CT, |m| *m = message(11, b"\0\0\0\x0a\0\0\x01a\0\x04\0\x05\0\0"), "UnsolicitedExtension(status_request)", A::UnsupportedExtension, "4.4.2"),
+    (Mutual, CV, |m| m[4..6].copy_from_slice(&[4, 3]), "UnofferedScheme", A::IllegalParameter, "4.4.3"),
     (Mutual, CV, |m| *m.last_mut().unwrap() ^= 1, "BadCertificateVerify", A::DecryptError, "4.4.3"),
     (Mutual, FIN, |m| *m.last_mut().unwrap() ^= 1, "BadFinished", A::DecryptError, "4.4.4"),
+];
+
+/// What a receiver must pass over. The change is noticed all the same, but only because the transcripts differ, and with them the keys.
+#[rustfmt::skip]
+const IGNORED_BY_SERVERS: &[Case] = &[
+    (Cert, CH, |m| m[4..6].copy_from_slice(&[3, 5]), "BadRecordMac", A::BadRecordMac, "4.2.1"),
+    (Cert, CH, |m| ext(m, |e| set(e, 43, &[6, 0x7f, 0x1c, 3, 4, 0xfa, 0xfa])), "BadRecordMac", A::BadRecordMac, "4.2.1"),
+    (Cert, CH, |m| { let at = suites_at(m); m[at + 4..at + 8].copy_from_slice(&[0x0a, 0x0a, 0, 5]) }, "BadRecordMac", A::BadRecordMac, "4.1.2"),
+    (Cert, CH, |m| ext(m, |e| e.push((0xfefe, vec![7]))), "BadRecordMac", A::BadRecordMac, "4.1.2"),
+    (Cert, CH, |m| ext(m, |e| e.push((17, vec![7]))), "BadRecordMac", A::BadRecordMac, "4.4.2.1"),
+    (Cert, CH, |m| ext(m, |e| set(e, 10, &[0, 6, 0x2a, 0x2a, 1, 0, 0, 29])), "BadRecordMac", A::BadRecordMac, "9.3"),
+    (Cert, CH, |m| ext(m, |e| set(e, 13, &[0, 6, 0x2a, 0x2a, 8, 7, 2, 1])), "BadRecordMac", A::BadRecordMac, "9.3"),
+];
+
+#[rustfmt::skip]
+const IGNORED_BY_CLIENTS: &[Case] = &[
+    (Cert, SH, |m| m[4..6].copy_from_slice(&[3, 1]), "BadRecordMac", A::BadRecordMac, "4.2.1"),
+    (Cert, EE, |m| ext(m, |e| set(e, 10, &[0, 2, 0, 24])), "BadCertificateVerify", A::DecryptError, "4.2.7"),
+    (Mutual, CR, |m| ext(m, |e| e.push((0xfefe, vec![7]))), "BadCertificateVerify", A::DecryptError, "4.3.2"),
+    (Mutual, CR, |m| ext(m, |e| e.push((48, vec![0, 6, 3, 0x55, 0x1d, 0x0f, 0, 0]))), "BadCertificateVerify", A::DecryptError, "4.2.5"),
 ];
 
 /// Who leaves out, repeats or adds a message in which flow; what is found.
@@ -182,6 +215,12 @@ const ORDERS: &[Order] = &[
     (Role::Server, Mutual, |m| if m.len() > 2 { m.insert(1, m[1].clone()) }, "UnexpectedMessage { message: CertificateRequest, state: \"WAIT_CERT_CR\" }"),
     (Role::Server, Cert, |m| if m[0][0] == SH { m.push(message(8, &[0, 0])) }, "KeyChangeInsideRecord"),
     (Role::Server, Cert, |m| if m[0][0] != SH { m.push(message(24, &[0])) }, "KeyChangeInsideRecord"),
+    (Role::Server, Cert, |m| if m[0][0] != SH { m.insert(0, message(5, &[])) }, "UnexpectedMessage { message: EndOfEarlyData, state: \"WAIT_EE\" }"),
+    (Role::Server, Cert, |m| if m[0][0] != SH { m.insert(0, message(24, &[0])) }, "UnexpectedMessage { message: KeyUpdate, state: \"WAIT_EE\" }"),
+    (Role::Server, Cert, |m| if m[0][0] != SH { m.swap(1, 2) }, "UnexpectedMessage { message: CertificateVerify, state: \"WAIT_CERT_CR\" }"),
+    (Role::Server, Psk, |m| if m[0][0] != SH { m.insert(1, message(13, &[0, 0, 0])) }, "UnexpectedMessage { message: CertificateRequest, state: \"WAIT_FINISHED\" }"),
+    (Role::Client, Cert, |m| if m[0][0] != CH { m.insert(0, message(1, &[])) }, "UnexpectedMessage { message: ClientHello, state: \"WAIT_FINISHED\" }"),
+    (Role::Client, Cert, |m| if m[0][0] != CH { m.insert(0, message(24, &[0])) }, "UnexpectedMessage { message: KeyUpdate, state: \"WAIT_FINISHED\" }"),
     (Role::Client, Mutual, |m| m.retain(|m| m[0] != CT), "UnexpectedMessage { message: CertificateVerify, state: \"WAIT_CERT\" }"),
     (Role::Client, Mutual, |m| m.retain(|m| m[0] != CV), "UnexpectedMessage { message: Finished, state: \"WAIT_CV\" }"),
     (Role::Client, Cert, |m| if m[0][0] == CH { m.push(message(5, &[])) }, "KeyChangeInsideRecord"),
@@ -201,6 +240,12 @@ fn a_servers_hello() {
 fn what_is_sent_protected() {
     check(Role::Server, SERVERS_PROTECTED);
     check(Role::Client, CLIENTS_PROTECTED);
+}
+
+#[test]
+fn what_must_be_ignored() {
+    check(Role::Client, IGNORED_BY_SERVERS);
+    check(Role::Server, IGNORED_BY_CLIENTS);
 }
 
 #[test]

@@ -134,6 +134,11 @@ fn a_first_client_hello() {
     assert_eq!(hello.choices, b"\0\x06\x13\x01\x13\x02\x13\x03\x01\0");
     assert_eq!(hello.extension(SUPPORTED_VERSIONS), Some(&b"\x02\x03\x04"[..]));
     assert_eq!(hello.extension(SERVER_NAME), Some(&b"\0\x0e\0\0\x0bserver.test"[..]));
+    assert_eq!(
+        hello.extension(SUPPORTED_GROUPS),
+        Some(&b"\0\x06\0\x1d\0\x17\0\x18"[..]),
+        "x25519, secp256r1, secp384r1"
+    );
     // Nothing of other versions, of 0-RTT, of post-handshake authentication; no cookie, no PSK.
     let mut codes = hello.codes();
     codes.sort_unstable();

@@ -143,7 +143,7 @@ impl hkdf::KeyType for Length {
 }
 
 /// HKDF-Expand-Label (Section 7.1).
-fn expand_label(hash: Hash, secret: &[u8], label: &[u8], context: &[u8], length: usize) -> Vec<u8> {
+pub fn expand_label(hash: Hash, secret: &[u8], label: &[u8], context: &[u8], length: usize) -> Vec<u8> {
     let algorithm = match hash {
         Hash::Sha256 => hkdf::HKDF_SHA256,
         Hash::Sha384 => hkdf::HKDF_SHA384,
