@@ -101,6 +101,17 @@ fn chacha20_poly1305() {
     check_aead(file!("chacha20_poly1305"), 316, |_| CipherSuite::Chacha20Poly1305Sha256);
 }
 
+/// HMAC is what HKDF-Extract computes (RFC 5869, Section 2.2).
+#[test]
+fn hmac() {
+    for (text, hash) in [(file!("hmac_sha256"), Hash::Sha256), (file!("hmac_sha384"), Hash::Sha384)] {
+        for vector in vectors(text, 87) {
+            let [key, message, tag] = &vector.fields[..] else { panic!("three fields") };
+            vector.check(hkdf::extract(hash, key, message).expose() == tag);
+        }
+    }
+}
+
 #[test]
 fn hkdf() {
     let files = [(file!("hkdf_sha256"), 86, Hash::Sha256), (file!("hkdf_sha384"), 83, Hash::Sha384)];
@@ -172,10 +183,33 @@ fn signatures() {
     check_signatures(file!("ecdsa_secp384r1_sha256"), 472, Ecdsa(Sha256));
     check_signatures(file!("ed25519"), 151, Ed25519);
     check_signatures(file!("rsa_signature_2048_sha256"), 259, RsaPkcs1(Sha256));
+    check_signatures(file!("rsa_signature_4096_sha256"), 258, RsaPkcs1(Sha256));
+    check_signatures(file!("rsa_signature_2048_sha384"), 258, RsaPkcs1(Sha384));
     check_signatures(file!("rsa_signature_3072_sha384"), 259, RsaPkcs1(Sha384));
     check_signatures(file!("rsa_signature_2048_sha512"), 259, RsaPkcs1(Sha512));
     check_signatures(file!("rsa_pss_2048_sha256_mgf1_32"), 108, RsaPss(Sha256));
     check_signatures(file!("rsa_pss_2048_sha256_mgf1_32_params"), 108, RsaPss(Sha256));
+    check_signatures(file!("rsa_pss_3072_sha256_mgf1_32"), 108, RsaPss(Sha256));
     check_signatures(file!("rsa_pss_2048_sha384_mgf1_48"), 141, RsaPss(Sha384));
+    check_signatures(file!("rsa_pss_4096_sha384_mgf1_48"), 141, RsaPss(Sha384));
     check_signatures(file!("rsa_pss_4096_sha512_mgf1_64"), 179, RsaPss(Sha512));
+}
+
+/// The valid signatures of a file are refused all the same, because of their parameters or of their key's.
+fn check_refused(text: &str, count: usize, hash: SignatureHash) {
+    let valid = vectors(text, count).into_iter().filter(|vector| vector.expected == Expected::Valid);
+    for vector in valid {
+        let [message, signature] = &vector.fields[..] else { panic!("two fields") };
+        let verified = PublicKey::from_spki(&hex(vector.key))
+            .is_ok_and(|key| key.verify(SignatureAlgorithm::RsaPss(hash), message, signature).is_ok());
+        assert!(!verified, "test {}", vector.number);
+    }
+}
+
+/// TLS has no RSASSA-PSS but with one hash for both and a salt of its length (RFC 8446, Section 4.2.3).
+#[test]
+fn signatures_with_other_parameters() {
+    check_refused(file!("rsa_pss_2048_sha256_mgf1_0"), 103, SignatureHash::Sha256);
+    check_refused(file!("rsa_pss_2048_sha256_mgf1_0_params"), 103, SignatureHash::Sha256);
+    check_refused(file!("rsa_pss_2048_sha512_mgf1sha256_32_params"), 178, SignatureHash::Sha512);
 }

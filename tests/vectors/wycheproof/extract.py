@@ -7,12 +7,15 @@ import json
 import sys
 
 AEAD = ["key", "iv", "aad", "msg", "ct", "tag"]
+HMAC = ["key", "msg", "tag"]
 HKDF = ["ikm", "salt", "info", "okm"]
 EXCHANGE = ["public", "private", "shared"]
 SIGNATURE = ["msg", "sig"]
 FILES = {
     "aes_gcm": AEAD,
     "chacha20_poly1305": AEAD,
+    "hmac_sha256": HMAC,
+    "hmac_sha384": HMAC,
     "hkdf_sha256": HKDF,
     "hkdf_sha384": HKDF,
     "x25519": EXCHANGE,
@@ -24,11 +27,18 @@ FILES = {
     "ed25519": SIGNATURE,
     "rsa_signature_2048_sha256": SIGNATURE,
     "rsa_signature_3072_sha384": SIGNATURE,
+    "rsa_signature_2048_sha384": SIGNATURE,
     "rsa_signature_2048_sha512": SIGNATURE,
+    "rsa_signature_4096_sha256": SIGNATURE,
     "rsa_pss_2048_sha256_mgf1_32": SIGNATURE,
     "rsa_pss_2048_sha256_mgf1_32_params": SIGNATURE,
+    "rsa_pss_3072_sha256_mgf1_32": SIGNATURE,
     "rsa_pss_2048_sha384_mgf1_48": SIGNATURE,
+    "rsa_pss_4096_sha384_mgf1_48": SIGNATURE,
     "rsa_pss_4096_sha512_mgf1_64": SIGNATURE,
+    "rsa_pss_2048_sha256_mgf1_0": SIGNATURE,
+    "rsa_pss_2048_sha256_mgf1_0_params": SIGNATURE,
+    "rsa_pss_2048_sha512_mgf1sha256_32_params": SIGNATURE,
 }
 
 for name, fields in FILES.items():
@@ -37,6 +47,8 @@ for name, fields in FILES.items():
     lines = [f"# Wycheproof, testvectors_v1/{name}_test.json"]
     for group in groups:
         if fields is AEAD and (group["ivSize"] != 96 or group["tagSize"] != 128 or group["keySize"] == 192):
+            continue
+        if fields is HMAC and group["tagSize"] != int(name[-3:]):
             continue
         if "publicKeyDer" in group:
             lines.append("key " + group["publicKeyDer"])
