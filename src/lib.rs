@@ -43,9 +43,9 @@
 //! 4.4.2 to 4.4.4 became 4.5.1 to 4.5.3; Sections 5 to 7 kept their numbers.
 //!
 //! The limits, with candour: TLS 1.3 only, without 0-RTT, resumption and post-handshake authentication; no post-quantum groups yet. Every
-//! secret of ours is wiped when it is dropped, but ring keeps key contexts of its own (HMAC, AEAD, key pairs) that it does not wipe, and
-//! moves of such values may leave copies. Only the comparison of MACs and the primitives are constant-time; identities, names and
-//! certificates are public and are compared plainly. The engine has been reviewed and tested, and not audited.
+//! secret is wiped when it is dropped, ring's contexts included, but for private keys ([`crypto::sign::SigningKey`]), whose copy in ring
+//! stays in freed memory. Only the comparison of MACs and the primitives are constant-time; identities, names and certificates are public
+//! and are compared plainly. The engine has been reviewed and tested, and not audited.
 #![cfg_attr(not(feature = "x509"), no_std)]
 
 extern crate alloc;

@@ -1,11 +1,14 @@
 //! Record protection: one AEAD key and its per-record nonce (RFC 8446, Sections 5.2 and 5.3).
 
-use alloc::vec::Vec;
-use core::fmt;
+use alloc::{boxed::Box, vec::Vec};
+use core::{fmt, hint};
 
-use ring::aead::{Aad, LessSafeKey, Nonce, UnboundKey};
+use ring::aead::{Aad, Algorithm, LessSafeKey, Nonce, UnboundKey};
 
-use super::{key_schedule::TrafficSecret, secret::Secret};
+use super::{
+    key_schedule::TrafficSecret,
+    secret::{CIPHER_STACK, Secret, without_trace},
+};
 
 /// The length of the authentication tag in bytes, the same for all our suites.
 pub const TAG_LENGTH: usize = 16;
@@ -15,34 +18,32 @@ pub const TAG_LENGTH: usize = 16;
 pub struct AeadError;
 
 /// Protects or opens the records of one direction under one traffic secret.
+///
+/// ring's key is boxed, so that a move does not copy it, and overwritten when it is dropped: ring does not wipe it.
 pub struct RecordKey {
-    key: LessSafeKey,
+    key: Box<LessSafeKey>,
     iv: Secret,
 }
 
 impl RecordKey {
     /// Derives key and IV from a traffic secret (RFC 8446, Section 7.3).
     pub fn new(secret: &TrafficSecret) -> Self {
-        let key = secret.key();
-        let key =
-            UnboundKey::new(secret.suite().aead(), key.expose()).expect("the key has its suite's length");
-        Self { key: LessSafeKey::new(key), iv: secret.iv() }
+        Self { key: boxed(secret.suite().aead(), secret.key().expose()), iv: secret.iv() }
     }
 
     /// Takes key and IV as they are, for vectors that have no traffic secret.
     #[cfg(test)]
     pub(crate) fn of(suite: super::suite::CipherSuite, key: &[u8], iv: &[u8]) -> Self {
-        let key = UnboundKey::new(suite.aead(), key).expect("the key has its suite's length");
-        Self { key: LessSafeKey::new(key), iv: Secret::from_slice(iv) }
+        Self { key: boxed(suite.aead(), key), iv: Secret::from_slice(iv) }
     }
 
     /// Encrypts `buffer[from..]` in place, with the bytes before `from` (the record header) as additional data, and appends the tag.
     pub fn seal(&self, sequence: u64, buffer: &mut Vec<u8>, from: usize) -> Result<(), AeadError> {
         let (header, plaintext) = buffer.split_at_mut_checked(from).ok_or(AeadError)?;
-        let tag = self
-            .key
-            .seal_in_place_separate_tag(self.nonce(sequence), Aad::from(&*header), plaintext)
-            .map_err(|_| AeadError)?;
+        let tag = without_trace::<CIPHER_STACK, _>(|| {
+            self.key.seal_in_place_separate_tag(self.nonce(sequence), Aad::from(&*header), plaintext)
+        })
+        .map_err(|_| AeadError)?;
         buffer.extend_from_slice(tag.as_ref());
         Ok(())
     }
@@ -54,7 +55,10 @@ impl RecordKey {
         header: &[u8],
         ciphertext: &'a mut [u8],
     ) -> Result<&'a mut [u8], AeadError> {
-        self.key.open_in_place(self.nonce(sequence), Aad::from(header), ciphertext).map_err(|_| AeadError)
+        without_trace::<CIPHER_STACK, _>(|| {
+            self.key.open_in_place(self.nonce(sequence), Aad::from(header), ciphertext)
+        })
+        .map_err(|_| AeadError)
     }
 
     /// The IV with the sequence number, big-endian and padded on the left, xored in (RFC 8446, Section 5.3).
@@ -65,6 +69,24 @@ impl RecordKey {
             *byte ^= s;
         }
         Nonce::assume_unique_for_key(nonce)
+    }
+}
+
+fn boxed(algorithm: &'static Algorithm, key: &[u8]) -> Box<LessSafeKey> {
+    without_trace::<CIPHER_STACK, _>(|| {
+        let key = UnboundKey::new(algorithm, key).expect("the key has its suite's length");
+        Box::new(LessSafeKey::new(key))
+    })
+}
+
+impl Drop for RecordKey {
+    fn drop(&mut self) {
+        let algorithm = self.key.algorithm();
+        let nobodys = Secret::zeroed(algorithm.key_len());
+        if let Ok(key) = UnboundKey::new(algorithm, nobodys.expose()) {
+            *self.key = LessSafeKey::new(key);
+            hint::black_box(&*self.key);
+        }
     }
 }
 

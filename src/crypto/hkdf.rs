@@ -3,11 +3,10 @@
 //! ring's own HKDF keeps its outputs opaque; kTLS needs the bytes, and ours are wiped.
 
 use ring::hmac;
-use zeroize::Zeroize;
 
 use super::{
     hash::{Hash, MAX_DIGEST_LENGTH},
-    secret::Secret,
+    secret::{CIPHER_STACK, Secret, without_trace},
 };
 
 /// The longest `HkdfLabel`: length, label and context with their length bytes (RFC 8446, Section 7.1).
@@ -15,8 +14,10 @@ const MAX_INFO_LENGTH: usize = 2 + 1 + 255 + 1 + 255;
 
 /// Extracts a pseudorandom key of `Hash.length` bytes from `input` (RFC 5869, Section 2.2).
 pub(crate) fn extract(hash: Hash, salt: &[u8], input: &[u8]) -> Secret {
-    let tag = hmac::sign(&hmac::Key::new(hash.hmac(), salt), input);
-    Secret::from_slice(tag.as_ref())
+    without_trace::<CIPHER_STACK, _>(|| {
+        let tag = hmac::sign(&hmac::Key::new(hash.hmac(), salt), input);
+        Secret::from_slice(tag.as_ref())
+    })
 }
 
 /// Expands `secret` into `length` bytes bound to a label and a context (RFC 8446, Section 7.1).
@@ -53,11 +54,16 @@ fn write_hkdf_label<'a>(buffer: &'a mut [u8], label: &[u8], context: &[u8], leng
 
 /// HKDF-Expand (RFC 5869, Section 2.3).
 pub(super) fn expand(hash: Hash, secret: &Secret, info: &[u8], length: usize) -> Secret {
-    let key = hmac::Key::new(hash.hmac(), secret.expose());
     let mut output = Secret::zeroed(length);
+    without_trace::<CIPHER_STACK, _>(|| expand_into(hash, secret, info, output.expose_mut()));
+    output
+}
+
+fn expand_into(hash: Hash, secret: &Secret, info: &[u8], output: &mut [u8]) {
+    let key = hmac::Key::new(hash.hmac(), secret.expose());
     let mut previous = [0; MAX_DIGEST_LENGTH];
     let mut previous_length = 0;
-    for (chunk, counter) in output.expose_mut().chunks_mut(hash.length()).zip(1_u8..=255) {
+    for (chunk, counter) in output.chunks_mut(hash.length()).zip(1_u8..=255) {
         let mut context = hmac::Context::with_key(&key);
         context.update(previous.split_at(previous_length).0);
         context.update(info);
@@ -67,8 +73,6 @@ pub(super) fn expand(hash: Hash, secret: &Secret, info: &[u8], length: usize) ->
         previous.split_at_mut(previous_length).0.copy_from_slice(tag.as_ref());
         chunk.copy_from_slice(tag.as_ref().split_at(chunk.len()).0);
     }
-    previous.zeroize();
-    output
 }
 
 #[cfg(test)]

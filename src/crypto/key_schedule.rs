@@ -47,14 +47,15 @@
 //! assert_eq!(server.iv().expose(), hex("5d313eb2671276ee13000b30"));
 //! ```
 
-use core::fmt;
+use alloc::boxed::Box;
+use core::{fmt, hint};
 
 use ring::hmac;
 
 use super::{
     hash::{Digest, Hash},
     hkdf::{expand_label, extract},
-    secret::Secret,
+    secret::{CIPHER_STACK, Secret, without_trace},
     suite::CipherSuite,
 };
 
@@ -210,22 +211,33 @@ impl TrafficSecret {
 }
 
 /// The key of a Finished message or of a PSK binder (RFC 8446, Section 4.4.4).
-pub struct FinishedKey(hmac::Key);
+///
+/// ring's key is boxed, so that a move does not copy it, and overwritten when it is dropped: ring does not wipe it.
+pub struct FinishedKey(Box<hmac::Key>);
 
 impl FinishedKey {
     pub(crate) fn new(hash: Hash, base: &Secret) -> Self {
         let key = expand_label(hash, base, b"finished", b"", hash.output_length());
-        Self(hmac::Key::new(hash.hmac(), key.expose()))
+        Self(without_trace::<CIPHER_STACK, _>(|| Box::new(hmac::Key::new(hash.hmac(), key.expose()))))
     }
 
     /// verify_data over a transcript hash; public bytes.
     pub fn verify_data(&self, transcript_hash: &Digest) -> hmac::Tag {
-        hmac::sign(&self.0, transcript_hash.as_ref())
+        without_trace::<CIPHER_STACK, _>(|| hmac::sign(&self.0, transcript_hash.as_ref()))
     }
 
     /// Compares a received verify_data in constant time.
     pub fn verify(&self, transcript_hash: &Digest, verify_data: &[u8]) -> bool {
-        hmac::verify(&self.0, transcript_hash.as_ref(), verify_data).is_ok()
+        without_trace::<CIPHER_STACK, _>(|| {
+            hmac::verify(&self.0, transcript_hash.as_ref(), verify_data).is_ok()
+        })
+    }
+}
+
+impl Drop for FinishedKey {
+    fn drop(&mut self) {
+        *self.0 = hmac::Key::new(self.0.algorithm(), b"");
+        hint::black_box(&*self.0);
     }
 }
 

@@ -1,11 +1,11 @@
 //! Key exchange: the groups of RFC 8446, Section 4.2.8, and one ephemeral key of our own.
 
 use alloc::{boxed::Box, vec::Vec};
-use core::fmt;
+use core::{fmt, hint, mem};
 
 use ring::agreement;
 
-use super::secret::Secret;
+use super::secret::{CURVE_STACK, Secret, without_trace};
 
 /// A group for (EC)DHE.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -81,7 +81,7 @@ impl fmt::Debug for dyn KeyShare {
     }
 }
 
-/// A key share made by ring.
+/// A key share made by ring, whose private half is overwritten by another when it is used or dropped: ring does not wipe it.
 struct EphemeralKey {
     group: NamedGroup,
     private: agreement::EphemeralPrivateKey,
@@ -93,10 +93,35 @@ pub(crate) fn generate(
     group: NamedGroup,
     random: &dyn ring::rand::SecureRandom,
 ) -> Result<Box<dyn KeyShare>, KeyExchangeError> {
-    let private = agreement::EphemeralPrivateKey::generate(group.ring(), random)
-        .map_err(|_| KeyExchangeError::Random)?;
-    let public = private.compute_public_key().map_err(|_| KeyExchangeError::Random)?;
-    Ok(Box::new(EphemeralKey { group, private, public }))
+    without_trace::<CURVE_STACK, _>(|| {
+        let private = private_key(group, random)?;
+        let public = private.compute_public_key().map_err(|_| KeyExchangeError::Random)?;
+        let share: Box<dyn KeyShare> = Box::new(EphemeralKey { group, private, public });
+        Ok(share)
+    })
+}
+
+fn private_key(
+    group: NamedGroup,
+    random: &dyn ring::rand::SecureRandom,
+) -> Result<agreement::EphemeralPrivateKey, KeyExchangeError> {
+    agreement::EphemeralPrivateKey::generate(group.ring(), random).map_err(|_| KeyExchangeError::Random)
+}
+
+impl EphemeralKey {
+    /// Takes the private key, and leaves one in its place that nobody uses.
+    fn take(&mut self) -> Result<agreement::EphemeralPrivateKey, KeyExchangeError> {
+        let nobodys = private_key(self.group, &ring::rand::SystemRandom::new())?;
+        let private = mem::replace(&mut self.private, nobodys);
+        hint::black_box(&self.private);
+        Ok(private)
+    }
+}
+
+impl Drop for EphemeralKey {
+    fn drop(&mut self) {
+        without_trace::<CURVE_STACK, _>(|| drop(self.take()));
+    }
 }
 
 impl KeyShare for EphemeralKey {
@@ -108,10 +133,12 @@ impl KeyShare for EphemeralKey {
         self.public.as_ref()
     }
 
-    fn agree(self: Box<Self>, peer: &[u8]) -> Result<Secret, KeyExchangeError> {
-        let peer = agreement::UnparsedPublicKey::new(self.group.ring(), peer);
-        agreement::agree_ephemeral(self.private, &peer, Secret::from_slice)
-            .map_err(|_| KeyExchangeError::PeerShare)
+    fn agree(mut self: Box<Self>, peer: &[u8]) -> Result<Secret, KeyExchangeError> {
+        without_trace::<CURVE_STACK, _>(|| {
+            let peer = agreement::UnparsedPublicKey::new(self.group.ring(), peer);
+            agreement::agree_ephemeral(self.take()?, &peer, Secret::from_slice)
+                .map_err(|_| KeyExchangeError::PeerShare)
+        })
     }
 }
 

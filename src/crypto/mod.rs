@@ -1,8 +1,9 @@
 //! The cryptography: every secret byte lives here, and no TLS message is known here.
 //!
 //! Reading order: [`key_schedule`] (the drawing of RFC 8446, Section 7.1), [`secret`], [`suite`], [`aead`], [`kx`], [`sign`].
-//! All primitives are ring's. What is ours to keep is wiped ([`secret::Secret`]); what ring keeps is not: its contexts (HMAC keys, AEAD
-//! keys, key pairs) and the tags it returns on the stack, which the key schedule copies its secrets from.
+//! All primitives are ring's. What is ours to keep is wiped ([`secret::Secret`]). ring wipes nothing: so its contexts are boxed, and
+//! overwritten with another key when they are dropped, and the stack that it used is wiped after each computation. What is left is a
+//! private key that was dropped ([`sign::SigningKey`]); tests/residue looks for everything in a process's memory.
 #![forbid(unsafe_code)]
 #![cfg_attr(
     not(test),

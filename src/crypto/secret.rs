@@ -1,4 +1,4 @@
-//! A byte string that is wiped when it is dropped and never shown.
+//! A byte string that is wiped when it is dropped and never shown, and computations that leave nothing on the stack.
 
 use alloc::{boxed::Box, vec};
 use core::fmt;
@@ -43,6 +43,33 @@ impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Secret({} bytes)", self.0.len())
     }
+}
+
+/// How much of the stack a hash or a cipher of ring uses at most, in bytes: unoptimised code copies more.
+pub(super) const CIPHER_STACK: usize = if cfg!(debug_assertions) { 16 << 10 } else { 8 << 10 };
+
+/// How much of the stack a computation on a curve or with RSA uses at most, in bytes.
+pub(super) const CURVE_STACK: usize = 16 << 10;
+
+/// Computes with secrets, and wipes the `DEPTH` bytes of the stack that the computation may have used: ring does not.
+///
+/// The result is moved up the stack: what is secret in it must be boxed.
+pub(super) fn without_trace<const DEPTH: usize, T>(compute: impl FnOnce() -> T) -> T {
+    let result = below(compute);
+    wipe_stack::<DEPTH>();
+    result
+}
+
+/// Not inlined, so that everything is below the frame of the caller.
+#[inline(never)]
+fn below<T>(compute: impl FnOnce() -> T) -> T {
+    compute()
+}
+
+#[inline(never)]
+fn wipe_stack<const DEPTH: usize>() {
+    let mut area = [0_u8; DEPTH];
+    core::hint::black_box(&mut area);
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //!
 //! The engine never holds one: it asks for a signature (`Step::Sign`), and whoever holds the key answers.
 
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
 
 use der::{
@@ -18,16 +18,19 @@ use super::{
     algorithm_identifier::{AlgorithmIdentifier, curve, explicit},
     pem,
     public_key::{KeyAlgorithm, KeyError, PublicKey, SignatureAlgorithm, SignatureHash},
+    secret::{CURVE_STACK, without_trace},
     signature_scheme::SignatureScheme,
 };
 
 /// The PEM labels of private keys.
 const LABELS: [&str; 3] = ["PRIVATE KEY", "EC PRIVATE KEY", "RSA PRIVATE KEY"];
 
-/// A private key that signs; ring does not wipe it when it is dropped.
+/// A private key that signs.
+///
+/// ring does not wipe it when it is dropped; it is boxed, so that at least a move leaves no other copy.
 pub struct SigningKey {
     algorithm: KeyAlgorithm,
-    key: Key,
+    key: Box<Key>,
 }
 
 enum Key {
@@ -59,6 +62,10 @@ impl SigningKey {
     ///
     /// All three are a SEQUENCE that opens with a version; what follows it tells them apart.
     pub fn from_der(der: &[u8]) -> Result<Self, KeyError> {
+        without_trace::<CURVE_STACK, _>(|| Self::read(der))
+    }
+
+    fn read(der: &[u8]) -> Result<Self, KeyError> {
         let mut reader = SliceReader::new(der)?;
         let body = reader.decode::<der::asn1::AnyRef<'_>>()?;
         reader.finish()?;
@@ -111,7 +118,7 @@ impl SigningKey {
         };
         let random = SystemRandom::new();
         EcdsaKeyPair::from_private_key_and_public_key(ring_algorithm, private_key, public_key, &random)
-            .map(|key| Self { algorithm, key: Key::Ecdsa(key) })
+            .map(|key| Self { algorithm, key: Box::new(Key::Ecdsa(key)) })
             .map_err(|_| KeyError::Inconsistent)
     }
 
@@ -119,14 +126,14 @@ impl SigningKey {
     fn from_pkcs1(der: &[u8], algorithm: KeyAlgorithm) -> Result<Self, KeyError> {
         let key = RsaKeyPair::from_der(der).map_err(|_| KeyError::Inconsistent)?;
         PublicKey::new(algorithm, key.public().as_ref())?;
-        Ok(Self { algorithm, key: Key::Rsa(key) })
+        Ok(Self { algorithm, key: Box::new(Key::Rsa(key)) })
     }
 
     /// CurvePrivateKey (RFC 8410, Section 7).
     fn from_ed25519(der: &[u8]) -> Result<Self, KeyError> {
         let seed = <&OctetStringRef>::from_der(der)?.as_bytes();
         let key = Ed25519KeyPair::from_seed_unchecked(seed).map_err(|_| KeyError::Malformed)?;
-        Ok(Self { algorithm: KeyAlgorithm::Ed25519, key: Key::Ed25519(key) })
+        Ok(Self { algorithm: KeyAlgorithm::Ed25519, key: Box::new(Key::Ed25519(key)) })
     }
 
     /// The kind of key.
@@ -140,7 +147,7 @@ impl SigningKey {
     }
 
     fn public_bytes(&self) -> &[u8] {
-        match &self.key {
+        match &*self.key {
             Key::Rsa(key) => key.public().as_ref(),
             Key::Ecdsa(key) => key.public_key().as_ref(),
             Key::Ed25519(key) => key.public_key().as_ref(),
@@ -152,8 +159,12 @@ impl SigningKey {
         if !self.algorithm.schemes().contains(&scheme) {
             return Err(SigningError);
         }
+        without_trace::<CURVE_STACK, _>(|| self.sign_in(scheme, message))
+    }
+
+    fn sign_in(&self, scheme: SignatureScheme, message: &[u8]) -> Result<Vec<u8>, SigningError> {
         let random = SystemRandom::new();
-        match &self.key {
+        match &*self.key {
             Key::Rsa(key) => sign_rsa(key, scheme, message, &random),
             Key::Ecdsa(key) => {
                 key.sign(&random, message).map(|s| s.as_ref().into()).map_err(|_| SigningError)
