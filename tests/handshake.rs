@@ -482,8 +482,14 @@ fn configurations_that_cannot_work_are_refused() {
         |config: ClientConfig| Handshake::client(config.into(), Box::new(SystemRandom), NOW).unwrap_err();
     let twice = ClientConfig { groups: vec![NamedGroup::X25519; 2], ..client_config(&alice) };
     assert_eq!(refused(twice), Error::Config(ConfigError::Groups));
-    let nameless = ClientConfig { alpn: vec![vec![]], ..client_config(&alice) };
-    assert_eq!(refused(nameless), Error::Config(ConfigError::Protocols));
+    for name in [vec![], vec![b'a'; 256]] {
+        let unfit = ClientConfig { alpn: vec![name], ..client_config(&alice) };
+        assert_eq!(refused(unfit), Error::Config(ConfigError::Protocols));
+    }
+    for limit in [63, 16386] {
+        let unfit = ClientConfig { record_size_limit: Some(limit), ..client_config(&alice) };
+        assert_eq!(refused(unfit), Error::Config(ConfigError::RecordSizeLimit));
+    }
     let server_name = Some(ServerName::Dns("192.0.2.1".into()));
     assert_eq!(
         refused(ClientConfig { server_name, ..client_config(&alice) }),

@@ -462,6 +462,16 @@ fn a_peer_that_ignores_our_record_size_limit() {
     assert_eq!(carry(&mut client, &mut server).unwrap(), [0; 63]);
     client.write(&[0; 64]).unwrap();
     assert_eq!(carry(&mut client, &mut server), Err(Error::Peer(V::RecordTooLong)));
+    assert_eq!(carry(&mut server, &mut client), Err(Error::Alert(A::RecordOverflow)));
+}
+
+#[test]
+fn a_peers_limit_beyond_the_protocols_lengthens_no_record() {
+    let (mut client, server) = sessions();
+    client.peer_record_size_limit = Some(u16::MAX);
+    let (mut client, mut server) = (Connection::new(client), Connection::new(server));
+    client.write(&[0; 1 << 15]).unwrap();
+    assert_eq!(carry(&mut client, &mut server).unwrap(), [0; 1 << 15]);
 }
 
 #[test]

@@ -94,6 +94,7 @@ const CLIENT_HELLOS: &[Case] = &[
     (Cert, CH, |m| ext(m, |e| set(e, 16, b"\0\x01\0")), "Malformed(\"application_layer_protocol_negotiation\")", A::DecodeError, "RFC 7301, 3.1"),
     (Cert, CH, |m| ext(m, |e| set(e, 28, &[0, 63])), "RecordSizeLimit", A::IllegalParameter, "RFC 8449, 4"),
     (Cert, CH, |m| ext(m, |e| set(e, 0, b"\0\x08\0\0\x01a\0\0\x01b")), "ServerNameType", A::IllegalParameter, "RFC 6066, 3"),
+    (Cert, CH, |m| ext(m, |e| set(e, 0, b"\0\x04\0\0\xffa")), "Malformed(\"server_name\")", A::DecodeError, "RFC 6066, 11.1"),
     (Retry, CH, |m| ext(m, |e| if is_retry(e) { set(e, 44, b"\0\x01a") }), "CookieNotEchoed", A::IllegalParameter, "4.2.2"),
     (Retry, CH, |m| ext(m, |e| if is_retry(e) { set(e, 51, &[0, 0]) }), "RetryGroupChanged", A::IllegalParameter, "4.2.8"),
     (Retry, CH, |m| if m.windows(4).any(|w| w == [0, 44, 0, 34]) { m[6] ^= 1 }, "SecondHelloChanged", A::IllegalParameter, "4.1.2"),
@@ -155,6 +156,8 @@ const SERVERS_PROTECTED: &[Case] = &[
     (Cert, EE, |m| ext(m, |e| set(e, 28, &[0x40, 2])), "RecordSizeLimit", A::IllegalParameter, "RFC 8449, 4"),
     (Cert, EE, |m| ext(m, |e| set(e, 0xfefe, &[])), "UnsolicitedExtension(extension 65278)", A::UnsupportedExtension, "4.2"),
     (Cert, EE, |m| ext(m, |e| set(e, 1, &[1])), "UnsolicitedExtension(max_fragment_length)", A::UnsupportedExtension, "4.2"),
+    (Cert, EE, |m| ext(m, |e| { set(e, 28, &[1, 0]); set(e, 1, &[1]) }), "UnsolicitedExtension(max_fragment_length)", A::UnsupportedExtension, "RFC 8449, 5"),
+    (Cert, EE, |m| ext(m, |e| set(e, 0, &[0])), "Malformed(\"server_name\")", A::DecodeError, "RFC 6066, 3"),
     (Cert, EE, |m| ext(m, |e| set(e, 51, &[])), "MisplacedExtension(key_share)", A::IllegalParameter, "4.3.1"),
     (Psk, EE, |m| ext(m, |e| set(e, 0, &[])), "UnsolicitedExtension(server_name)", A::UnsupportedExtension, "4.2"),
     (Mutual, CR, |m| *m = message(13, &[&[1, 7], &m[5..]].concat()), "RequestContext", A::IllegalParameter, "4.3.2"),
@@ -193,6 +196,8 @@ const IGNORED_BY_SERVERS: &[Case] = &[
     (Cert, CH, |m| ext(m, |e| e.push((17, vec![7]))), "BadRecordMac", A::BadRecordMac, "4.4.2.1"),
     (Cert, CH, |m| ext(m, |e| set(e, 10, &[0, 6, 0x2a, 0x2a, 1, 0, 0, 29])), "BadRecordMac", A::BadRecordMac, "9.3"),
     (Cert, CH, |m| ext(m, |e| set(e, 13, &[0, 6, 0x2a, 0x2a, 8, 7, 2, 1])), "BadRecordMac", A::BadRecordMac, "9.3"),
+    (Cert, CH, |m| ext(m, |e| set(e, 28, &[0x40, 2])), "BadRecordMac", A::BadRecordMac, "RFC 8449, 4"),
+    (Cert, CH, |m| ext(m, |e| { set(e, 28, &[0xff, 0xff]); set(e, 1, &[9]) }), "BadRecordMac", A::BadRecordMac, "RFC 8449, 5"),
 ];
 
 #[rustfmt::skip]

@@ -80,6 +80,9 @@ fn a_client_hello_reads_back() {
         psks: &[(b"one", 32), (b"two", 48)],
     };
     let bytes = write(HandshakeType::ClientHello, |w| offer.write(w)).unwrap();
+    let has = |part: &[u8]| bytes.windows(part.len()).any(|window| window == part);
+    assert!(has(b"\0\0\0\x10\0\x0e\0\0\x0bserver.test"), "RFC 6066, Section 3");
+    assert!(has(b"\0\x10\0\x07\0\x05\x01a\x02bc"), "RFC 7301, Section 3.1");
     let hello = ClientHello::read(body(&bytes, HandshakeType::ClientHello)).unwrap();
     assert_eq!(
         (hello.legacy_version, hello.random, hello.session_id),
