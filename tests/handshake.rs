@@ -27,6 +27,9 @@ fn agree(client: &Session, server: &Session) {
     assert_eq!(export(client).expose(), export(server).expose());
 }
 
+//= rfc9289#section-5
+//= type=test
+//# Support for mandatory-to-implement cipher suites for the negotiated TLS version is REQUIRED.
 #[test]
 fn every_suite_with_every_group_with_and_without_a_retry() {
     let alice = identity("server");
@@ -288,6 +291,10 @@ fn carry(from: &mut Connection, to: &mut Connection) -> Result<Vec<u8>, Error> {
     Ok(data)
 }
 
+//= rfc8449#section-4
+//= type=test
+//# When the "record_size_limit" extension is negotiated, an endpoint MUST NOT generate a protected record
+//# with plaintext that is larger than the RecordSizeLimit value it receives from its peer.
 #[test]
 fn application_data_key_updates_and_small_records() {
     let alice = identity("server");
@@ -453,6 +460,10 @@ fn psks_that_everybody_knows_are_refused() {
     assert_eq!(Psk::external(b"", &[7; 32], Hash::Sha256).unwrap_err(), ConfigError::PskIdentity);
 }
 
+//= rfc7301#section-3.2
+//= type=test
+//# In the event that the server supports no protocols that the client advertises, then the server SHALL
+//# respond with a fatal "no_application_protocol" alert.
 #[test]
 fn a_server_with_protocols_refuses_a_client_with_others() {
     let alice = identity("server");
@@ -475,6 +486,15 @@ fn a_server_takes_the_group_it_prefers() {
     assert_eq!((session.group, session.hello_retry), (NamedGroup::X25519, true));
 }
 
+//= rfc7301#section-3.1
+//= type=test
+//# Empty strings MUST NOT be included and byte strings MUST NOT be truncated.
+//= rfc8449#section-4
+//= type=test
+//# an endpoint MUST NOT send a value higher than the protocol-defined maximum record size
+//= rfc8449#section-4
+//= type=test
+//# Endpoints MUST NOT send a "record_size_limit" extension with a value smaller than 64.
 #[test]
 fn configurations_that_cannot_work_are_refused() {
     let alice = identity("server");

@@ -453,6 +453,10 @@ fn useless_protected_records_in_a_row() {
     assert_eq!(receive(&beyond[32]), Err(Error::Peer(V::TooManyUselessRecords)));
 }
 
+//= rfc8449#section-4
+//= type=test
+//# A TLS endpoint that receives a record larger than its advertised limit MUST generate a fatal
+//# "record_overflow" alert
 #[test]
 fn a_peer_that_ignores_our_record_size_limit() {
     let (mut client, mut server) = sessions();
@@ -465,6 +469,10 @@ fn a_peer_that_ignores_our_record_size_limit() {
     assert_eq!(carry(&mut server, &mut client), Err(Error::Alert(A::RecordOverflow)));
 }
 
+//= rfc8449#section-4
+//= type=test
+//# Even if a larger record size limit is provided by a peer, an endpoint MUST NOT send records larger than
+//# the protocol-defined limit
 #[test]
 fn a_peers_limit_beyond_the_protocols_lengthens_no_record() {
     let (mut client, server) = sessions();

@@ -69,6 +69,9 @@ const RETRY: [u8; 32] = [
 const CLIENT_HELLOS: &[Case] = &[
     (Cert, CH, |m| m[4..6].copy_from_slice(&[3, 0]), "LegacyVersion", A::ProtocolVersion, "D.5"),
     (Cert, CH, |m| ext(m, |e| remove(e, 43)), "NotTls13", A::ProtocolVersion, "D.2"),
+    //= rfc9289#section-5
+    //= type=test
+    //# Implementations MUST NOT negotiate TLS versions prior to 1.3 (for TLS [RFC8446]
     (Cert, CH, |m| ext(m, |e| set(e, 43, &[2, 3, 3])), "NotTls13", A::ProtocolVersion, "4.2.1"),
     (Cert, CH, |m| { let at = suites_at(m) + 9; m[at] = 1; }, "Compression", A::IllegalParameter, "4.1.2"),
     (Cert, CH, |m| ext(m, |e| remove(e, 13)), "MissingExtension(signature_algorithms)", A::MissingExtension, "9.2"),
@@ -84,6 +87,10 @@ const CLIENT_HELLOS: &[Case] = &[
     (Cert, CH, |m| ext(m, |e| set(e, 44, &[0, 0])), "Malformed(\"cookie\")", A::DecodeError, "4.2.2"),
     (Cert, CH, |m| { m.pop(); *m = message(1, &m[4..]) }, "Malformed(\"ClientHello\")", A::DecodeError, "6.2"),
     (Cert, CH, |m| { let at = suites_at(m); m[at + 2..at + 8].fill(0x77); }, "NoCommonSuite", A::HandshakeFailure, "4.1.1"),
+    //= rfc9289#section-5
+    //= type=test
+    //# Negotiation of a cipher suite providing confidentiality as well as integrity protection is REQUIRED.
+    (Cert, CH, |m| { let at = suites_at(m); m[at + 2..at + 8].copy_from_slice(&[0xc0, 0xb4, 0xc0, 0xb5, 0xc0, 0xb4]) }, "NoCommonSuite", A::HandshakeFailure, "RFC 9289, 5"),
     (Cert, CH, |m| ext(m, |e| { set(e, 10, &[0, 2, 1, 0]); set(e, 51, &[0, 0]) }), "NoCommonGroup", A::HandshakeFailure, "4.1.1"),
     (Cert, CH, |m| ext(m, |e| set(e, 13, &[0, 2, 4, 3])), "NoCommonScheme", A::HandshakeFailure, "4.4.2.2"),
     (Cert, CH, |m| ext(m, |e| set(e, 10, &[0, 2, 0, 23])), "KeyShareOutsideGroups", A::IllegalParameter, "4.2.8"),
@@ -91,9 +98,23 @@ const CLIENT_HELLOS: &[Case] = &[
     (Cert, CH, |m| ext(m, |e| set(e, 51, &vector16(b"\0\x1d\0\x01a"))), "BadKeyShare", A::IllegalParameter, "4.2.8.2"),
     (Cert, CH, |m| ext(m, |e| set(e, 51, &vector16(b"\0\x1d\0\0"))), "Malformed(\"key_share\")", A::DecodeError, "4.2.8"),
     (Cert, CH, |m| ext(m, |e| set(e, 16, b"\0\x02\x01a")), "NoCommonProtocol", A::NoApplicationProtocol, "RFC 7301, 3.2"),
+    //= rfc7301#section-3.1
+    //= type=test
+    //# Empty strings MUST NOT be included
     (Cert, CH, |m| ext(m, |e| set(e, 16, b"\0\x01\0")), "Malformed(\"application_layer_protocol_negotiation\")", A::DecodeError, "RFC 7301, 3.1"),
+    //= rfc8449#section-4
+    //= type=test
+    //# An endpoint MUST treat receipt of a smaller value as a fatal error and generate an "illegal_parameter"
+    //# alert.
     (Cert, CH, |m| ext(m, |e| set(e, 28, &[0, 63])), "RecordSizeLimit", A::IllegalParameter, "RFC 8449, 4"),
+    //= rfc6066#section-3
+    //= type=test
+    //# The ServerNameList MUST NOT contain more than one name of the same name_type.
     (Cert, CH, |m| ext(m, |e| set(e, 0, b"\0\x08\0\0\x01a\0\0\x01b")), "ServerNameType", A::IllegalParameter, "RFC 6066, 3"),
+    //= rfc6066#section-11.1
+    //= type=test
+    //# Implementations MUST ensure that a buffer overflow does not occur, whatever the values of the length
+    //# fields in server_name.
     (Cert, CH, |m| ext(m, |e| set(e, 0, b"\0\x04\0\0\xffa")), "Malformed(\"server_name\")", A::DecodeError, "RFC 6066, 11.1"),
     (Retry, CH, |m| ext(m, |e| if is_retry(e) { set(e, 44, b"\0\x01a") }), "CookieNotEchoed", A::IllegalParameter, "4.2.2"),
     (Retry, CH, |m| ext(m, |e| if is_retry(e) { set(e, 51, &[0, 0]) }), "RetryGroupChanged", A::IllegalParameter, "4.2.8"),
@@ -152,11 +173,20 @@ const SERVER_HELLOS: &[Case] = &[
 #[rustfmt::skip]
 const SERVERS_PROTECTED: &[Case] = &[
     (Cert, EE, |m| ext(m, |e| set(e, 16, b"\0\x02\x01a")), "UnofferedProtocol", A::IllegalParameter, "RFC 7301, 3.1"),
+    //= rfc7301#section-3.1
+    //= type=test
+    //# that the "ProtocolNameList" MUST contain exactly one "ProtocolName".
     (Cert, EE, |m| ext(m, |e| set(e, 16, b"\0\x04\x01a\x01b")), "Malformed(\"application_layer_protocol_negotiation\")", A::DecodeError, "RFC 7301, 3.1"),
     (Cert, EE, |m| ext(m, |e| set(e, 28, &[0x40, 2])), "RecordSizeLimit", A::IllegalParameter, "RFC 8449, 4"),
     (Cert, EE, |m| ext(m, |e| set(e, 0xfefe, &[])), "UnsolicitedExtension(extension 65278)", A::UnsupportedExtension, "4.2"),
     (Cert, EE, |m| ext(m, |e| set(e, 1, &[1])), "UnsolicitedExtension(max_fragment_length)", A::UnsupportedExtension, "4.2"),
+    //= rfc8449#section-5
+    //= type=test
+    //# A client MUST treat receipt of both "max_fragment_length" and "record_size_limit" as a fatal error
     (Cert, EE, |m| ext(m, |e| { set(e, 28, &[1, 0]); set(e, 1, &[1]) }), "UnsolicitedExtension(max_fragment_length)", A::UnsupportedExtension, "RFC 8449, 5"),
+    //= rfc6066#section-3
+    //= type=test
+    //# this extension SHALL be empty.
     (Cert, EE, |m| ext(m, |e| set(e, 0, &[0])), "Malformed(\"server_name\")", A::DecodeError, "RFC 6066, 3"),
     (Cert, EE, |m| ext(m, |e| set(e, 51, &[])), "MisplacedExtension(key_share)", A::IllegalParameter, "4.3.1"),
     (Psk, EE, |m| ext(m, |e| set(e, 0, &[])), "UnsolicitedExtension(server_name)", A::UnsupportedExtension, "4.2"),
@@ -196,7 +226,14 @@ const IGNORED_BY_SERVERS: &[Case] = &[
     (Cert, CH, |m| ext(m, |e| e.push((17, vec![7]))), "BadRecordMac", A::BadRecordMac, "4.4.2.1"),
     (Cert, CH, |m| ext(m, |e| set(e, 10, &[0, 6, 0x2a, 0x2a, 1, 0, 0, 29])), "BadRecordMac", A::BadRecordMac, "9.3"),
     (Cert, CH, |m| ext(m, |e| set(e, 13, &[0, 6, 0x2a, 0x2a, 8, 7, 2, 1])), "BadRecordMac", A::BadRecordMac, "9.3"),
+    //= rfc8449#section-4
+    //= type=test
+    //# A server MUST NOT enforce this restriction
     (Cert, CH, |m| ext(m, |e| set(e, 28, &[0x40, 2])), "BadRecordMac", A::BadRecordMac, "RFC 8449, 4"),
+    //= rfc8449#section-5
+    //= type=test
+    //# A server that supports the "record_size_limit" extension MUST ignore a "max_fragment_length" that
+    //# appears in a ClientHello if both extensions appear.
     (Cert, CH, |m| ext(m, |e| { set(e, 28, &[0xff, 0xff]); set(e, 1, &[9]) }), "BadRecordMac", A::BadRecordMac, "RFC 8449, 5"),
 ];
 

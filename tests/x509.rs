@@ -235,6 +235,11 @@ fn anchors_have_their_time_too() {
 //= type=test
 //# As noted, a client MUST NOT seek a match for a reference identifier of CN-ID if the presented identifiers
 //# include a DNS-ID, SRV-ID, URI-ID, or any application-specific identifier types supported by the client.
+//= rfc6125#section-6.6.3
+//= type=test
+//# If the client does not find a presented identifier matching any of the reference identifiers and the
+//# client has not previously pinned the certificate to one of the reference identifiers in the list it
+//# constructed for this communication attempt, then the client MUST proceed as described under Section 6.6.4.
 #[test]
 fn names() {
     for host in ["SERVER.test.", "a.wild.test", "10.0.0.1", "fd00::1", ""] {

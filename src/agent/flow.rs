@@ -82,9 +82,32 @@ fn client_certificate(request: &Request, circumstances: &Circumstances<'_>) -> R
         Failure::Missing("there are no trust anchors: set x509.truststore in [authenticate.client]".into())
     })?;
     let config = ClientConfig {
+        //= rfc9289#section-5.2.1
+        //# Server certificate validation MUST include a check on whether the locally configured expected
+        //# DNS-ID or iPAddress subjectAltName of the server that is contacted matches its presented
+        //# certificate.
+        //= rfc6125#section-6.2.1
+        //# The client MUST construct a list of acceptable reference identifiers, and MUST do so independently
+        //# of the identifiers presented by the service.
+        //= rfc6125#section-6.2.1
+        //# The extracted data MUST include only information that can be securely parsed out of the inputs
         server_name: Some(request.peer_name.clone().unwrap_or(ServerName::Ip(*peer))),
+        //= rfc9289#section-4.2
+        //# If authentication of either peer fails, or if authorization based on those identities blocks
+        //# access to the server, the peers MUST reject the association.
+        //= rfc9289#section-5.2.1
+        //# RPC-with-TLS implementations are REQUIRED to support the PKIX mechanism described in [RFC5280].
         verifier: Some(verifier as _),
+        //= rfc9289#section-5
+        //# Implementations MUST support certificate-based mutual authentication.
         credentials: identity.iter().map(|identity| identity.credential.clone()).collect(),
+        //= rfc9289#section-5
+        //# Client implementations MUST include the "application_layer_protocol_negotiation(16)" extension
+        //# [RFC7301] in their "ClientHello" message and MUST include the protocol identifier
+        //= rfc9289#section-5
+        //= type=exception
+        //= reason=A server that answers another protocol is refused, but one that answers none is not: tlshd, which most servers run, does not know ALPN.
+        //# the client MUST NOT establish a TLS session for use with RPC on this connection.
         alpn: vec![SUNRPC.into()],
         ..client_config(circumstances)
     };
@@ -152,6 +175,8 @@ fn suites_for(psks: &[Psk]) -> Vec<CipherSuite> {
 
 fn server_certificate(circumstances: &Circumstances<'_>) -> Result<Flow, Failure> {
     let side = &circumstances.settings.server;
+    //= rfc9289#section-4.2
+    //# Each RPC server that supports RPC-with-TLS MUST possess a unique global identity
     let identity = side.identity.clone().ok_or_else(|| {
         Failure::Missing(
             "there is no server certificate: set x509.certificate and x509.private_key in [authenticate.server]"
@@ -161,11 +186,21 @@ fn server_certificate(circumstances: &Circumstances<'_>) -> Result<Flow, Failure
     let config = ServerConfig {
         credentials: vec![identity.credential.clone()],
         // Without a truststore of the administrator's choice nobody is asked: any certificate of a public authority would do.
+        //= rfc9289#section-4.2
+        //= type=exception
+        //= reason=Without a truststore for clients nobody could vouch for them, so none is asked; with one, each is.
+        //# Such an RPC server MUST request a TLS peer identity from each client upon first contact.
         client_authentication: match side.verifier {
             Some(_) => ClientAuthentication::Optional,
             None => ClientAuthentication::None,
         },
+        //= rfc9289#section-5.2.1
+        //# The server MUST use a procedure conformant to Section 6 of [RFC5280] to validate the client
+        //# certificate's certification path.
         verifier: side.verifier.clone().map(|verifier| verifier as _),
+        //= rfc9289#section-5
+        //# server implementations MUST include the "application_layer_protocol_negotiation(16)" extension
+        //# [RFC7301] in their "ServerHello" message and MUST include only the protocol identifier
         alpn: vec![SUNRPC.into()],
         ..server_config(circumstances)
     };

@@ -15,6 +15,10 @@ pub enum CipherSuite {
 
 impl CipherSuite {
     /// All suites, in the default order of preference.
+    //= rfc9289#section-5
+    //# Support for mandatory-to-implement cipher suites for the negotiated TLS version is REQUIRED.
+    //= rfc9289#section-5
+    //# Negotiation of a cipher suite providing confidentiality as well as integrity protection is REQUIRED.
     pub const ALL: [Self; 3] = [Self::Aes128GcmSha256, Self::Aes256GcmSha384, Self::Chacha20Poly1305Sha256];
 
     /// The code point (RFC 8446, Section B.4).

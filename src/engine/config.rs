@@ -210,9 +210,15 @@ fn check_offer(credentials: &[Credential], alpn: &[Vec<u8>], limit: Option<u16>)
     if credentials.iter().any(|c| c.chain.is_empty() || c.chain.iter().any(Vec::is_empty)) {
         return Err(ConfigError::EmptyChain);
     }
+    //= rfc7301#section-3.1
+    //# Empty strings MUST NOT be included and byte strings MUST NOT be truncated.
     if alpn.iter().any(|name| !(1..=255).contains(&name.len())) {
         return Err(ConfigError::Protocols);
     }
+    //= rfc8449#section-4
+    //# an endpoint MUST NOT send a value higher than the protocol-defined maximum record size
+    //= rfc8449#section-4
+    //# Endpoints MUST NOT send a "record_size_limit" extension with a value smaller than 64.
     if limit.is_some_and(|limit| !RECORD_SIZE_LIMITS.contains(&limit)) {
         return Err(ConfigError::RecordSizeLimit);
     }

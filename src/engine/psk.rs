@@ -86,6 +86,8 @@ pub struct ExternalPsk<'a> {
     /// Base Key
     pub secret: &'a [u8],
     /// The hash the PSK is associated with; SHA-256 if it has none.
+    //= rfc9258#section-4
+    //# each external PSK fed to the importer process MUST be associated with one hash function at most.
     pub hash: Hash,
     /// What the PSK was derived for, if anything; it is sent in the clear.
     pub context: &'a [u8],
@@ -111,6 +113,11 @@ impl ExternalPsk<'_> {
         let mut w = Writer::default();
         w.vector16(|w| w.bytes(self.identity));
         w.vector16(|w| w.bytes(self.context));
+        //= rfc9258#section-5.1
+        //# External PSKs MUST NOT be imported for (D)TLS 1.2 or prior versions.
+        //= rfc9258#section-5.1
+        //# ImportedIdentity.target_protocol MUST be the (D)TLS protocol version for which the PSK is being
+        //# imported.
         w.u16(TLS13);
         w.u16(target_kdf);
         let identity = w.finish()?;
@@ -145,6 +152,16 @@ mod tests {
     }
 
     /// Computed with Python's hmac from the formulas of RFC 9258, Section 5.1; the RFC has no vectors.
+    //= rfc9258#section-4
+    //= type=test
+    //# each external PSK fed to the importer process MUST be associated with one hash function at most.
+    //= rfc9258#section-5.1
+    //= type=test
+    //# External PSKs MUST NOT be imported for (D)TLS 1.2 or prior versions.
+    //= rfc9258#section-5.1
+    //= type=test
+    //# ImportedIdentity.target_protocol MUST be the (D)TLS protocol version for which the PSK is being
+    //# imported.
     #[test]
     fn an_import_is_bound_to_identity_context_and_both_hashes() {
         let key: Vec<u8> = (0..32).collect();

@@ -98,6 +98,21 @@ fn end(progress: Progress, broker: &Broker, we_are_server: bool) -> Option<End> 
     }
 }
 
+//= rfc7301#section-3.2
+//= type=test
+//# The protocol identified in the "application_layer_protocol_negotiation" extension type in the ServerHello
+//# SHALL be definitive for the connection, until renegotiated.
+//= rfc9289#section-5
+//= type=test
+//# Client implementations MUST include the "application_layer_protocol_negotiation(16)" extension [RFC7301]
+//# in their "ClientHello" message and MUST include the protocol identifier
+//= rfc9289#section-5
+//= type=test
+//# server implementations MUST include the "application_layer_protocol_negotiation(16)" extension [RFC7301]
+//# in their "ServerHello" message and MUST include only the protocol identifier
+//= rfc9289#section-5.2.1
+//= type=test
+//# RPC-with-TLS implementations are REQUIRED to support the PKIX mechanism described in [RFC5280].
 #[test]
 fn a_mount_with_tls() {
     let client = settings(ANONYMOUS);
@@ -111,6 +126,9 @@ fn a_mount_with_tls() {
     assert_eq!(client.peer_record_size_limit, Some(16385));
 }
 
+//= rfc9289#section-5
+//= type=test
+//# Implementations MUST support certificate-based mutual authentication.
 #[test]
 fn a_mount_with_mutual_tls() {
     let client = settings(&[ANONYMOUS, CLIENT].concat());
@@ -140,6 +158,14 @@ fn without_a_truststore_nobody_is_asked() {
     assert_eq!((session.peer, remote_auth), (Peer::Anonymous, None));
 }
 
+//= rfc9289#section-4.2
+//= type=test
+//# If authentication of either peer fails, or if authorization based on those identities blocks access to the
+//# server, the peers MUST reject the association.
+//= rfc9289#section-5.2.1
+//= type=test
+//# The server MUST use a procedure conformant to Section 6 of [RFC5280] to validate the client certificate's
+//# certification path.
 #[test]
 fn a_client_of_another_authority_is_refused() {
     let stranger = CLIENT.replace("client.", "stranger.");
@@ -160,6 +186,29 @@ fn a_revoked_client_is_refused_where_there_is_a_crl() {
     assert_eq!(server.unwrap_err(), libc::EACCES);
 }
 
+//= rfc9289#section-5.2.1
+//= type=test
+//# Support for the DNS-ID identifier type is REQUIRED in RPC-with-TLS client and server implementations.
+//= rfc9289#section-5.2.1
+//= type=test
+//# Certificate validation MUST include the verification rules as per Section 6 of [RFC5280] and Section 6 of
+//# [RFC6125].
+//= rfc9289#section-5.2.1
+//= type=test
+//# Server certificate validation MUST include a check on whether the locally configured expected DNS-ID or
+//# iPAddress subjectAltName of the server that is contacted matches its presented certificate.
+//= rfc6125#section-6.2.1
+//= type=test
+//# The client MUST construct a list of acceptable reference identifiers, and MUST do so independently of the
+//# identifiers presented by the service.
+//= rfc6125#section-6.6.1
+//= type=test
+//# In this case, the client MUST use the matched reference identifier as the validated identity of the
+//# application service.
+//= rfc6125#section-6.6.4
+//= type=test
+//# An automated application MAY provide a configuration setting that disables this behavior, but MUST enable
+//# the behavior by default.
 #[test]
 fn a_server_must_prove_its_name() {
     let client = settings(ANONYMOUS);
@@ -173,6 +222,9 @@ fn a_server_must_prove_its_name() {
     }
 }
 
+//= rfc6125#section-6.2.1
+//= type=test
+//# The extracted data MUST include only information that can be securely parsed out of the inputs
 #[test]
 fn without_a_name_it_must_prove_its_address() {
     let request = request(Role::Client, Authentication::Unauthenticated);
@@ -180,6 +232,14 @@ fn without_a_name_it_must_prove_its_address() {
     assert!(client.is_ok());
 }
 
+//= rfc9289#section-4.2
+//= type=test
+//# If authentication of either peer fails, or if authorization based on those identities blocks access to the
+//# server, the peers MUST reject the association.
+//= rfc9289#section-5.2.1
+//= type=test
+//# Certificate validation MUST include the verification rules as per Section 6 of [RFC5280] and Section 6 of
+//# [RFC6125].
 #[test]
 fn a_server_of_another_authority_is_refused() {
     let client = settings(&ANONYMOUS.replace("ca.pem", "foreign-ca.pem"));
@@ -188,6 +248,9 @@ fn a_server_of_another_authority_is_refused() {
     assert_eq!((client.unwrap_err(), server.unwrap_err()), (libc::EACCES, libc::EACCES));
 }
 
+//= rfc9289#section-4.2
+//= type=test
+//# Each RPC server that supports RPC-with-TLS MUST possess a unique global identity
 #[test]
 fn what_is_missing_is_no_key() {
     let nothing = settings("");

@@ -178,6 +178,9 @@ impl Verifier {
     }
 
     /// Validates a chain and hands the key and the path to `then`.
+    //= rfc9289#section-5.2.1
+    //# Certificate validation MUST include the verification rules as per Section 6 of [RFC5280] and Section 6
+    //# of [RFC6125].
     fn find<T>(
         &self,
         chain: &[Vec<u8>],

@@ -18,10 +18,21 @@ pub(super) fn check(certificate: &Certificate<'_>, accepted: &[ServerName]) -> R
     let Some(first) = accepted.first() else { return Ok(()) };
     for presented in presented(certificate) {
         let presented = presented?;
+        //= rfc6125#section-6.6.1
+        //# In this case, the client MUST use the matched reference identifier as the validated identity of
+        //# the application service.
         if accepted.iter().any(|reference| matches(presented, reference)) {
             return Ok(());
         }
     }
+    //= rfc6125#section-6.6.3
+    //# If the client does not find a presented identifier matching any of the reference identifiers and the
+    //# client has not previously pinned the certificate to one of the reference identifiers in the list it
+    //# constructed for this communication attempt, then the client MUST proceed as described under Section
+    //# 6.6.4.
+    //= rfc6125#section-6.6.4
+    //# An automated application MAY provide a configuration setting that disables this behavior, but MUST
+    //# enable the behavior by default.
     Err(Problem::Name(format!("{first}"), summary(certificate)))
 }
 
@@ -53,7 +64,13 @@ fn presented<'a>(
 
 fn matches(presented: GeneralName<'_>, reference: &ServerName) -> bool {
     match (presented, reference) {
+        //= rfc9289#section-5.2.1
+        //# Support for the DNS-ID identifier type is REQUIRED in RPC-with-TLS client and server
+        //# implementations.
         (GeneralName::Dns(presented), ServerName::Dns(name)) => matches_dns(presented, name),
+        //= rfc9289#section-5.2.1
+        //# For RPC services accessed by their netids and uaddrs, the iPAddress subjectAltName MUST be present
+        //# in the certificate and MUST exactly match the address
         (GeneralName::Ip(octets), ServerName::Ip(address)) => ip_address(octets) == Some(*address),
         _ => false,
     }
@@ -163,6 +180,10 @@ mod tests {
         }
     }
 
+    //= rfc9289#section-5.2.1
+    //= type=test
+    //# For RPC services accessed by their netids and uaddrs, the iPAddress subjectAltName MUST be present in
+    //# the certificate and MUST exactly match the address
     #[test]
     fn addresses_match_addresses_alone() {
         let v4 = ServerName::Ip("10.0.0.1".parse().unwrap());

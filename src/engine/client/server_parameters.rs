@@ -30,6 +30,9 @@ impl WaitEncryptedExtensions {
         let Self { mut protected, psk } = self;
         let answers = EncryptedExtensions::read(message.body)?;
         protected.check_answers(&answers)?;
+        //= rfc7301#section-3.2
+        //# The protocol identified in the "application_layer_protocol_negotiation" extension type in the
+        //# ServerHello SHALL be definitive for the connection, until renegotiated.
         protected.negotiated.alpn = answers.protocol.map(Into::into);
         if let (Some(ours), Some(peers)) = (protected.config.record_size_limit, answers.record_size_limit) {
             protected.negotiated.record_size_limits = Some((ours, peers));

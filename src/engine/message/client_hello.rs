@@ -150,6 +150,9 @@ impl<'a> Extensions<'a> {
                 self.early_data = true;
             }
             ExtensionType::PRE_SHARED_KEY => self.pre_shared_key = Some(OfferedPsks::read(&mut content)?),
+            //= rfc8449#section-5
+            //# A server that supports the "record_size_limit" extension MUST ignore a "max_fragment_length"
+            //# that appears in a ClientHello if both extensions appear.
             _ => {}
         }
         Ok(())
@@ -167,6 +170,9 @@ fn whole<'a>(
 }
 
 /// Reads `ServerName server_name_list<1..2^16-1>`: one name, of type host_name (RFC 6066, Section 3).
+//= rfc6066#section-11.1
+//# Implementations MUST ensure that a buffer overflow does not occur, whatever the values of the length
+//# fields in server_name.
 fn read_server_name(content: Reader<'_>) -> Result<&str, Violation> {
     const HOST_NAME: u8 = 0;
     let mut list = whole(content, Reader::vector16)?;
@@ -174,6 +180,8 @@ fn read_server_name(content: Reader<'_>) -> Result<&str, Violation> {
         return Err(Violation::ServerNameType);
     }
     let name = list.vector16()?.not_empty()?.rest();
+    //= rfc6066#section-3
+    //# The ServerNameList MUST NOT contain more than one name of the same name_type.
     if !list.is_empty() {
         return Err(Violation::ServerNameType);
     }
@@ -288,8 +296,12 @@ impl Offer<'_> {
         w.vector16(|w| self.write_extensions(w));
     }
 
+    //= rfc9289#section-6
+    //# Therefore, RPC-with-TLS implementations MUST NOT use 0-RTT data.
     fn write_extensions(&self, w: &mut Writer) {
         if let Some(name) = self.server_name {
+            //= rfc6066#section-3
+            //# The "extension_data" field of this extension SHALL contain "ServerNameList" where:
             write_extension(w, ExtensionType::SERVER_NAME, |w| {
                 w.vector16(|w| {
                     w.u8(0);

@@ -46,6 +46,8 @@ impl<'a> EncryptedExtensions<'a> {
             ExtensionType::RECORD_SIZE_LIMIT => {
                 self.record_size_limit = Some(read_record_size_limit(content)?)
             }
+            //= rfc6066#section-3
+            //# this extension SHALL be empty.
             ExtensionType::SERVER_NAME => {
                 content.finish()?;
                 self.server_name = true;
@@ -56,6 +58,9 @@ impl<'a> EncryptedExtensions<'a> {
                 content.vector16()?.codes()?;
                 content.finish()?;
             }
+            //= rfc8449#section-5
+            //# A client MUST treat receipt of both "max_fragment_length" and "record_size_limit" as a fatal
+            //# error
             _ => return Err(Violation::UnsolicitedExtension(extension)),
         }
         Ok(())

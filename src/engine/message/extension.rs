@@ -177,6 +177,8 @@ impl<'a> ProtocolNames<'a> {
         content.finish()?;
         let mut rest = list;
         while !rest.is_empty() {
+            //= rfc7301#section-3.1
+            //# Empty strings MUST NOT be included
             rest.vector8()?.not_empty()?;
         }
         Ok(Self(list))
@@ -188,6 +190,8 @@ impl<'a> ProtocolNames<'a> {
     }
 }
 
+//= rfc7301#section-3.1
+//# SHALL contain a "ProtocolNameList" value.
 pub(crate) fn write_protocol_names<'a>(w: &mut Writer, names: impl IntoIterator<Item = &'a [u8]>) {
     write_extension(w, ExtensionType::APPLICATION_LAYER_PROTOCOL_NEGOTIATION, |w| {
         w.vector16(|w| names.into_iter().for_each(|name| w.vector8(|w| w.bytes(name))));
@@ -227,6 +231,11 @@ pub(crate) const RECORD_SIZE_LIMITS: core::ops::RangeInclusive<u16> = 64..=16385
 pub(crate) fn read_record_size_limit(mut content: Reader<'_>) -> Result<u16, Violation> {
     let limit = content.u16()?;
     content.finish()?;
+    //= rfc8449#section-4
+    //# A server MUST NOT enforce this restriction
+    //= rfc8449#section-4
+    //# An endpoint MUST treat receipt of a smaller value as a fatal error and generate an "illegal_parameter"
+    //# alert.
     if limit < *RECORD_SIZE_LIMITS.start() { Err(Violation::RecordSizeLimit) } else { Ok(limit) }
 }
 

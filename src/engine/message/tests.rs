@@ -59,6 +59,15 @@ fn length_without_extensions(body: &[u8]) -> usize {
     body.len() - r.rest().len()
 }
 
+//= rfc7301#section-3.1
+//= type=test
+//# SHALL contain a "ProtocolNameList" value.
+//= rfc6066#section-3
+//= type=test
+//# The "extension_data" field of this extension SHALL contain "ServerNameList" where:
+//= rfc9289#section-6
+//= type=test
+//# Therefore, RPC-with-TLS implementations MUST NOT use 0-RTT data.
 #[test]
 fn a_client_hello_reads_back() {
     let shares =

@@ -47,6 +47,9 @@ impl Protection {
         let inner_plaintext =
             self.key.open(self.sequence, header, body).map_err(|_| Violation::BadRecordMac)?;
         self.sequence = self.sequence.checked_add(1).ok_or(Violation::BadRecordMac)?;
+        //= rfc8449#section-4
+        //# A TLS endpoint that receives a record larger than its advertised limit MUST generate a fatal
+        //# "record_overflow" alert
         if inner_plaintext.len() > longest {
             return Err(Violation::RecordTooLong);
         }

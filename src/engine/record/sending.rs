@@ -53,6 +53,12 @@ impl Records {
     }
 
     /// The longest content of one record.
+    //= rfc8449#section-4
+    //# When the "record_size_limit" extension is negotiated, an endpoint MUST NOT generate a protected record
+    //# with plaintext that is larger than the RecordSizeLimit value it receives from its peer.
+    //= rfc8449#section-4
+    //# Even if a larger record size limit is provided by a peer, an endpoint MUST NOT send records larger
+    //# than the protocol-defined limit
     pub(crate) fn fragment_length(&self) -> usize {
         match (self.send_limit, &self.writing) {
             (Some(limit), Some(_)) => usize::from(limit.saturating_sub(1)).clamp(1, MAX_PLAINTEXT),

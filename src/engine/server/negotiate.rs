@@ -69,6 +69,8 @@ pub(super) fn check(hello: &ClientHello<'_>) -> Result<(), Violation> {
     if hello.legacy_version <= SSL3 {
         return Err(Violation::LegacyVersion);
     }
+    //= rfc9289#section-5
+    //# Implementations MUST NOT negotiate TLS versions prior to 1.3 (for TLS [RFC8446]
     if !hello.offers_tls13() {
         return Err(Violation::NotTls13);
     }
