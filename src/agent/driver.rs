@@ -224,6 +224,16 @@ pub(super) mod tests {
         driver.advance(stream.as_fd(), &mut OnePsk)
     }
 
+    /// A client's session.
+    pub(in crate::agent) fn session() -> Session {
+        let (client_end, server_end) = pair();
+        let (mut client, mut server) = (Driver::new(psk_client()), Driver::new(psk_server()));
+        advance(&mut client, &client_end);
+        advance(&mut server, &server_end);
+        let Progress::Done(session) = advance(&mut client, &client_end) else { panic!("a session") };
+        *session
+    }
+
     #[test]
     fn not_a_byte_is_read_beyond_the_last_handshake_record() {
         let (client_end, server_end) = pair();

@@ -116,6 +116,8 @@ impl Flight {
         let we_are_server = matches!(self.subject.flow, Some((Role::Server, _)));
         let remote_auth = self.broker.remote_auth(&session.peer, we_are_server);
         match self.pending.succeed(remote_auth) {
+            //= rfc9289#section-6.1
+            //# are REQUIRED to provide an audit log of RPC-with-TLS security mode selection.
             Ok(()) => log::info(format_args!(
                 "{}: {}",
                 self.subject,
@@ -227,7 +229,7 @@ impl fmt::Display for Outcome<'_> {
 mod tests {
     use super::*;
     use crate::agent::{
-        driver::tests::{psk_client, psk_server},
+        driver::tests::{psk_client, psk_server, session},
         pending::tests::Recorder,
     };
     use std::{
@@ -300,6 +302,29 @@ mod tests {
         drop(client);
         assert!(flight.advance().is_none());
         assert_eq!(*recorder.0.borrow(), [(libc::ETIMEDOUT.unsigned_abs(), None)]);
+    }
+
+    //= rfc9289#section-6.1
+    //= type=test
+    //# are REQUIRED to provide an audit log of RPC-with-TLS security mode selection.
+    #[test]
+    fn a_line_says_what_protects_a_session_and_who_the_peer_is() {
+        let flow = Some((Role::Client, Authentication::X509));
+        let subject = Subject { flow, name: None, address: None, started: Instant::now() };
+        let broker = Broker::finder(vec![]);
+        let line = |session: &Session| Outcome { session, broker: &broker, subject: &subject }.to_string();
+        let mut session = session();
+        let written = line(&session);
+        assert!(written.contains("TLS_AES_128_GCM_SHA256, x25519, psk \"client@example\""), "{written}");
+        session.peer = Peer::Anonymous;
+        session.alpn = Some(b"sunrpc".into());
+        let written = line(&session);
+        assert!(
+            written.contains("x25519, peer without a certificate, alpn sunrpc, our certificate not shown")
+        );
+        let certificate = include_bytes!("../../tests/vectors/agent/server.pem");
+        session.peer = Peer::Certificate { chain: crate::crypto::pem::certificates(certificate).unwrap() };
+        assert!(line(&session).contains("peer \"CN=server (SHA256:"), "{}", line(&session));
     }
 
     #[test]
