@@ -32,20 +32,28 @@ fn extensions_at(message: &[u8]) -> usize {
         SERVER_HELLO => after_session_id(message) + 3,
         ENCRYPTED_EXTENSIONS => 4,
         CERTIFICATE_REQUEST => 5 + usize::from(message[4]),
+        // Those of the last certificate, which has none.
+        CERTIFICATE => message.len() - 2,
         other => panic!("message {other} has no extensions of its own"),
     }
 }
 
-/// Changes the extensions of a message.
-pub(crate) fn with_extensions(whole: &mut Vec<u8>, change: impl FnOnce(&mut Extensions)) {
-    let at = extensions_at(whole);
-    let mut rest = &whole[at + 2..];
+/// The extensions of a message.
+pub(crate) fn extensions_of(whole: &[u8]) -> Extensions {
+    let mut rest = &whole[extensions_at(whole) + 2..];
     let mut extensions = Extensions::new();
     while let Some((header, content)) = rest.split_first_chunk::<4>() {
         let (content, after) = content.split_at(usize::from(u16::from_be_bytes([header[2], header[3]])));
         extensions.push((u16::from_be_bytes([header[0], header[1]]), content.to_vec()));
         rest = after;
     }
+    extensions
+}
+
+/// Changes the extensions of a message.
+pub(crate) fn with_extensions(whole: &mut Vec<u8>, change: impl FnOnce(&mut Extensions)) {
+    let at = extensions_at(whole);
+    let mut extensions = extensions_of(whole);
     change(&mut extensions);
     let mut block = Vec::new();
     for (code, content) in extensions {
@@ -53,6 +61,11 @@ pub(crate) fn with_extensions(whole: &mut Vec<u8>, change: impl FnOnce(&mut Exte
         block.extend(vector16(&content));
     }
     *whole = message(whole[0], &[&whole[4..at], &vector16(&block)[..]].concat());
+    if whole[0] == CERTIFICATE {
+        // The length of the list around them, behind an empty certificate_request_context.
+        let list = u16::try_from(whole.len() - 8).unwrap().to_be_bytes();
+        whole[6..8].copy_from_slice(&list);
+    }
 }
 
 /// `content` behind a length of two bytes.
