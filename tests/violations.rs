@@ -140,6 +140,8 @@ const SERVER_HELLOS: &[Case] = &[
     (Cert, SH, |m| ext(m, |e| remove(e, 43)), "NotTls13", A::ProtocolVersion, "4.2.1"),
     (Cert, SH, |m| { ext(m, |e| { remove(e, 43); e.push(e[0].clone()) }); let at = suites_at(m); m[at + 2] = 1 }, "NotTls13", A::ProtocolVersion, "4.2.1"),
     (Cert, SH, |m| ext(m, |e| set(e, 43, &[3, 3])), "SelectedVersion", A::IllegalParameter, "4.2.1"),
+    (Cert, SH, |m| { m.pop(); *m = message(2, &m[4..]) }, "Malformed(\"ServerHello\")", A::DecodeError, "6.2"),
+    (Retry, SH, |m| { m.pop(); *m = message(2, &m[4..]) }, "Malformed(\"HelloRetryRequest\")", A::DecodeError, "6.2"),
     (Cert, SH, |m| m[40] ^= 1, "SessionIdNotEchoed", A::IllegalParameter, "4.1.3"),
     (Cert, SH, |m| { let at = suites_at(m); m[at + 1] = 4 }, "UnofferedSuite", A::IllegalParameter, "4.1.3"),
     (Cert, SH, |m| { let at = suites_at(m); m[at + 2] = 1 }, "Compression", A::IllegalParameter, "4.1.3"),

@@ -140,15 +140,17 @@ pub(crate) fn read_extensions<'a>(
     refuse_duplicates(&seen)
 }
 
-/// Whether a block of extensions has one of this type; a malformed block has not.
-pub(crate) fn has_extension(mut reader: Reader<'_>, wanted: ExtensionType) -> bool {
-    let Ok(mut block) = reader.vector16() else { return false };
-    while let (Ok(code), Ok(_)) = (block.u16(), block.vector16()) {
-        if code == wanted.0 {
-            return true;
-        }
+/// Whether a block of extensions has one of this type; a hello of TLS 1.2 may be without a block.
+pub(crate) fn has_extension(mut reader: Reader<'_>, wanted: ExtensionType) -> Result<bool, Malformed> {
+    if reader.is_empty() {
+        return Ok(false);
     }
-    false
+    let (mut block, mut found) = (reader.vector16()?, false);
+    while !block.is_empty() {
+        found |= block.u16()? == wanted.0;
+        block.vector16()?;
+    }
+    Ok(found)
 }
 
 fn refuse_duplicates(seen: &[Option<ExtensionType>]) -> Result<(), Violation> {

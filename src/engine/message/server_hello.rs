@@ -42,7 +42,7 @@ impl<'a> Hello<'a> {
         //# If this extension is present, clients MUST ignore the
         //# ServerHello.legacy_version value and MUST use only the
         //# "supported_versions" extension to determine the selected version.
-        if !has_extension(*r, ExtensionType::SUPPORTED_VERSIONS) {
+        if !has_extension(*r, ExtensionType::SUPPORTED_VERSIONS)? {
             return Err(Violation::NotTls13);
         }
         if session_id_echo.len() > 32 {
