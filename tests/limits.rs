@@ -519,6 +519,25 @@ fn answers_out_of_turn() {
 }
 
 #[test]
+fn bytes_that_were_not_handed_out_are_not_sent() {
+    let cast = Cast::new();
+    let (mut client, mut server) = cast.ends(Flow::Certificate, 1);
+    let Step::Send(hello) = client.handshake.step() else { panic!("a ClientHello") };
+    for part in [&hello[..5], &hello[5..]] {
+        server.handshake.receive(part);
+    }
+    // A ServerHello waits behind the question.
+    assert!(matches!(server.handshake.step(), Step::Sign(_)));
+    server.handshake.sent(1);
+    let length = hello.len();
+    client.handshake.sent(length + 1);
+    for end in [&mut client, &mut server] {
+        let result = end.run(&mut Vec::new(), &mut Vec::new()).unwrap();
+        assert_eq!(result.unwrap_err(), Error::Local(LocalError::Misuse));
+    }
+}
+
+#[test]
 fn data_in_the_middle_of_a_message() {
     let (client, server) = sessions();
     let mut server = Connection::new(server);

@@ -171,6 +171,10 @@ impl Handshake {
 
     /// Takes note that the first `count` bytes of [`Step::Send`] were written.
     pub fn sent(&mut self, count: usize) {
+        // What waits behind a question was not handed out yet, nor was more than there is.
+        if self.waits_for_an_answer() || count > self.records.outgoing().len() {
+            return self.conclude(Err(Error::Local(LocalError::Misuse)));
+        }
         self.records.sent(count);
     }
 
