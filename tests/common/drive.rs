@@ -27,16 +27,28 @@ pub fn drive(
                 *incoming = rest;
                 handshake.receive(bytes);
             }
-            Step::Sign(request) => match sign(&request) {
-                Some(signature) => handshake.signed(&signature),
-                None => handshake.sign_failed(),
-            },
-            Step::FindPsk(offers) => match find_psk(offers) {
-                Some((index, psk)) => handshake.psk(index, psk),
-                None => handshake.no_psk(),
-            },
+            Step::Sign(_) | Step::FindPsk(_) => answer(handshake, &mut sign, &mut find_psk),
             Step::Done(session) => return Some(Ok(session)),
             Step::Failed(error) => return Some(Err(error)),
         }
+    }
+}
+
+/// Answers the question that is asked.
+pub fn answer(
+    handshake: &mut Handshake,
+    sign: impl FnOnce(&SignRequest<'_>) -> Option<Vec<u8>>,
+    find_psk: impl FnOnce(&[PskOffer]) -> Option<(usize, Psk)>,
+) {
+    match handshake.step() {
+        Step::Sign(request) => match sign(&request) {
+            Some(signature) => handshake.signed(&signature),
+            None => handshake.sign_failed(),
+        },
+        Step::FindPsk(offers) => match find_psk(offers) {
+            Some((index, psk)) => handshake.psk(index, psk),
+            None => handshake.no_psk(),
+        },
+        step => panic!("nothing is asked: {step:?}"),
     }
 }

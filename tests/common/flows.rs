@@ -31,11 +31,11 @@ impl Flow {
     pub(crate) const ALL: [Self; 5] =
         [Self::Certificate, Self::ClientCertificate, Self::HelloRetry, Self::Psk, Self::PskHelloRetry];
 
-    fn is_psk(self) -> bool {
+    pub(crate) fn is_psk(self) -> bool {
         matches!(self, Self::Psk | Self::PskHelloRetry)
     }
 
-    fn retries(self) -> bool {
+    pub(crate) fn retries(self) -> bool {
         matches!(self, Self::HelloRetry | Self::PskHelloRetry)
     }
 }
@@ -60,6 +60,16 @@ impl Cast {
 
     /// Both ends at the start of a flow; the same seed gives the same bytes.
     pub(crate) fn ends(&self, flow: Flow, seed: u64) -> (End<'_>, End<'_>) {
+        self.logging_ends(flow, seed, [Arc::default(), self.log.clone()])
+    }
+
+    /// The same, each with a key log of its own.
+    pub(crate) fn logging_ends(
+        &self,
+        flow: Flow,
+        seed: u64,
+        [client_log, server_log]: [Arc<Secrets>; 2],
+    ) -> (End<'_>, End<'_>) {
         let (mut ours, mut theirs) = (client_config(&self.server), server_config(&self.server));
         if flow.is_psk() {
             ours = ClientConfig { psks: vec![psk(b"other"), psk(b"known")], ..ClientConfig::default() };
@@ -69,7 +79,8 @@ impl Cast {
         theirs.alpn = ours.alpn.clone();
         (ours.record_size_limit, theirs.record_size_limit) = (Some(16385), Some(16385));
         theirs.hello_retry_cookie = true;
-        theirs.key_log = Some(self.log.clone());
+        ours.key_log = Some(client_log);
+        theirs.key_log = Some(server_log);
         if flow.retries() {
             ours.key_shares = 0;
         }

@@ -117,15 +117,29 @@ impl<'a> End<'a> {
         send: impl FnMut(&[u8]),
     ) -> Option<Result<Box<Session>, Error>> {
         let Self { handshake, key, find_psk } = self;
-        let sign = |request: &SignRequest<'_>| {
-            let key = key.expect("a key to sign with");
-            Some(key.sign(request.scheme, request.message).expect("it signs"))
-        };
-        let find_psk = |offers: &[PskOffer]| {
-            offers.iter().enumerate().find_map(|(index, offer)| Some((index, find_psk(&offer.identity)?)))
-        };
-        drive::drive(handshake, incoming, send, sign, find_psk)
+        drive::drive(
+            handshake,
+            incoming,
+            send,
+            |request| sign(*key, request),
+            |offers| find(find_psk, offers),
+        )
     }
+
+    /// Answers the question that is asked.
+    pub(crate) fn answer(&mut self) {
+        let Self { handshake, key, find_psk } = self;
+        drive::answer(handshake, |request| sign(*key, request), |offers| find(find_psk, offers));
+    }
+}
+
+fn sign(key: Option<&SigningKey>, request: &SignRequest<'_>) -> Option<Vec<u8>> {
+    let key = key.expect("a key to sign with");
+    Some(key.sign(request.scheme, request.message).expect("it signs"))
+}
+
+fn find(find_psk: &FindPsk<'_>, offers: &[PskOffer]) -> Option<(usize, Psk)> {
+    offers.iter().enumerate().find_map(|(index, offer)| Some((index, find_psk(&offer.identity)?)))
 }
 
 /// What an end that still waits is said to have failed with.
