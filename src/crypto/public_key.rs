@@ -1,6 +1,6 @@
 //! Public keys of certificates, and the signatures they verify.
 
-use alloc::vec::Vec;
+use alloc::boxed::Box;
 use core::fmt;
 
 use der::{
@@ -110,7 +110,40 @@ pub struct BadSignature;
 pub struct PublicKey {
     algorithm: KeyAlgorithm,
     /// RSAPublicKey in DER, an uncompressed point, or 32 bytes of Ed25519: what `subjectPublicKey` holds.
-    bytes: Vec<u8>,
+    bytes: Bytes,
+}
+
+/// The longest point of a curve of ours, on secp384r1.
+const MAX_POINT: usize = 97;
+
+/// The bytes of a key; those of elliptic curves need no heap.
+#[derive(Clone, PartialEq, Eq)]
+enum Bytes {
+    /// So many, with zeros after them.
+    Few(usize, [u8; MAX_POINT]),
+    Many(Box<[u8]>),
+}
+
+impl From<&[u8]> for Bytes {
+    fn from(bytes: &[u8]) -> Self {
+        let mut few = [0; MAX_POINT];
+        match few.get_mut(..bytes.len()) {
+            Some(place) => {
+                place.copy_from_slice(bytes);
+                Self::Few(bytes.len(), few)
+            }
+            None => Self::Many(bytes.into()),
+        }
+    }
+}
+
+impl Bytes {
+    fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::Few(length, bytes) => bytes.get(..*length).unwrap_or_default(),
+            Self::Many(bytes) => bytes,
+        }
+    }
 }
 
 impl PublicKey {
@@ -149,7 +182,7 @@ impl PublicKey {
 
     /// The bytes of `subjectPublicKey`.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes
+        self.bytes.as_slice()
     }
 
     /// Verifies a signature of a certificate or a CRL: any hash goes with any curve.
@@ -160,7 +193,7 @@ impl PublicKey {
         signature: &[u8],
     ) -> Result<(), BadSignature> {
         let ring_algorithm = self.ring_algorithm(algorithm).ok_or(BadSignature)?;
-        ring_signature::UnparsedPublicKey::new(ring_algorithm, &self.bytes)
+        ring_signature::UnparsedPublicKey::new(ring_algorithm, self.as_bytes())
             .verify(message, signature)
             .map_err(|_| BadSignature)
     }

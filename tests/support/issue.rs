@@ -18,7 +18,8 @@ pub fn tlv(tag: u8, contents: &[u8]) -> Vec<u8> {
     let mut der = match length {
         0..=0x7f => vec![tag, length as u8],
         0x80..=0xff => vec![tag, 0x81, length as u8],
-        _ => vec![tag, 0x82, (length >> 8) as u8, length as u8],
+        0x100..=0xffff => vec![tag, 0x82, (length >> 8) as u8, length as u8],
+        _ => vec![tag, 0x83, (length >> 16) as u8, (length >> 8) as u8, length as u8],
     };
     der.extend(contents);
     der

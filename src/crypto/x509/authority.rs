@@ -13,8 +13,6 @@ use crate::crypto::public_key::PublicKey;
 pub(super) struct Authority<'a> {
     pub(super) subject: Cow<'a, [u8]>,
     pub(super) key: PublicKey,
-    /// The key as SubjectPublicKeyInfo in DER.
-    pub(super) spki: Cow<'a, [u8]>,
     pub(super) validity: Validity,
     pub(super) path_length: Option<u8>,
     pub(super) purposes: KeyPurposes,
@@ -68,7 +66,6 @@ impl<'a> Authority<'a> {
         Ok(Self {
             subject: Cow::Borrowed(certificate.subject),
             key: certificate.key()?,
-            spki: Cow::Borrowed(certificate.spki),
             validity: certificate.validity,
             path_length: basic_constraints.path_length,
             purposes: extensions.extended_key_usage.map_or(KeyPurposes::ALL, KeyPurposes::of_authority),
@@ -89,7 +86,6 @@ impl<'a> Authority<'a> {
         Authority {
             subject: own(self.subject),
             key: self.key,
-            spki: own(self.spki),
             validity: self.validity,
             path_length: self.path_length,
             purposes: self.purposes,

@@ -12,16 +12,18 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// Of so many certificates: the peers of a busy host. When it is full, it is emptied.
+use crate::crypto::public_key::PublicKey;
+
+/// Of so many certificates: the peers of a busy host. When it is full, it is emptied before the next path.
 const CAPACITY: usize = 1024;
 /// A longer certificate is not kept: the whole takes a few megabytes at worst.
 const MAX_CERTIFICATE: usize = 4096;
 
-/// A certificate (DER), and the key (SubjectPublicKeyInfo in DER) under which its signature is right.
-pub(super) type Fact<'p> = (&'p [u8], &'p [u8]);
+/// A certificate (DER), and the key under which its signature is right.
+pub(super) type Fact<'p> = (&'p [u8], &'p PublicKey);
 
 /// Certificates, and the key of each one's issuer.
-type Known = HashMap<Box<[u8]>, Box<[u8]>>;
+type Known = HashMap<Box<[u8]>, PublicKey>;
 
 /// The signatures that are known to be right.
 #[derive(Default)]
@@ -30,19 +32,16 @@ pub(super) struct SignatureCache(Mutex<Known>);
 impl SignatureCache {
     pub(super) fn knows(&self, (certificate, key): Fact<'_>) -> bool {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(certificate).is_some_and(|known| **known == *key)
+        known.get(certificate).is_some_and(|known| known == key)
     }
 
-    pub(super) fn learn(&self, facts: &[Fact<'_>]) {
-        if facts.is_empty() {
-            return;
-        }
+    pub(super) fn learn<'p>(&self, facts: impl Iterator<Item = Fact<'p>>) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len().saturating_add(facts.len()) > CAPACITY {
+        if known.len() >= CAPACITY {
             known.clear();
         }
-        let short = facts.iter().filter(|(certificate, _)| certificate.len() <= MAX_CERTIFICATE);
-        known.extend(short.map(|(certificate, key)| (Box::from(*certificate), Box::from(*key))));
+        let short = facts.filter(|(certificate, _)| certificate.len() <= MAX_CERTIFICATE);
+        known.extend(short.map(|(certificate, key)| (Box::from(certificate), key.clone())));
     }
 }
 

@@ -219,10 +219,8 @@ fn is_mailbox_within(name: &str, base: &str) -> Result<bool, Problem> {
 
 fn is_address_within(address: &[u8], base: &[u8]) -> bool {
     let (network, mask) = halves(base);
-    let masked = |octets: &[u8]| {
-        octets.iter().zip(mask).map(|(octet, mask)| octet & mask).collect::<alloc::vec::Vec<_>>()
-    };
-    address.len() == network.len() && masked(address) == masked(network)
+    let same = |((address, network), mask): ((&u8, &u8), &u8)| address & mask == network & mask;
+    address.len() == network.len() && address.iter().zip(network).zip(mask).all(same)
 }
 
 /// The host of a URI; the profile refuses one that a constraint applies to and that has none.

@@ -70,7 +70,7 @@ use alloc::{format, string::String, sync::Arc, vec::Vec};
 
 use cache::SignatureCache;
 use certificate::Certificate;
-use path::{Candidate, Found, Search};
+use path::{Candidate, Candidates, Found, Search};
 use problem::{Failure, Role};
 
 pub use self::{
@@ -168,7 +168,7 @@ impl Verifier {
     /// Validates a chain, the end entity first, and returns the path.
     pub fn find_path(&self, chain: &[Vec<u8>], request: &Request<'_>) -> Result<Path, Rejection> {
         self.find(chain, request, |key, found| {
-            let sent = found.links.iter().map(|link| match text::name(link.certificate.subject) {
+            let sent = found.links.as_slice().iter().map(|link| match text::name(link.certificate.subject) {
                 name if name.is_empty() => String::from("(no subject)"),
                 name => name,
             });
@@ -197,16 +197,16 @@ impl Verifier {
             Certificate::read(first).map_err(|problem| Failure { role, subject: &[], problem }.reject())?;
         let blame = |problem| Failure { role, subject: end_entity.subject, problem };
         let key = self.check_end_entity(&end_entity, request).map_err(|problem| blame(problem).reject())?;
-        let mut candidates = Vec::with_capacity(others.len());
+        let mut candidates = Candidates::default();
         for der in others {
             match Candidate::read(der) {
                 Ok(candidate) => candidates.push(candidate),
                 Err(problem) => unread.push(Failure { role: Role::Intermediate, subject: &[], problem }),
             }
         }
-        let mut search = Search::new(self, (request.side, request.now), &candidates);
+        let mut search = Search::new(self, (request.side, request.now), (&end_entity, role), &candidates);
         unread.into_iter().for_each(|failure| search.note(failure));
-        search.run(&end_entity, role).map(|found| then(key, found)).map_err(Failure::reject)
+        search.run().map(|found| then(key, found)).map_err(Failure::reject)
     }
 
     /// Checks what does not depend on the path.

@@ -1,6 +1,9 @@
 //! What is checked of a step upward, and of a whole path.
 
-use super::{MAX_PATH, Search, link::Link};
+use super::{
+    Search,
+    link::{Link, MAX_LINKS},
+};
 use crate::crypto::x509::{
     authority::Authority,
     certificate::Certificate,
@@ -39,10 +42,9 @@ impl<'p> Search<'p> {
         certificate: &Certificate<'p>,
         issuer: &'p Authority<'p>,
     ) -> Result<(), Problem> {
-        let fact = (certificate.der, &*issuer.spki);
-        if !self.signatures.knows(fact) {
+        if !self.signatures.knows((certificate.der, &issuer.key)) {
             certificate.signed.verify(&issuer.key)?;
-            self.verified.push(fact);
+            self.news = true;
         }
         Ok(())
     }
@@ -73,13 +75,14 @@ impl<'p> Search<'p> {
         issuer: &Authority<'p>,
         blame: impl Fn(Problem) -> Failure<'p>,
     ) -> Result<(), Failure<'p>> {
-        let intermediates = self.path.iter().skip(1).filter(|link| !link.certificate.self_issued()).count();
+        let path = self.path.as_slice();
+        let intermediates = path.iter().skip(1).filter(|link| !link.certificate.self_issued()).count();
         if let Some(limit) = issuer.path_length.filter(|limit| intermediates > usize::from(*limit)) {
             return Err(blame(Problem::PathLength(limit)));
         }
         let limit = self.policy.max_intermediates;
-        if intermediates > limit || self.path.len() > MAX_PATH {
-            return Err(child.blame(Problem::Depth(limit.min(MAX_PATH))));
+        if intermediates > limit || path.len() >= MAX_LINKS {
+            return Err(child.blame(Problem::Depth(limit.min(MAX_LINKS))));
         }
         Ok(())
     }
@@ -90,7 +93,7 @@ impl<'p> Search<'p> {
         if constraints.is_empty() {
             return Ok(());
         }
-        for (index, link) in self.path.iter().enumerate() {
+        for (index, link) in self.path.as_slice().iter().enumerate() {
             if index == 0 || !link.certificate.self_issued() {
                 let checked = constraints.check(link.certificate, &issuer.subject, &mut self.budget);
                 checked.map_err(|problem| link.blame(problem))?;
@@ -112,28 +115,29 @@ impl<'p> Search<'p> {
     }
 
     fn check_policies(&self, anchor: &Authority<'p>) -> Result<(), Failure<'p>> {
-        let steps = self
-            .path
+        let path = self.path.as_slice();
+        let steps = path
             .iter()
             .rev()
             .map(|link| (link.certificate.extensions.policies, link.certificate.self_issued()));
         let checked = policy::check(anchor.policies, steps);
-        self.path.first().map_or(Ok(()), |end_entity| checked.map_err(|problem| end_entity.blame(problem)))
+        path.first().map_or(Ok(()), |end_entity| checked.map_err(|problem| end_entity.blame(problem)))
     }
 
     /// Section 6.3: only now, when every issuer in the path is known to be one.
     fn check_revocation(&mut self, anchor: &'p Authority<'p>) -> Result<(), Failure<'p>> {
-        let issuers = self.path.iter().skip(1).filter_map(|link| link.authority).chain([anchor]);
-        for (index, (link, issuer)) in self.path.iter().zip(issuers).enumerate() {
+        let (now, mut budget) = (self.now, self.budget);
+        let checked = self.steps(anchor).enumerate().try_for_each(|(index, (link, issuer))| {
             let required = match self.policy.revocation {
                 Revocation::WhereKnown => false,
                 Revocation::EndEntity => index == 0,
                 Revocation::WholePath => true,
             };
             let crls = self.store.crls(link.certificate.issuer);
-            let effort = (self.now, &mut self.budget);
-            crl::check(crls, link.certificate, issuer, required, effort).map_err(|p| link.blame(p))?;
-        }
-        Ok(())
+            let effort = (now, &mut budget);
+            crl::check(crls, link.certificate, issuer, required, effort).map_err(|p| link.blame(p))
+        });
+        self.budget = budget;
+        checked
     }
 }

@@ -16,6 +16,26 @@ pub(in crate::crypto::x509) struct Candidate<'p> {
     pub(super) authority: Result<Authority<'p>, Problem>,
 }
 
+/// The certificates sent beside the end entity: an honest peer's few need no heap.
+#[derive(Debug, Default)]
+pub(in crate::crypto::x509) struct Candidates<'p> {
+    few: [Option<Candidate<'p>>; 3],
+    more: Vec<Candidate<'p>>,
+}
+
+impl<'p> Candidates<'p> {
+    pub(in crate::crypto::x509) fn push(&mut self, candidate: Candidate<'p>) {
+        match self.few.iter_mut().find(|place| place.is_none()) {
+            Some(place) => *place = Some(candidate),
+            None => self.more.push(candidate),
+        }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Candidate<'p>> {
+        self.few.iter().flatten().chain(&self.more)
+    }
+}
+
 /// A certificate that may be an issuer: from the peer, or from the trust store.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::crypto::x509) struct Issuer<'p> {
@@ -53,11 +73,48 @@ impl<'p> Link<'p> {
     }
 }
 
+/// The longest path below its anchor, whatever the configuration says: the search recurses so deep.
+pub(super) const MAX_LINKS: usize = 25;
+
+/// A path under construction, from the end entity upward.
+#[derive(Debug)]
+pub(in crate::crypto::x509) struct Links<'p> {
+    links: [Link<'p>; MAX_LINKS],
+    length: usize,
+}
+
+impl<'p> Links<'p> {
+    pub(super) fn new(end_entity: Link<'p>) -> Self {
+        Self { links: [end_entity; MAX_LINKS], length: 1 }
+    }
+
+    /// Puts `link` above the others.
+    pub(super) fn push(&mut self, link: Link<'p>) {
+        let place =
+            self.links.get_mut(self.length).expect("the length is checked before the link is accepted");
+        *place = link;
+        self.length = self.length.saturating_add(1);
+    }
+
+    /// Takes the uppermost link off; the end entity stays.
+    pub(super) fn pop(&mut self) {
+        self.length = self.length.saturating_sub(1).max(1);
+    }
+
+    pub(super) fn last(&self) -> Link<'p> {
+        let [end_entity, ..] = self.links;
+        self.as_slice().last().copied().unwrap_or(end_entity)
+    }
+
+    pub(in crate::crypto::x509) fn as_slice(&self) -> &[Link<'p>] {
+        self.links.get(..self.length).unwrap_or_default()
+    }
+}
+
 /// A valid path.
 #[derive(Debug)]
 pub(in crate::crypto::x509) struct Found<'p> {
-    /// From the end entity upward.
-    pub(in crate::crypto::x509) links: Vec<Link<'p>>,
+    pub(in crate::crypto::x509) links: Links<'p>,
     /// `None` if the end entity itself is in the trust store.
     pub(in crate::crypto::x509) anchor: Option<&'p Authority<'p>>,
 }

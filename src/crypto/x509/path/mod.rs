@@ -6,15 +6,15 @@
 mod checks;
 mod link;
 
-use alloc::{string::String, vec::Vec};
+use alloc::string::String;
 
-use self::link::Link;
-pub(super) use self::link::{Candidate, Found, Issuer};
+pub(super) use self::link::{Candidate, Candidates, Found, Issuer};
+use self::link::{Link, Links};
 use super::{
     Policy, Verifier,
     authority::Authority,
     budget::Budget,
-    cache::{Fact, SignatureCache},
+    cache::SignatureCache,
     certificate::Certificate,
     problem::{Failure, Problem, Role},
     purpose::{KeyPurposes, Side},
@@ -23,9 +23,6 @@ use super::{
 };
 use crate::crypto::certificate::UnixTime;
 
-/// No path is longer, whatever the configuration says: the search recurses so deep.
-const MAX_PATH: usize = 24;
-
 /// A search in progress.
 #[derive(Debug)]
 pub(super) struct Search<'p> {
@@ -33,13 +30,12 @@ pub(super) struct Search<'p> {
     policy: &'p Policy,
     now: UnixTime,
     side: Side,
-    candidates: &'p [Candidate<'p>],
-    /// From the end entity upward; never empty.
-    path: Vec<Link<'p>>,
+    candidates: &'p Candidates<'p>,
+    path: Links<'p>,
     budget: Budget,
     signatures: &'p SignatureCache,
-    /// What the cache does not know yet.
-    verified: Vec<Fact<'p>>,
+    /// Whether a signature was verified that the cache did not know.
+    news: bool,
     failure: Option<Failure<'p>>,
 }
 
@@ -47,22 +43,14 @@ impl<'p> Search<'p> {
     pub(super) fn new(
         verifier: &'p Verifier,
         (side, now): (Side, UnixTime),
-        candidates: &'p [Candidate<'p>],
+        (end_entity, role): (&'p Certificate<'p>, Role),
+        candidates: &'p Candidates<'p>,
     ) -> Self {
         let Verifier { store, policy, signatures } = verifier;
-        let (path, verified) = (Vec::new(), Vec::new());
-        Self {
-            store,
-            policy,
-            now,
-            side,
-            candidates,
-            path,
-            budget: policy.budget,
-            signatures,
-            verified,
-            failure: None,
-        }
+        let purposes = end_entity.extensions.extended_key_usage.unwrap_or(KeyPurposes::ALL);
+        let path = Links::new(Link { certificate: end_entity, role, authority: None, purposes });
+        let budget = policy.budget;
+        Self { store, policy, now, side, candidates, path, budget, signatures, news: false, failure: None }
     }
 
     /// Remembers a failure that may explain why there is no path.
@@ -74,30 +62,37 @@ impl<'p> Search<'p> {
     }
 
     /// Finds a path for the end entity.
-    pub(super) fn run(
-        mut self,
-        end_entity: &'p Certificate<'p>,
-        role: Role,
-    ) -> Result<Found<'p>, Failure<'p>> {
-        let purposes = end_entity.extensions.extended_key_usage.unwrap_or(KeyPurposes::ALL);
-        let link = Link { certificate: end_entity, role, authority: None, purposes };
-        self.path.push(link);
-        if self.store.holds(end_entity) {
+    pub(super) fn run(mut self) -> Result<Found<'p>, Failure<'p>> {
+        let end_entity = self.path.last();
+        if self.store.holds(end_entity.certificate) {
             return Ok(Found { links: self.path, anchor: None });
         }
-        end_entity.check_issued().map_err(|problem| link.blame(problem))?;
+        end_entity.certificate.check_issued().map_err(|problem| end_entity.blame(problem))?;
         match self.climb()? {
             Some(anchor) => {
-                self.signatures.learn(&self.verified);
+                if self.news {
+                    let facts = self.steps(anchor).map(|(link, issuer)| (link.certificate.der, &issuer.key));
+                    self.signatures.learn(facts);
+                }
                 Ok(Found { links: self.path, anchor: Some(anchor) })
             }
-            None => Err(self.failure.unwrap_or_else(|| unknown_issuer(link, Problem::UnknownIssuer))),
+            None => Err(self.failure.unwrap_or_else(|| unknown_issuer(end_entity, Problem::UnknownIssuer))),
         }
+    }
+
+    /// Each certificate of the whole path, with its issuer.
+    fn steps(
+        &self,
+        anchor: &'p Authority<'p>,
+    ) -> impl Iterator<Item = (Link<'p>, &'p Authority<'p>)> + use<'_, 'p> {
+        let links = self.path.as_slice();
+        let issuers = links.iter().skip(1).filter_map(|link| link.authority).chain([anchor]);
+        links.iter().copied().zip(issuers)
     }
 
     /// Extends the path to an anchor, if that can be done; an error ends the search.
     fn climb(&mut self) -> Result<Option<&'p Authority<'p>>, Failure<'p>> {
-        let Some(child) = self.path.last().copied() else { return Ok(None) };
+        let child = self.path.last();
         let mut nearest = Attempt::NotTheIssuer;
         for anchor in self.store.named(child.certificate.issuer) {
             let attempt = self.attempt(child, anchor.issuer())?;
@@ -108,7 +103,7 @@ impl<'p> Search<'p> {
             }
             nearest = nearest.max(attempt);
         }
-        for candidate in self.candidates {
+        for candidate in self.candidates.iter() {
             if self.would_loop(&candidate.certificate) {
                 continue;
             }
@@ -136,7 +131,7 @@ impl<'p> Search<'p> {
         let same = |link: &Link<'_>| {
             link.certificate.subject == certificate.subject && link.certificate.spki == certificate.spki
         };
-        self.path.iter().any(same)
+        self.path.as_slice().iter().any(same)
     }
 
     /// Tries an issuer for the uppermost certificate of the path.
