@@ -23,6 +23,7 @@ test: lint unit fuzz-smoke peers bogo kernel
 	@echo "make test: lint, unit, fuzz-smoke, peers, bogo and kernel have passed"
 
 unit: tools
+	@tests/need valgrind:valgrind
 	$(CARGO) test --locked --lib --bins --tests
 	$(CARGO) test --locked --doc
 

@@ -44,8 +44,8 @@
 //!
 //! The limits, with candour: TLS 1.3 only, without 0-RTT, resumption and post-handshake authentication; no post-quantum groups yet. Every
 //! secret is wiped when it is dropped, ring's contexts included, but for private keys ([`crypto::sign::SigningKey`]), whose copy in ring
-//! stays in freed memory. Only the comparison of MACs and the primitives are constant-time; identities, names and certificates are public
-//! and are compared plainly. The engine has been reviewed and tested, and not audited.
+//! stays in freed memory. The key schedule, the comparison of MACs and the removal of padding are constant-time, as ring's primitives
+//! are; identities, names and certificates are public and are compared plainly. The engine has been reviewed and tested, and not audited.
 #![cfg_attr(not(feature = "x509"), no_std)]
 
 extern crate alloc;
