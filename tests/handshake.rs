@@ -518,6 +518,17 @@ fn configurations_that_cannot_work_are_refused() {
     let empty = Credential::new(vec![], alice.key.algorithm());
     let chainless = ClientConfig { credentials: vec![empty], ..client_config(&alice) };
     assert_eq!(refused(chainless), Error::Config(ConfigError::EmptyChain));
+    let suiteless = ClientConfig { suites: vec![], ..client_config(&alice) };
+    assert_eq!(refused(suiteless), Error::Config(ConfigError::NoSuites));
+    for unproven in [ClientConfig::default(), ClientConfig { server_name: None, ..client_config(&alice) }] {
+        assert_eq!(refused(unproven), Error::Config(ConfigError::NoAuthentication));
+    }
+    let refused =
+        |config: ServerConfig| Handshake::server(config.into(), Box::new(SystemRandom), NOW).unwrap_err();
+    assert_eq!(refused(ServerConfig::default()), Error::Config(ConfigError::NoCredentials));
+    let trusting =
+        ServerConfig { client_authentication: ClientAuthentication::Optional, ..server_config(&alice) };
+    assert_eq!(refused(trusting), Error::Config(ConfigError::NoVerifier));
 }
 
 #[test]
