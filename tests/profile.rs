@@ -599,13 +599,21 @@ fn number(octets: &[u8]) -> Vec<Vec<u8>> {
     vec![extension(CRL_NUMBER, false, &tlv(2, octets))]
 }
 
+fn of_version_1(crl: &mut Crl) {
+    crl.version.clear();
+    crl.extensions.clear();
+}
+
 /// A rule of CRLs broken: what is edited how, and what is found.
 type CrlCase = (fn(&mut Crl), &'static str);
 
 #[rustfmt::skip]
 const CRLS: &[CrlCase] = &[
-    (|c| c.version = tlv(2, &[0]), "it is not of version 2"),
-    (|c| c.version.clear(), "it is not of version 2"),
+    (|c| c.version = tlv(2, &[0]), "it is neither of version 1 nor 2"),
+    (|c| c.version = tlv(2, &[2]), "it is neither of version 1 nor 2"),
+    (|c| c.version.clear(), NOT_DER),
+    (|c| { of_version_1(c); c.revoked = sequence(&[revoked(&[2], &[extension(UNKNOWN, false, &[5, 0])])]) }, NOT_DER),
+    (|c| { of_version_1(c); c.next_update.clear() }, "a CRL must have a nextUpdate (Section 5.1.2.5)"),
     (|c| c.signature = sequence(&[oid(ECDSA_WITH_SHA384)]), "signatureAlgorithm differs inside and outside"),
     (|c| c.issuer = sequence(&[]), "a CRL's issuer must not be empty (Section 5.1.2.3)"),
     (|c| c.this_update = tlv(0x18, b"20300101000000Z"), TIME),
@@ -650,6 +658,20 @@ fn crls_in_form() {
 //= type=test
 //# If the keyUsage extension is present, then the subject public key MUST NOT be used to verify signatures on
 //# certificates or CRLs unless the corresponding keyCertSign or cRLSign bit is set.
+#[test]
+fn crls_of_version_1() {
+    assert_eq!(status(vec![crl(of_version_1)]), Ok(()));
+    let revoking = |serial: u8| {
+        crl(|c| {
+            of_version_1(c);
+            c.revoked = sequence(&[revoked(&[serial], &[])]);
+        })
+    };
+    assert_eq!(status(vec![revoking(2)]), Ok(()));
+    let detail = status(vec![revoking(1)]).unwrap_err();
+    assert!(detail.ends_with("revoked at 2029-01-01T00:00:00Z (unspecified)"), "{detail}");
+}
+
 #[test]
 fn a_crl_is_its_issuers_alone() {
     let unknown = |crl: Vec<u8>| status(vec![crl]).unwrap_err();

@@ -82,9 +82,11 @@ impl Crl {
         let signed = Signed::read(der)?;
         let mut reader = SliceReader::new(signed.tbs)?;
         reader.sequence(|r| {
-            if r.decode::<Option<u8>>()? != Some(1) {
-                return Err(Problem::Malformed("it is not of version 2"));
-            }
+            let is_version_2 = match r.decode::<Option<u8>>()? {
+                Some(1) => true,
+                None => false,
+                Some(_) => return Err(Problem::Malformed("it is neither of version 1 nor 2")),
+            };
             if r.tlv_bytes()? != signed.algorithm {
                 return Err(Problem::Malformed("signatureAlgorithm differs inside and outside"));
             }
@@ -97,12 +99,13 @@ impl Crl {
                 return Err(Problem::Profile("a CRL must have a nextUpdate (Section 5.1.2.5)"));
             }
             let next_update = time::read(r)?;
-            let mut revoked = read_revoked(r)?;
+            let mut revoked = read_revoked(r, is_version_2)?;
             revoked.sort_unstable();
+            let key_identifier = if is_version_2 { read_extensions(r)? } else { None };
             Ok(Self {
                 der: der.into(),
                 issuer: issuer.into(),
-                key_identifier: read_extensions(r)?.map(Vec::from),
+                key_identifier: key_identifier.map(Vec::from),
                 this_update,
                 next_update,
                 revoked,
@@ -180,8 +183,8 @@ pub(super) fn check(
     if known { Ok(()) } else { status }
 }
 
-/// revokedCertificates: absent if nothing was revoked.
-fn read_revoked(reader: &mut SliceReader<'_>) -> Result<Vec<Revoked>, Problem> {
+/// revokedCertificates: absent if nothing was revoked. Only those of version 2 have extensions.
+fn read_revoked(reader: &mut SliceReader<'_>, extensible: bool) -> Result<Vec<Revoked>, Problem> {
     let mut revoked = Vec::new();
     if reader.is_finished() || Tag::peek(reader)? != Tag::Sequence {
         return Ok(revoked);
@@ -191,7 +194,7 @@ fn read_revoked(reader: &mut SliceReader<'_>) -> Result<Vec<Revoked>, Problem> {
             let serial = AnyRef::decode(r)?;
             serial.tag().assert_eq(Tag::Integer)?;
             let at = time::read(r)?;
-            let reason = if r.is_finished() { 0 } else { read_entry_extensions(r)? };
+            let reason = if r.is_finished() || !extensible { 0 } else { read_entry_extensions(r)? };
             // A certificate with a serial number that is not well-formed is refused for that.
             if let Some(octets) = serial_octets(serial.value()) {
                 revoked.push(Revoked { serial: pad(octets), at, reason });
