@@ -59,18 +59,21 @@ fn chain(authority: impl FnOnce(&mut Parts), end_entity: impl FnOnce(&mut Parts)
 
 impl Chain {
     fn judge(self) -> Result<(), String> {
-        let mut root = Template::new("Root", &KEYS[0]);
-        root.ca = Some(None);
-        let mut store = TrustStore::empty();
-        store.add(&root.issue("Root", &KEYS[0]), "root");
-        for crl in &self.crls {
-            store.add_crl(crl, "crl").map_err(|error| error.to_string())?;
-        }
-        let request = Request { side: Side::Server, names: &[], now: NOW };
-        let verifier = Verifier::with_policy(Arc::new(store), self.policy);
-        let found = verifier.find_path(&[self.end_entity, self.authority], &request);
-        found.map(drop).map_err(|rejection| rejection.detail)
+        judge(&[self.end_entity, self.authority], &self.crls, self.policy)
     }
+}
+
+fn judge(chain: &[Vec<u8>], crls: &[Vec<u8>], policy: Policy) -> Result<(), String> {
+    let mut root = Template::new("Root", &KEYS[0]);
+    root.ca = Some(None);
+    let mut store = TrustStore::empty();
+    store.add(&root.issue("Root", &KEYS[0]), "root");
+    for crl in crls {
+        store.add_crl(crl, "crl").map_err(|error| error.to_string())?;
+    }
+    let request = Request { side: Side::Server, names: &[], now: NOW };
+    let found = Verifier::with_policy(Arc::new(store), policy).find_path(chain, &request);
+    found.map(drop).map_err(|rejection| rejection.detail)
 }
 
 fn untouched(_: &mut Parts) {}
@@ -96,6 +99,12 @@ fn dns_name(name: &[u8]) -> Vec<u8> {
 
 fn policy(id: &[u8]) -> Vec<u8> {
     sequence(&[oid(id)])
+}
+
+/// certificatePolicies with one policy and its qualifier.
+fn qualified(policy: &[u8], qualifier: &[u8]) -> Vec<u8> {
+    let qualifier = sequence(&[oid(qualifier), tlv(0x16, b"https://end.test/cps")]);
+    sequence(&[sequence(&[oid(policy), sequence(&[qualifier])])])
 }
 
 /// A rule broken: what is edited how, and what is found.
@@ -217,6 +226,8 @@ const OF_ANY_CERTIFICATE: &[Case] = &[
     //# certificate or CRL containing the unrecognized extension.
     (|p| put(p, KEY_USAGE, true, &tlv(4, &[0x80])), NOT_DER),
     (|p| put(p, CERTIFICATE_POLICIES, false, &sequence(&[policy(UNKNOWN), policy(UNKNOWN)])), "a certificate policy stands twice"),
+    (|p| put(p, CERTIFICATE_POLICIES, true, &qualified(UNKNOWN, UNKNOWN)), "critical policy qualifiers beside CPS and UserNotice are not supported"),
+    (|p| put(p, CERTIFICATE_POLICIES, false, &qualified(ANY_POLICY, UNKNOWN)), "anyPolicy with a qualifier of its own (Section 4.2.1.4)"),
     //= rfc5280#section-4.2.1.6
     //= type=test
     //# If the subjectAltName extension is present, the sequence MUST contain at least one entry.
@@ -459,6 +470,37 @@ fn critical_extensions_that_are_understood() {
 //= rfc5280#appendix-B
 //= type=test
 //# Implementations MUST be able to handle OIDs with up to 20 elements (inclusive).
+#[test]
+fn qualifiers_of_policies() {
+    const CPS: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 2, 1];
+    for (critical, policy, qualifier) in
+        [(true, ANY_POLICY, CPS), (true, UNKNOWN, CPS), (false, UNKNOWN, UNKNOWN)]
+    {
+        let edit = |p: &mut Parts| put(p, CERTIFICATE_POLICIES, critical, &qualified(policy, qualifier));
+        assert_eq!(chain(edit, edit).judge(), Ok(()));
+    }
+}
+
+#[test]
+fn self_issued_intermediates_are_passed_over() {
+    let [root, issuer, subject, successor] = &*KEYS;
+    let end = sequence(&[tlv(0x31, &sequence(&[oid(&[0x55, 4, 3]), tlv(0x0c, b"end")]))]);
+    let constraints = sequence(&[tlv(0xa0, &SUBTREE(0xa4, &end))]);
+    for (name, detail) in [("Authority", None), ("Another", Some("pathLenConstraint 0 exceeded"))] {
+        let mut authority = Template::new("Authority", issuer);
+        authority.ca = Some(Some(0));
+        authority.others.push((NAME_CONSTRAINTS, true, constraints.clone()));
+        let mut below = Template::new(name, successor);
+        below.ca = Some(None);
+        let end_entity = Template::new("end", subject).issue(name, successor);
+        let chain = [end_entity, below.issue("Authority", issuer), authority.issue("Root", root)];
+        match detail {
+            None => assert_eq!(judge(&chain, &[], Policy::default()), Ok(())),
+            Some(detail) => assert!(judge(&chain, &[], Policy::default()).unwrap_err().ends_with(detail)),
+        }
+    }
+}
+
 #[test]
 fn object_identifiers_of_every_length() {
     let largest_arcs = [&[0x2b][..], &[0xff, 0xff, 0xff, 0x7f].repeat(9)].concat();

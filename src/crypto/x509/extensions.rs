@@ -100,7 +100,7 @@ impl<'a> Extensions<'a> {
                 self.basic_constraints = Some(BasicConstraints::read(r, extension.critical)?)
             }
             NAME_CONSTRAINTS => self.name_constraints = Some(NameConstraints::read(r)?),
-            CERTIFICATE_POLICIES => self.policies.read_policies(r)?,
+            CERTIFICATE_POLICIES => self.policies.read_policies(r, extension.critical)?,
             POLICY_MAPPINGS => self.policies.read_mappings(r)?,
             AUTHORITY_KEY_IDENTIFIER => {
                 self.authority_key_identifier = Some(AuthorityKeyIdentifier::read(r)?);

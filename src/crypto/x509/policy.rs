@@ -18,6 +18,8 @@ use super::{
 };
 
 const ANY_POLICY: Oid<'static> = Oid::known(&ObjectIdentifier::new_unwrap("2.5.29.32.0"));
+const CPS: Oid<'static> = Oid::known(&ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.2.1"));
+const USER_NOTICE: Oid<'static> = Oid::known(&ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.2.2"));
 /// Intersecting takes the square of it.
 const MAX_POLICIES: usize = 32;
 
@@ -32,7 +34,11 @@ pub(super) struct PolicyExtensions<'a> {
 }
 
 impl<'a> PolicyExtensions<'a> {
-    pub(super) fn read_policies(&mut self, reader: &mut SliceReader<'a>) -> Result<(), Problem> {
+    pub(super) fn read_policies(
+        &mut self,
+        reader: &mut SliceReader<'a>,
+        critical: bool,
+    ) -> Result<(), Problem> {
         let sequence = AnyRef::decode(reader)?;
         sequence.tag().assert_eq(Tag::Sequence)?;
         let policies = sequence.value();
@@ -41,7 +47,13 @@ impl<'a> PolicyExtensions<'a> {
             if index == MAX_POLICIES {
                 return Err(Problem::Malformed("too many certificate policies"));
             }
-            let policy = read_policy(&mut reader)?;
+            let (policy, is_understood) = read_policy(&mut reader)?;
+            if critical && !is_understood {
+                return Err(Problem::Unsupported("critical policy qualifiers beside CPS and UserNotice"));
+            }
+            if policy == ANY_POLICY && !is_understood {
+                return Err(Problem::Profile("anyPolicy with a qualifier of its own (Section 4.2.1.4)"));
+            }
             if oids(policies).take(index).any(|earlier| earlier == policy) {
                 return Err(Problem::Malformed("a certificate policy stands twice"));
             }
@@ -139,25 +151,29 @@ fn intersect(sets: &[PolicyExtensions<'_>]) -> bool {
         .any(|policy| policy != ANY_POLICY && others.iter().all(|other| other.has(policy)))
 }
 
-fn read_policy<'a>(reader: &mut SliceReader<'a>) -> Result<Oid<'a>, Problem> {
+/// Reads PolicyInformation: the policy, and whether its qualifiers, which are for people, are of the two kinds of the profile.
+fn read_policy<'a>(reader: &mut SliceReader<'a>) -> Result<(Oid<'a>, bool), Problem> {
     reader.sequence(|r| {
         let policy = r.decode()?;
+        let mut is_understood = true;
         if !r.is_finished() {
             for_each(r, |r, _| {
                 r.sequence(|r| {
-                    let _qualifier: (Oid<'_>, AnyRef<'_>) = (r.decode()?, r.decode()?);
+                    let (kind, _value): (Oid<'_>, AnyRef<'_>) = (r.decode()?, r.decode()?);
+                    is_understood &= kind == CPS || kind == USER_NOTICE;
                     Ok(())
                 })
             })?;
         }
-        Ok(policy)
+        Ok((policy, is_understood))
     })
 }
 
 /// The policies of contents that have been read before.
 fn oids(policies: &[u8]) -> impl Iterator<Item = Oid<'_>> {
     let mut reader = SliceReader::new(policies).ok();
-    core::iter::from_fn(move || read_policy(reader.as_mut().filter(|r| !r.is_finished())?).ok())
+    let read = move || read_policy(reader.as_mut().filter(|r| !r.is_finished())?).ok();
+    core::iter::from_fn(read).map(|(policy, _)| policy)
 }
 
 fn skip_certs(contents: &[u8]) -> Result<u8, Problem> {
