@@ -143,6 +143,27 @@ fn explained(
     }
 }
 
+//= rfc5280#section-6
+//= type=test
+//# MUST provide functionality equivalent to the external behavior resulting from this procedure.
+//= rfc5280#section-6.1
+//= type=test
+//# A conforming implementation MUST include an X.509 path processing procedure that is functionally
+//# equivalent to the external behavior of this algorithm.
+//= rfc5280#section-6.1.3
+//= type=test
+//# The certificate MUST satisfy each of the following:
+//= rfc5280#section-4.2.1.10
+//= type=test
+//# within which all subject names in subsequent certificates in a certification path MUST be located.
+//= rfc5280#section-6.1.4
+//= type=test
+//# (1) If permittedSubtrees is present in the certificate, set the permitted_subtrees state variable to the
+//# intersection of its previous value and the value indicated in the extension field.
+//= rfc5280#section-6.1.4
+//= type=test
+//# (2) If excludedSubtrees is present in the certificate, set the excluded_subtrees state variable to the
+//# union of its previous value and the value indicated in the extension field.
 #[test]
 fn random_graphs_are_judged_alike() {
     let keys: Vec<_> = (0..8).map(|_| Key::generate()).collect();

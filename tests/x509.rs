@@ -70,6 +70,10 @@ impl Ask {
     }
 }
 
+//= rfc5280#section-4.1.2.4
+//= type=test
+//# Certificate users MUST be prepared to process the issuer distinguished name and subject distinguished name
+//# (Section 4.1.2.6) fields to perform name chaining for certification path validation (Section 6).
 #[test]
 fn the_plain_case() {
     assert_eq!(SERVER().path(), "CN=server < O=Lab, CN=Intermediate < CN=Root");
@@ -99,6 +103,12 @@ fn the_seam_answers_with_the_key() {
     assert_eq!(verifier.authorities().len(), 2);
 }
 
+//= rfc5280#section-6.1
+//= type=test
+//# A certificate MUST NOT appear more than once in a prospective certification path.
+//= rfc5280#section-6.1.3
+//= type=test
+//# (4) The certificate issuer name is the working_issuer_name.
 #[test]
 fn missing_and_untrusted_issuers() {
     let unknown = |ask: Ask, detail| ask.refused(Reason::UnknownAuthority, detail);
@@ -141,6 +151,10 @@ fn without_key_identifiers_the_signature_tells_issuers_of_one_name_apart() {
         .refused(Reason::Bad, "server certificate 'CN=server': its signature is wrong");
 }
 
+//= rfc5280#section-6.1.4
+//= type=test
+//# (m) If pathLenConstraint is present in the certificate and is less than max_path_length, set
+//# max_path_length to the value of pathLenConstraint.
 #[test]
 fn authorities_are_held_to_what_they_may_do() {
     let refused = |chain, detail| Ask { chain, ..SERVER() }.refused(Reason::Bad, detail);
@@ -170,6 +184,9 @@ fn authorities_are_held_to_what_they_may_do() {
     Ask { policy, ..SERVER() }.refused(Reason::UnknownAuthority, detail);
 }
 
+//= rfc5280#section-6.1.3
+//= type=test
+//# (2) The certificate validity period includes the current time.
 #[test]
 fn every_certificate_is_valid_in_time() {
     let late = Ask { chain: "leaf intermediate-brief", time: "2040-01-01T00:00:00Z", ..SERVER() };
@@ -387,6 +404,22 @@ fn constraints_and_policies() {
     Ask { chain: "leaf-policy-none policy-ca", ..SERVER() }.refused(Reason::Bad, detail);
 }
 
+//= rfc5280#section-6.1.3
+//= type=test
+//# (3) At the current time, the certificate is not revoked.
+//= rfc5280#section-5
+//= type=test
+//# are REQUIRED to process both version 1 and version 2 complete CRLs
+//= rfc5280#section-5.1.1.3
+//= type=test
+//# Applications that perform CRL checking MUST support certification path validation when certificates and
+//# CRLs are digitally signed with the same CA private key.
+//= rfc5280#section-6.3
+//= type=test
+//# they MUST be functionally equivalent to the external behavior resulting from this procedure
+//= rfc5280#section-6.3.3
+//= type=test
+//# (j) If (cert_status is UNREVOKED), then search for the certificate on the complete CRL.
 #[test]
 fn revocation() {
     let with = |crls| Ask { crls, ..SERVER() };
@@ -428,6 +461,11 @@ fn revocation_as_required() {
     );
 }
 
+//= rfc5280#section-5.2.5
+//= type=test
+//# However, implementations that do not support this extension MUST either treat the status of any
+//# certificate not listed on this CRL as unknown or locate another CRL that does not contain any unrecognized
+//# critical extensions.
 #[test]
 fn partial_crls_are_not_loaded() {
     for (name, problem) in [
@@ -450,6 +488,10 @@ fn a_strangers_name_is_harmless_in_a_log() {
 }
 
 /// No bytes of a stranger can make us panic, and none but the signed ones are accepted.
+//= rfc5280#section-6.1.3
+//= type=test
+//# (1) The signature on the certificate can be verified using working_public_key_algorithm, the
+//# working_public_key, and the working_public_key_parameters.
 #[test]
 fn mutated_certificates_are_refused() {
     let request =

@@ -77,9 +77,15 @@ impl<'a> NameConstraints<'a> {
                 permitted = Some(is_within(name, base)?);
             }
         }
+        //= rfc5280#section-6.1.3
+        //# Otherwise, verify that the subject name is within one of the permitted_subtrees for X.500
+        //# distinguished names
         if permitted == Some(false) {
             return Err(problem(name, by, "not permitted"));
         }
+        //= rfc5280#section-6.1.3
+        //# Otherwise, verify that the subject name is not within any of the excluded_subtrees for X.500
+        //# distinguished names
         for base in bases(self.excluded) {
             budget.comparison()?;
             let base = base?;
@@ -162,7 +168,8 @@ fn is_within(name: GeneralName<'_>, base: GeneralName<'_>) -> Result<bool, Probl
         (GeneralName::Uri(name), GeneralName::Uri(base)) => is_host_within(uri_host(name)?, base),
         (GeneralName::Ip(name), GeneralName::Ip(base)) => is_address_within(name, base),
         //= rfc5280#section-4.2.1.10
-        //# Applications conform
+        //# Applications conforming to this profile MUST be able to process name constraints that are imposed
+        //# on the directoryName name form
         (GeneralName::Directory(name), GeneralName::Directory(base)) => {
             distinguished_name::is_within(name, base)?
         }

@@ -82,22 +82,67 @@ impl Crl {
         let signed = Signed::read(der)?;
         let mut reader = SliceReader::new(signed.tbs)?;
         reader.sequence(|r| {
+            //= rfc5280#section-5
+            //# are REQUIRED to process both version 1 and version 2 complete CRLs
+            //= rfc5280#section-5.1.2.1
+            //# When extensions are used, as required by this profile, this field MUST be present and MUST
+            //# specify version 2 (the integer value is 1).
             let is_version_2 = match r.decode::<Option<u8>>()? {
                 Some(1) => true,
                 None => false,
                 Some(_) => return Err(Problem::Malformed("it is neither of version 1 nor 2")),
             };
+            //= rfc5280#section-5.1.1.2
+            //# This field MUST contain the same algorithm identifier as the signature field in the sequence
+            //# tbsCertList (Section 5.1.2.2).
+            //= rfc5280#section-5.1.2.2
+            //# This field MUST contain the same algorithm identifier as the signatureAlgorithm field in the
+            //# sequence CertificateList (Section 5.1.1.2).
             if r.tlv_bytes()? != signed.algorithm {
                 return Err(Problem::Malformed("signatureAlgorithm differs inside and outside"));
             }
             let issuer = distinguished_name::read(r)?;
+            //= rfc5280#section-5.1.2.3
+            //# The issuer field MUST contain a non-empty X.500 distinguished name (DN).
             if issuer == distinguished_name::EMPTY {
                 return Err(Problem::Profile("a CRL's issuer must not be empty (Section 5.1.2.3)"));
             }
+            //= rfc5280#section-5.1.2.4
+            //# CRL issuers conforming to this profile MUST encode thisUpdate as UTCTime for dates through the
+            //# year 2049.
+            //= rfc5280#section-5.1.2.4
+            //# CRL issuers conforming to this profile MUST encode thisUpdate as GeneralizedTime for dates in
+            //# the year 2050 or later.
+            //= rfc5280#section-5.1.2.4
+            //# Conforming applications MUST be able to process dates that are encoded in either UTCTime or
+            //# GeneralizedTime.
+            //= rfc5280#section-5.1.2.4
+            //# Where encoded as UTCTime, thisUpdate MUST be specified and interpreted as defined in Section
+            //# 4.1.2.5.1.
+            //= rfc5280#section-5.1.2.4
+            //# Where encoded as GeneralizedTime, thisUpdate MUST be specified and interpreted as defined in
+            //# Section 4.1.2.5.2.
             let this_update = time::read(r)?;
+            //= rfc5280#section-5.1.2.5
+            //# Conforming CRL issuers MUST include the nextUpdate field in all CRLs.
             if !matches!(Tag::peek(r), Ok(Tag::UtcTime | Tag::GeneralizedTime)) {
                 return Err(Problem::Profile("a CRL must have a nextUpdate (Section 5.1.2.5)"));
             }
+            //= rfc5280#section-5.1.2.5
+            //# CRL issuers conforming to this profile MUST encode nextUpdate as UTCTime for dates through the
+            //# year 2049.
+            //= rfc5280#section-5.1.2.5
+            //# CRL issuers conforming to this profile MUST encode nextUpdate as GeneralizedTime for dates in
+            //# the year 2050 or later.
+            //= rfc5280#section-5.1.2.5
+            //# Conforming applications MUST be able to process dates that are encoded in either UTCTime or
+            //# GeneralizedTime.
+            //= rfc5280#section-5.1.2.5
+            //# Where encoded as UTCTime, nextUpdate MUST be specified and interpreted as defined in Section
+            //# 4.1.2.5.1.
+            //= rfc5280#section-5.1.2.5
+            //# Where encoded as GeneralizedTime, nextUpdate MUST be specified and interpreted as defined in
+            //# Section 4.1.2.5.2.
             let next_update = time::read(r)?;
             let mut revoked = read_revoked(r, is_version_2)?;
             revoked.sort_unstable();
@@ -122,6 +167,11 @@ impl Crl {
         }
     }
 
+    //= rfc5280#section-5.1.1.3
+    //# Applications that perform CRL checking MUST support certification path validation when certificates
+    //# and CRLs are digitally signed with the same CA private key.
+    //= rfc5280#section-6.3.3
+    //# (g) Validate the signature on the complete CRL using the public key validated in step (f).
     fn check_signature(&self, issuer: &Authority<'_>, budget: &mut Budget) -> Result<(), Problem> {
         budget.signature()?;
         if self.verified_by.get() == Some(&issuer.key) {
@@ -133,6 +183,8 @@ impl Crl {
     }
 
     /// The status of a certificate by this list, whose signature has been verified.
+    //= rfc5280#section-6.3.3
+    //# (j) If (cert_status is UNREVOKED), then search for the certificate on the complete CRL.
     fn status(&self, certificate: &Certificate<'_>, now: UnixTime) -> Result<(), Problem> {
         let serial = pad(certificate.serial);
         let found = self.revoked.binary_search_by(|revoked| revoked.serial.cmp(&serial)).ok();
@@ -156,6 +208,14 @@ fn unknown(why: String) -> Problem {
 /// Checks a certificate against the CRLs that bear its issuer's name.
 ///
 /// One list that is in order decides; otherwise the last reason why none is. Without any list, `required` decides.
+//= rfc5280#section-6.3
+//# they MUST be functionally equivalent to the external behavior resulting from this procedure
+//= rfc5280#section-6.3.3
+//# The trust anchor for the certification path MUST be the same as the trust anchor used to validate the
+//# target certificate.
+//= rfc5280#section-8
+//# At a minimum, implementations validating CRLs MUST ensure that the certification path of a certificate and
+//# the CRL issuer certification path used to validate the certificate terminate at the same trust anchor.
 pub(super) fn check(
     crls: &[Crl],
     certificate: &Certificate<'_>,
@@ -166,6 +226,12 @@ pub(super) fn check(
     let mut status = if required { Err(unknown("no CRL of its issuer is at hand".into())) } else { Ok(()) };
     let mut known = false;
     for crl in crls.iter().filter(|crl| crl.is_named_for(issuer)) {
+        //= rfc5280#section-6.3.3
+        //# If a key usage extension is present in the CRL issuer's certificate, verify that the cRLSign bit
+        //# is set.
+        //= rfc5280#section-4.2.1.3
+        //# the subject public key MUST NOT be used to verify signatures on certificates or CRLs unless the
+        //# corresponding keyCertSign or cRLSign bit is set.
         if !issuer.crl_sign {
             return Err(unknown("its issuer's keyUsage lacks cRLSign".into()));
         }
@@ -184,6 +250,8 @@ pub(super) fn check(
 }
 
 /// revokedCertificates: absent if nothing was revoked. Only those of version 2 have extensions.
+//= rfc5280#section-5.1.2.6
+//# When there are no revoked certificates, the revoked certificates list MUST be absent.
 fn read_revoked(reader: &mut SliceReader<'_>, extensible: bool) -> Result<Vec<Revoked>, Problem> {
     let mut revoked = Vec::new();
     if reader.is_finished() || Tag::peek(reader)? != Tag::Sequence {
@@ -193,6 +261,8 @@ fn read_revoked(reader: &mut SliceReader<'_>, extensible: bool) -> Result<Vec<Re
         r.sequence(|r| {
             let serial = AnyRef::decode(r)?;
             serial.tag().assert_eq(Tag::Integer)?;
+            //= rfc5280#section-5.1.2.6
+            //# The time for revocationDate MUST be expressed as described in Section 5.1.2.4.
             let at = time::read(r)?;
             let reason = if r.is_finished() || !extensible { 0 } else { read_entry_extensions(r)? };
             // A certificate with a serial number that is not well-formed is refused for that.
@@ -213,6 +283,9 @@ fn read_entry_extensions(reader: &mut SliceReader<'_>) -> Result<u8, Problem> {
         match (extension.oid, extension.value) {
             (REASON_CODE, [0x0a, 1, code @ (1..=6 | 9 | 10)]) => reason = *code,
             (REASON_CODE, _) => return Err(Problem::Malformed("a reasonCode is not one of a complete CRL")),
+            //= rfc5280#section-5.3
+            //# If a CRL contains a critical CRL entry extension that the application cannot process, then the
+            //# application MUST NOT use that CRL to determine the status of any certificates.
             (oid, _) if extension.critical => return Err(Problem::CriticalExtension(oid.to_string())),
             _ => {}
         }
@@ -250,12 +323,26 @@ fn read_extensions<'a>(reader: &mut SliceReader<'a>) -> Result<Option<&'a [u8]>,
         seen.push(extension.oid);
         let mut value = SliceReader::new(extension.value)?;
         match extension.oid {
+            //= rfc5280#section-5.2.3
+            //# CRL issuers conforming to this profile MUST include this extension in all CRLs and MUST mark
+            //# this extension as non-critical.
+            //= rfc5280#section-5.2.3
+            //# CRL verifiers MUST be able to handle CRLNumber values up to 20 octets.
+            //= rfc5280#appendix-B
+            //# CRL validators MUST be able to handle cRLNumber values up to 20 octets in length.
             CRL_NUMBER if !extension.critical => drop(UintRef::decode(&mut value)?),
             AUTHORITY_KEY_IDENTIFIER if !extension.critical => {
                 key_identifier = AuthorityKeyIdentifier::read(&mut value)?.key_identifier;
             }
             DELTA_CRL_INDICATOR => return Err(Problem::Unsupported("delta CRLs")),
+            //= rfc5280#section-5.2.5
+            //# However, implementations that do not support this extension MUST either treat the status of
+            //# any certificate not listed on this CRL as unknown or locate another CRL that does not contain
+            //# any unrecognized critical extensions.
             ISSUING_DISTRIBUTION_POINT => return Err(Problem::Unsupported("CRLs of one distribution point")),
+            //= rfc5280#section-5.2
+            //# If a CRL contains a critical extension that the application cannot process, then the
+            //# application MUST NOT use that CRL to determine the status of certificates.
             oid if extension.critical => return Err(Problem::CriticalExtension(oid.to_string())),
             _ => return Ok(()),
         }

@@ -221,6 +221,8 @@ impl Verifier {
         }
         end_entity.check_claims()?;
         let key = end_entity.key()?;
+        //= rfc5280#section-6.1.3
+        //# (2) The certificate validity period includes the current time.
         end_entity.validity.check(request.now)?;
         let extensions = &end_entity.extensions;
         //= rfc5280#section-4.2.1.12

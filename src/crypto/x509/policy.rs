@@ -48,12 +48,20 @@ impl<'a> PolicyExtensions<'a> {
                 return Err(Problem::Malformed("too many certificate policies"));
             }
             let (policy, is_understood) = read_policy(&mut reader)?;
+            //= rfc5280#section-4.2.1.4
+            //# the path validation software MUST be able to interpret this extension (including the optional
+            //# qualifier), or MUST reject the certificate.
             if critical && !is_understood {
                 return Err(Problem::Unsupported("critical policy qualifiers beside CPS and UserNotice"));
             }
+            //= rfc5280#section-4.2.1.4
+            //# When qualifiers are used with the special policy anyPolicy, they MUST be limited to the
+            //# qualifiers identified in this section.
             if policy == ANY_POLICY && !is_understood {
                 return Err(Problem::Profile("anyPolicy with a qualifier of its own (Section 4.2.1.4)"));
             }
+            //= rfc5280#section-4.2.1.4
+            //# A certificate policy OID MUST NOT appear more than once in a certificate policies extension.
             if oids(policies).take(index).any(|earlier| earlier == policy) {
                 return Err(Problem::Malformed("a certificate policy stands twice"));
             }
@@ -69,6 +77,11 @@ impl<'a> PolicyExtensions<'a> {
         self.maps = true;
         for_each(reader, |r, _| {
             let pair = r.sequence(|r| Ok::<[Oid<'_>; 2], der::Error>([r.decode()?, r.decode()?]))?;
+            //= rfc5280#section-4.2.1.5
+            //# Policies MUST NOT be mapped either to or from the special value anyPolicy (Section 4.2.1.4).
+            //= rfc5280#section-6.1.4
+            //# (a) If a policy mappings extension is present, verify that the special value anyPolicy does
+            //# not appear as an issuerDomainPolicy or a subjectDomainPolicy.
             if pair.contains(&ANY_POLICY) {
                 return Err(Problem::Profile("a mapping from or to anyPolicy (Section 4.2.1.5)"));
             }
@@ -81,9 +94,26 @@ impl<'a> PolicyExtensions<'a> {
         let (explicit, inhibit_mapping) = reader.sequence(|r| {
             Ok::<_, Problem>((count(implicit(r, 0, false)?)?, count(implicit(r, 1, false)?)?))
         })?;
+        //= rfc5280#section-4.2.1.11
+        //# Conforming CAs MUST NOT issue certificates where policy constraints is an empty sequence.
+        //= rfc5280#section-4.2.1.11
+        //# That is, either the inhibitPolicyMapping field or the requireExplicitPolicy field MUST be present.
         if explicit.is_none() && inhibit_mapping.is_none() {
             return Err(Problem::Profile("policyConstraints is empty (Section 4.2.1.11)"));
         }
+        //= rfc5280#section-4.2.1.11
+        //# Conforming applications MUST be able to process the requireExplicitPolicy field
+        //= rfc5280#section-4.2.1.11
+        //= type=exception
+        //= reason=No mapping is ever followed, so there is nothing left to inhibit: a path that needs a policy and maps one is refused.
+        //# If the policyConstraints extension is marked as critical and the inhibitPolicyMapping field is
+        //# present, applications that do not implement support for the inhibitPolicyMapping field MUST reject
+        //# the certificate.
+        //= rfc5280#section-4.2.1.11
+        //= type=exception
+        //= reason=The field is read and has no effect, as no mapping is ever followed.
+        //# Applications that support the inhibitPolicyMapping field MUST also implement support for the
+        //# policyMappings extension.
         self.require_explicit = explicit;
         Ok(())
     }
@@ -129,14 +159,27 @@ pub(super) fn check<'a>(
         if !(any_counts && step.has(ANY_POLICY)) {
             sets.push(step);
         }
+        //= rfc5280#section-6.1.4
+        //# (1) If explicit_policy is not 0, decrement explicit_policy by 1.
+        //= rfc5280#section-6.1.4
+        //# (3) If inhibit_anyPolicy is not 0, decrement inhibit_anyPolicy by 1.
         if index == last || !self_issued {
             explicit = explicit.map(|n| n.saturating_sub(1));
             inhibit_any = inhibit_any.map(|n| n.saturating_sub(1));
         }
+        //= rfc5280#section-6.1.4
+        //# (1) If requireExplicitPolicy is present and is less than explicit_policy, set explicit_policy to
+        //# the value of requireExplicitPolicy.
+        //= rfc5280#section-6.1.4
+        //# (j) If the inhibitAnyPolicy extension is included in the certificate and is less than
+        //# inhibit_anyPolicy, set inhibit_anyPolicy to the value of inhibitAnyPolicy.
         explicit = least(explicit, step.require_explicit);
         inhibit_any = least(inhibit_any, step.inhibit_any);
         maps |= step.maps;
     }
+    //= rfc5280#section-6.1.3
+    //# (f) Verify that either explicit_policy is greater than 0 or the valid_policy_tree is not equal to
+    //# NULL;
     let valid = explicit != Some(0) || (!maps && intersect(&sets));
     if valid { Ok(()) } else { Err(Problem::Policy) }
 }
@@ -202,6 +245,13 @@ mod tests {
         check(PolicyExtensions::default(), path.iter().map(|step| (*step, false))).is_ok()
     }
 
+    //= rfc5280#section-4.2.1.11
+    //= type=test
+    //# Conforming applications MUST be able to process the requireExplicitPolicy field
+    //= rfc5280#section-6.1.3
+    //= type=test
+    //# (f) Verify that either explicit_policy is greater than 0 or the valid_policy_tree is not equal to
+    //# NULL;
     #[test]
     fn a_required_policy_runs_through_the_path() {
         assert!(valid(&[with(&[1]), with(&[2])]), "no policy is required");
@@ -212,6 +262,20 @@ mod tests {
         assert!(!valid(&[with(&[1]), requiring(&[2], 0)]));
     }
 
+    //= rfc5280#section-6.1.4
+    //= type=test
+    //# (1) If explicit_policy is not 0, decrement explicit_policy by 1.
+    //= rfc5280#section-6.1.4
+    //= type=test
+    //# (3) If inhibit_anyPolicy is not 0, decrement inhibit_anyPolicy by 1.
+    //= rfc5280#section-6.1.4
+    //= type=test
+    //# (1) If requireExplicitPolicy is present and is less than explicit_policy, set explicit_policy to the
+    //# value of requireExplicitPolicy.
+    //= rfc5280#section-6.1.4
+    //= type=test
+    //# (j) If the inhibitAnyPolicy extension is included in the certificate and is less than
+    //# inhibit_anyPolicy, set inhibit_anyPolicy to the value of inhibitAnyPolicy.
     #[test]
     fn the_countdowns_end_where_the_rfc_says() {
         assert!(!valid(&[requiring(&[1], 1), with(&[2])]));
@@ -219,6 +283,9 @@ mod tests {
         assert!(valid(&[requiring(&[1], 3), with(&[1]), with(&[2])]));
         let no_any = PolicyExtensions { inhibit_any: Some(0), ..requiring(&[1], 0) };
         assert!(!valid(&[no_any, with(&[0])]) && valid(&[no_any, with(&[1])]));
+        let no_any_later = PolicyExtensions { inhibit_any: Some(1), ..requiring(&[1], 0) };
+        assert!(valid(&[no_any_later, with(&[0]), with(&[1])]));
+        assert!(!valid(&[no_any_later, with(&[1]), with(&[0])]));
     }
 
     #[test]

@@ -62,6 +62,11 @@ impl<'p> Search<'p> {
     }
 
     /// Finds a path for the end entity.
+    //= rfc5280#section-6
+    //# MUST provide functionality equivalent to the external behavior resulting from this procedure.
+    //= rfc5280#section-6.1
+    //# A conforming implementation MUST include an X.509 path processing procedure that is functionally
+    //# equivalent to the external behavior of this algorithm.
     pub(super) fn run(mut self) -> Result<Found<'p>, Failure<'p>> {
         let end_entity = self.path.last();
         if self.store.holds(end_entity.certificate) {
@@ -127,6 +132,8 @@ impl<'p> Search<'p> {
     }
 
     /// Whether the subject and key of `certificate` are in the path already (RFC 4158, Section 2.4.2).
+    //= rfc5280#section-6.1
+    //# A certificate MUST NOT appear more than once in a prospective certification path.
     fn would_loop(&self, certificate: &Certificate<'_>) -> bool {
         let same = |link: &Link<'_>| {
             link.certificate.subject == certificate.subject && link.certificate.spki == certificate.spki
@@ -137,6 +144,16 @@ impl<'p> Search<'p> {
     /// Tries an issuer for the uppermost certificate of the path.
     fn attempt(&mut self, child: Link<'p>, issuer: Issuer<'p>) -> Result<Attempt<'p>, Failure<'p>> {
         let Issuer { role, subject, authority } = issuer;
+        //= rfc5280#section-4.1.2.4
+        //# Certificate users MUST be prepared to process the issuer distinguished name and subject
+        //# distinguished name (Section 4.1.2.6) fields to perform name chaining for certification path
+        //# validation (Section 6).
+        //= rfc5280#section-6.1.3
+        //# (4) The certificate issuer name is the working_issuer_name.
+        //= rfc5280#section-4.1.2.6
+        //# (a) When the subject of the certificate is a CA, the subject field MUST be encoded in the same way
+        //# as it is encoded in the issuer field (Section 4.1.2.4) in all certificates issued by the subject
+        //# CA.
         if subject != child.certificate.issuer {
             return Ok(Attempt::NotTheIssuer);
         }
