@@ -83,6 +83,7 @@ fn the_plain_case() {
         SERVER().path(),
         "any order, and more than needed"
     );
+    assert!(Ask { chain: "intermediate leaf", ..SERVER() }.answer().is_err(), "but the end entity first");
     let anchored_below = Ask { trusted: "intermediate", chain: "leaf", ..SERVER() };
     assert_eq!(
         anchored_below.path(),

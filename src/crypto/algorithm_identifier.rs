@@ -157,3 +157,36 @@ pub(crate) fn explicit<'a, T>(
     inner.finish()?;
     Ok(Some(value))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+
+    /// id-RSASSA-PSS with SHA-256, MGF1 with SHA-256 and a salt of 32 bytes (RFC 4055, Section 3.1), its salt length encoded so.
+    fn rsassa_pss(salt_length: &[u8]) -> Vec<u8> {
+        let element = |tag: u8, parts: &[&[u8]]| {
+            let contents = parts.concat();
+            [&[tag, u8::try_from(contents.len()).unwrap()], &contents[..]].concat()
+        };
+        let oid = |oid: &ObjectIdentifier| element(6, &[oid.as_bytes()]);
+        let sha256 = element(0x30, &[&oid(&SHA256), &[5, 0]]);
+        let mask = element(0x30, &[&oid(&MGF1), &sha256]);
+        let parts = [element(0xa0, &[&sha256]), element(0xa1, &[&mask]), salt_length.into()];
+        let parameters = element(0x30, &[&parts.concat()]);
+        element(0x30, &[&oid(&RSASSA_PSS), &parameters])
+    }
+
+    #[test]
+    fn parameters_are_der() {
+        let read = |der: &[u8]| {
+            let mut reader = SliceReader::new(der).unwrap();
+            AlgorithmIdentifier::decode(&mut reader).unwrap().signature()
+        };
+        let expected = SignatureAlgorithm::RsaPss(SignatureHash::Sha256);
+        assert_eq!(read(&rsassa_pss(&[0xa2, 3, 2, 1, 32])), Ok(expected));
+        // BER may write a length in more bytes than it needs.
+        assert_eq!(read(&rsassa_pss(&[0xa2, 0x81, 3, 2, 1, 32])), Err(KeyError::Malformed));
+        assert_eq!(read(&rsassa_pss(&[0xa2, 4, 2, 0x81, 1, 32])), Err(KeyError::Malformed));
+    }
+}

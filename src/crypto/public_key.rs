@@ -296,3 +296,20 @@ fn rsa_modulus_bits(rsa_public_key: &[u8]) -> Result<usize, KeyError> {
     let leading = bytes.first().map_or(0, |b| usize::try_from(b.leading_zeros()).unwrap_or(0));
     Ok(bytes.len().saturating_mul(8).saturating_sub(leading))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_for_one_hash_verifies_with_no_other() {
+        use SignatureHash::{Sha256, Sha384, Sha512};
+        for only in [Sha256, Sha384, Sha512] {
+            let key = PublicKey { algorithm: KeyAlgorithm::RsaPss(Some(only)), bytes: Bytes::from(&[][..]) };
+            for hash in [Sha256, Sha384, Sha512] {
+                assert_eq!(key.ring_algorithm(SignatureAlgorithm::RsaPss(hash)).is_some(), hash == only);
+            }
+            assert!(key.ring_algorithm(SignatureAlgorithm::RsaPkcs1(only)).is_none());
+        }
+    }
+}

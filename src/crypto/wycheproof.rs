@@ -8,6 +8,7 @@ use super::{
     hkdf,
     kx::{self, NamedGroup},
     public_key::{PublicKey, SignatureAlgorithm, SignatureHash},
+    signature_scheme::SignatureScheme,
     suite::CipherSuite,
 };
 
@@ -212,4 +213,18 @@ fn signatures_with_other_parameters() {
     check_refused(file!("rsa_pss_2048_sha256_mgf1_0"), 103, SignatureHash::Sha256);
     check_refused(file!("rsa_pss_2048_sha256_mgf1_0_params"), 103, SignatureHash::Sha256);
     check_refused(file!("rsa_pss_2048_sha512_mgf1sha256_32_params"), 178, SignatureHash::Sha512);
+}
+
+#[test]
+fn rsa_keys_sign_in_the_schemes_of_their_identifier() {
+    for (text, prefix) in [
+        (file!("rsa_pss_2048_sha256_mgf1_32"), "rsa_pss_rsae_"),
+        (file!("rsa_pss_2048_sha256_mgf1_32_params"), "rsa_pss_pss_sha256"),
+    ] {
+        let key = text.lines().find_map(|line| line.strip_prefix("key ")).unwrap();
+        let key = PublicKey::from_spki(&hex(key)).unwrap_or_else(|error| panic!("{}", error.to_string()));
+        for scheme in SignatureScheme::CERTIFICATE {
+            assert_eq!(key.fits(scheme), scheme.name().starts_with(prefix), "{scheme:?}");
+        }
+    }
 }
