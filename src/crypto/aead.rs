@@ -11,6 +11,8 @@ use super::{
 };
 
 /// The length of the authentication tag in bytes, the same for all our suites.
+//= rfc8446#section-5.2
+//# An AEAD algorithm used in TLS 1.3 MUST NOT produce an expansion greater than 255 octets.
 pub const TAG_LENGTH: usize = 16;
 
 /// A record did not authenticate, or could not be protected.

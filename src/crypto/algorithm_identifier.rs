@@ -69,6 +69,8 @@ impl<'a> AlgorithmIdentifier<'a> {
     pub fn signature(&self) -> Result<SignatureAlgorithm, KeyError> {
         use SignatureAlgorithm as A;
         use SignatureHash::{Sha256, Sha384, Sha512};
+        //= rfc8446#section-4.4.2.3
+        //# The certificates MUST be signed using an acceptable signature algorithm
         let algorithm = match self.oid {
             SHA256_WITH_RSA => A::RsaPkcs1(Sha256),
             SHA384_WITH_RSA => A::RsaPkcs1(Sha384),
@@ -77,6 +79,8 @@ impl<'a> AlgorithmIdentifier<'a> {
             ECDSA_WITH_SHA256 => A::Ecdsa(Sha256),
             ECDSA_WITH_SHA384 => A::Ecdsa(Sha384),
             ED25519 => A::Ed25519,
+            //= rfc8446#section-4.4.2.4
+            //# using an MD5 hash MUST abort the handshake with a "bad_certificate" alert.
             MD5_WITH_RSA | SHA1_WITH_RSA | ECDSA_WITH_SHA1 => return Err(KeyError::WeakHash),
             _ => return Err(KeyError::Algorithm),
         };
@@ -101,6 +105,8 @@ pub(crate) fn curve(oid: ObjectIdentifier) -> Result<KeyAlgorithm, KeyError> {
 /// Reads RSASSA-PSS-params: accepted with one hash for message and mask, a salt of its length, and the standard trailer
 /// (RFC 4055, Section 3.1).
 fn pss_hash(parameters: AnyRef<'_>) -> Result<SignatureHash, KeyError> {
+    //= rfc8446#section-4.2.3
+    //# When used in certificate signatures, the algorithm parameters MUST be DER encoded.
     let (hash, mask_hash, salt_length) = parameters.sequence(|r: &mut SliceReader<'_>| {
         let hash = explicit(r, 0, |r| hash_oid(r))?;
         let mask_hash =
@@ -177,6 +183,9 @@ mod tests {
         element(0x30, &[&oid(&RSASSA_PSS), &parameters])
     }
 
+    //= rfc8446#section-4.2.3
+    //= type=test
+    //# When used in certificate signatures, the algorithm parameters MUST be DER encoded.
     #[test]
     fn parameters_are_der() {
         let read = |der: &[u8]| {

@@ -260,6 +260,8 @@ impl ExporterSecret {
     /// TLS-Exporter(label, context, length) =
     ///     HKDF-Expand-Label(Derive-Secret(Secret, label, ""), "exporter", Hash(context), length)
     /// ```
+    //= rfc8446#section-7.5
+    //# Implementations MUST use the exporter_master_secret unless explicitly specified by the application.
     pub fn export(&self, label: &[u8], context: &[u8], length: u16) -> Option<Secret> {
         let longest = self.hash.length().saturating_mul(255);
         if usize::from(length) > longest || label.len() > 249 {

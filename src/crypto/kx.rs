@@ -20,6 +20,11 @@ pub enum NamedGroup {
 
 impl NamedGroup {
     /// All groups, in the default order of preference.
+    //= rfc8446#section-9.1
+    //# MUST support key exchange with secp256r1 (NIST P-256)
+    //= rfc8446#appendix-B.3.1.4
+    //# Values within "obsolete_RESERVED" ranges are used in previous versions of TLS and MUST NOT be offered
+    //# or negotiated by TLS 1.3 implementations.
     pub const ALL: [Self; 3] = [Self::X25519, Self::Secp256r1, Self::Secp384r1];
 
     /// The code point (RFC 8446, Section 4.2.7).
@@ -136,6 +141,14 @@ impl KeyShare for EphemeralKey {
     fn agree(mut self: Box<Self>, peer: &[u8]) -> Result<Secret, KeyExchangeError> {
         without_trace::<CURVE_STACK, _>(|| {
             let peer = agreement::UnparsedPublicKey::new(self.group.ring(), peer);
+            //= rfc8446#section-4.2.8.2
+            //# peers MUST validate each other's public value Q by ensuring that the point is a valid point on
+            //# the elliptic curve.
+            //= rfc8446#section-7.4.2
+            //# leading zeros found in this octet string MUST NOT be truncated.
+            //= rfc8446#section-7.4.2
+            //# Implementations MUST check whether the computed Diffie-Hellman shared secret is the all-zero
+            //# value and abort if so
             agreement::agree_ephemeral(self.take()?, &peer, Secret::from_slice)
                 .map_err(|_| KeyExchangeError::PeerShare)
         })

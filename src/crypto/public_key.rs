@@ -227,7 +227,13 @@ impl PublicKey {
             (K::Rsa, A::RsaPkcs1(Sha256)) => &ring_signature::RSA_PKCS1_2048_8192_SHA256,
             (K::Rsa, A::RsaPkcs1(Sha384)) => &ring_signature::RSA_PKCS1_2048_8192_SHA384,
             (K::Rsa, A::RsaPkcs1(Sha512)) => &ring_signature::RSA_PKCS1_2048_8192_SHA512,
+            //= rfc8446#section-4.2.3
+            //# the parameters in the signature MUST be identical to those in the public key.
             (K::RsaPss(Some(only)), A::RsaPss(hash)) if only != hash => return None,
+            //= rfc8446#section-4.2.3
+            //# The length of the Salt MUST be equal to the length of the output of the digest algorithm.
+            //= rfc8446#section-4.2.3
+            //# The length of the Salt MUST be equal to the length of the digest algorithm.
             (K::Rsa | K::RsaPss(_), A::RsaPss(Sha256)) => &ring_signature::RSA_PSS_2048_8192_SHA256,
             (K::Rsa | K::RsaPss(_), A::RsaPss(Sha384)) => &ring_signature::RSA_PSS_2048_8192_SHA384,
             (K::Rsa | K::RsaPss(_), A::RsaPss(Sha512)) => &ring_signature::RSA_PSS_2048_8192_SHA512,
@@ -252,7 +258,15 @@ impl KeyAlgorithm {
     pub fn schemes(self) -> &'static [SignatureScheme] {
         use SignatureScheme as S;
         match self {
+            //= rfc8446#section-4.2.3
+            //# If the public key is carried in an X.509 certificate, it MUST use the rsaEncryption OID
+            //# [RFC5280].
+            //= rfc8446#section-4.4.3
+            //# RSA signatures MUST use an RSASSA-PSS algorithm
             Self::Rsa => &[S::RsaPssRsaeSha256, S::RsaPssRsaeSha384, S::RsaPssRsaeSha512],
+            //= rfc8446#section-4.2.3
+            //# If the public key is carried in an X.509 certificate, it MUST use the RSASSA-PSS OID
+            //# [RFC5756].
             Self::RsaPss(None) => &[S::RsaPssPssSha256, S::RsaPssPssSha384, S::RsaPssPssSha512],
             Self::RsaPss(Some(SignatureHash::Sha256)) => &[S::RsaPssPssSha256],
             Self::RsaPss(Some(SignatureHash::Sha384)) => &[S::RsaPssPssSha384],
@@ -301,6 +315,9 @@ fn rsa_modulus_bits(rsa_public_key: &[u8]) -> Result<usize, KeyError> {
 mod tests {
     use super::*;
 
+    //= rfc8446#section-4.2.3
+    //= type=test
+    //# the parameters in the signature MUST be identical to those in the public key.
     #[test]
     fn a_key_for_one_hash_verifies_with_no_other() {
         use SignatureHash::{Sha256, Sha384, Sha512};

@@ -33,6 +33,8 @@ use SignatureScheme as S;
 
 impl SignatureScheme {
     /// The schemes for CertificateVerify, in our order of preference.
+    //= rfc8446#section-4.4.3
+    //# The SHA-1 algorithm MUST NOT be used in any signatures of CertificateVerify messages.
     pub const HANDSHAKE: [Self; 9] = [
         S::EcdsaSecp256r1Sha256,
         S::EcdsaSecp384r1Sha384,
@@ -46,6 +48,13 @@ impl SignatureScheme {
     ];
 
     /// The schemes for signatures inside certificates.
+    //= rfc8446#section-4.2.3
+    //# They MUST NOT be offered or negotiated by any implementation.
+    //= rfc8446#section-4.2.3
+    //# In particular, MD5 [SLOTH], SHA-224, and DSA MUST NOT be used.
+    //= rfc8446#section-9.1
+    //# MUST support digital signatures with rsa_pkcs1_sha256 (for certificates), rsa_pss_rsae_sha256 (for
+    //# CertificateVerify and certificates), and ecdsa_secp256r1_sha256.
     pub const CERTIFICATE: [Self; 12] = [
         S::EcdsaSecp256r1Sha256,
         S::EcdsaSecp384r1Sha384,

@@ -19,6 +19,13 @@ impl CipherSuite {
     //# Support for mandatory-to-implement cipher suites for the negotiated TLS version is REQUIRED.
     //= rfc9289#section-5
     //# Negotiation of a cipher suite providing confidentiality as well as integrity protection is REQUIRED.
+    //= rfc8446#section-9.1
+    //# A TLS-compliant application MUST implement the TLS_AES_128_GCM_SHA256 [GCM] cipher suite
+    //= rfc8446#appendix-D.5
+    //# Implementations MUST NOT offer or negotiate RC4 cipher suites for any version of TLS for any reason.
+    //= rfc8446#appendix-D.5
+    //# Ciphers with a strength less than 112 bits MUST NOT be offered or negotiated for any version of TLS
+    //# for any reason.
     pub const ALL: [Self; 3] = [Self::Aes128GcmSha256, Self::Aes256GcmSha384, Self::Chacha20Poly1305Sha256];
 
     /// The code point (RFC 8446, Section B.4).
@@ -70,6 +77,8 @@ impl CipherSuite {
         }
     }
 
+    //= rfc8446#section-5.3
+    //# An AEAD algorithm where N_MAX is less than 8 bytes MUST NOT be used with TLS.
     pub(crate) fn aead(self) -> &'static ring::aead::Algorithm {
         match self {
             Self::Aes128GcmSha256 => &ring::aead::AES_128_GCM,

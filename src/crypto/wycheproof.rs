@@ -89,6 +89,12 @@ fn check_aead(text: &str, count: usize, suite_of: fn(usize) -> CipherSuite) {
     }
 }
 
+//= rfc8446#section-5.2
+//= type=test
+//# An AEAD algorithm used in TLS 1.3 MUST NOT produce an expansion greater than 255 octets.
+//= rfc8446#section-5.3
+//= type=test
+//# An AEAD algorithm where N_MAX is less than 8 bytes MUST NOT be used with TLS.
 #[test]
 fn aes_gcm() {
     check_aead(file!("aes_gcm"), 133, |length| match length {
@@ -151,11 +157,22 @@ fn check_exchange(text: &str, count: usize, group: NamedGroup, length: usize) {
     }
 }
 
+//= rfc8446#section-7.4.2
+//= type=test
+//# Implementations MUST check whether the computed Diffie-Hellman shared secret is the all-zero value and
+//# abort if so
 #[test]
 fn x25519() {
     check_exchange(file!("x25519"), 518, NamedGroup::X25519, 32);
 }
 
+//= rfc8446#section-4.2.8.2
+//= type=test
+//# peers MUST validate each other's public value Q by ensuring that the point is a valid point on the
+//# elliptic curve.
+//= rfc8446#section-7.4.2
+//= type=test
+//# leading zeros found in this octet string MUST NOT be truncated.
 #[test]
 fn secp256r1() {
     check_exchange(file!("ecdh_secp256r1_ecpoint"), 355, NamedGroup::Secp256r1, 32);
@@ -175,6 +192,16 @@ fn check_signatures(text: &str, count: usize, algorithm: SignatureAlgorithm) {
     }
 }
 
+//= rfc8446#section-4.2.3
+//= type=test
+//# The length of the Salt MUST be equal to the length of the output of the digest algorithm.
+//= rfc8446#section-4.2.3
+//= type=test
+//# The length of the Salt MUST be equal to the length of the digest algorithm.
+//= rfc8446#section-9.1
+//= type=test
+//# MUST support digital signatures with rsa_pkcs1_sha256 (for certificates), rsa_pss_rsae_sha256 (for
+//# CertificateVerify and certificates), and ecdsa_secp256r1_sha256.
 #[test]
 fn signatures() {
     use SignatureAlgorithm::{Ecdsa, Ed25519, RsaPkcs1, RsaPss};
@@ -215,6 +242,12 @@ fn signatures_with_other_parameters() {
     check_refused(file!("rsa_pss_2048_sha512_mgf1sha256_32_params"), 178, SignatureHash::Sha512);
 }
 
+//= rfc8446#section-4.2.3
+//= type=test
+//# If the public key is carried in an X.509 certificate, it MUST use the rsaEncryption OID [RFC5280].
+//= rfc8446#section-4.2.3
+//= type=test
+//# If the public key is carried in an X.509 certificate, it MUST use the RSASSA-PSS OID [RFC5756].
 #[test]
 fn rsa_keys_sign_in_the_schemes_of_their_identifier() {
     for (text, prefix) in [

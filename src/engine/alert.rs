@@ -80,6 +80,8 @@ impl AlertDescription {
     }
 
     /// The alert of a code point.
+    //= rfc8446#section-6
+    //# Unknown Alert types MUST be treated as error alerts.
     pub fn from_code(code: u8) -> Self {
         TABLE.iter().find(|row| row.0 == code).map_or(Self::Unknown(code), |row| row.1)
     }
@@ -90,6 +92,8 @@ impl AlertDescription {
         const FATAL: u8 = 2;
         match self {
             Self::CloseNotify | Self::UserCanceled => [WARNING, self.code()],
+            //= rfc8446#section-6
+            //# MUST be sent with AlertLevel=fatal
             _ => [FATAL, self.code()],
         }
     }

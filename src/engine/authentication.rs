@@ -129,10 +129,18 @@ pub(super) fn check_certificate_verify(
     offered: &[SignatureScheme],
     transcript: &Transcript,
 ) -> Result<SignatureScheme, Violation> {
+    //= rfc8446#section-4.2.3
+    //# The keys found in certificates MUST also be of appropriate type for the signature algorithms they are
+    //# used with.
+    //= rfc8446#section-4.4.3
+    //# In addition, the signature algorithm MUST be compatible with the key in the sender's end-entity
+    //# certificate.
     let scheme = SignatureScheme::from_code(message.algorithm)
         .filter(|scheme| offered.contains(scheme) && key.fits(*scheme))
         .ok_or(Violation::UnofferedScheme)?;
     let content = signed_content(peer, transcript.hash().as_ref());
+    //= rfc8446#section-4.4.3
+    //# The receiver of a CertificateVerify message MUST verify the signature field.
     key.verify_scheme(scheme, &content, message.signature).map_err(|_| Violation::BadCertificateVerify)?;
     Ok(scheme)
 }
@@ -147,6 +155,9 @@ pub(super) fn check_finished(
     secret: &TrafficSecret,
     transcript: &Transcript,
 ) -> Result<VerifiedFinished, Violation> {
+    //= rfc8446#section-4.4.4
+    //# Recipients of Finished messages MUST verify that the contents are correct and if incorrect MUST
+    //# terminate the connection with a "decrypt_error" alert.
     if !secret.finished().verify(&transcript.hash(), message.verify_data) {
         return Err(Violation::BadFinished);
     }
@@ -181,6 +192,8 @@ impl PendingSignature {
         records: &mut Records,
     ) -> Result<Self, Error> {
         let chain = credentials.get(credential).map_or(&[][..], |credential| &credential.chain);
+        //= rfc8446#section-4.4.2
+        //# The sender's certificate MUST come in the first CertificateEntry in the list.
         send(HandshakeType::Certificate, transcript, records, |w| Certificate::write(w, b"", chain))?;
         let content = signed_content(side, transcript.hash().as_ref());
         Ok(Self { credential, scheme, content })
@@ -198,6 +211,9 @@ impl PendingSignature {
         transcript: &mut Transcript,
         records: &mut Records,
     ) -> Result<(), Error> {
+        //= rfc8446#section-4.4.3
+        //# When sent, this message MUST appear immediately after the Certificate message and immediately
+        //# prior to the Finished message.
         let message = CertificateVerify { algorithm: self.scheme.code(), signature };
         send(HandshakeType::CertificateVerify, transcript, records, |w| message.write(w))
     }
@@ -216,6 +232,11 @@ pub(super) fn choose_credential(
     //# which appear in certificates (see Section 4.4.2.2) and are not
     //# defined for use in signed TLS handshake messages
     let usable = |scheme: &SignatureScheme| SignatureScheme::HANDSHAKE.contains(scheme);
+    //= rfc8446#section-4.4.3
+    //# the signature algorithm MUST be one offered in the client's "signature_algorithms" extension
+    //= rfc8446#section-4.4.3
+    //# the signature algorithm used in the signature MUST be one of those present in the
+    //# supported_signature_algorithms field
     let scheme_of = |credential: &Credential| {
         credential.schemes.iter().find(|scheme| usable(scheme) && schemes.contains(scheme.code())).copied()
     };
@@ -224,7 +245,14 @@ pub(super) fn choose_credential(
             names.iter().any(|name| credential.issuers.iter().any(|issuer| issuer == name))
         })
     };
+    //= rfc8446#section-4.4.2.2
+    //# public key (and associated restrictions) MUST be compatible with the selected authentication algorithm
     let able = || credentials.iter().enumerate().filter_map(|(i, c)| Some((i, c, scheme_of(c)?)));
+    //= rfc8446#section-4.4.2.2
+    //= type=exception
+    //= reason=A credential is chosen by its key and its issuers; who signed its chain how is the administrator's choice.
+    //# All certificates provided by the server MUST be signed by a signature algorithm advertised by the
+    //# client if it is able to provide such a chain
     let chosen = able().find(|(_, credential, _)| is_named(credential)).or_else(|| able().next());
     chosen.map(|(index, _, scheme)| (index, scheme))
 }

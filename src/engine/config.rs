@@ -190,6 +190,8 @@ fn check_suites_and_groups(suites: &[CipherSuite], groups: &[NamedGroup]) -> Res
         return Err(ConfigError::NoSuites);
     }
     let is_repeated = |(index, group)| groups.iter().take(index).any(|earlier| earlier == group);
+    //= rfc8446#section-4.2.8
+    //# Clients MUST NOT offer multiple KeyShareEntry values for the same group.
     if groups.is_empty() || groups.iter().enumerate().any(is_repeated) {
         return Err(ConfigError::Groups);
     }
@@ -207,6 +209,8 @@ fn check_schemes(schemes: &[SignatureScheme]) -> Result<(), ConfigError> {
 
 /// What goes onto the wire from a configuration is well-formed there.
 fn check_offer(credentials: &[Credential], alpn: &[Vec<u8>], limit: Option<u16>) -> Result<(), ConfigError> {
+    //= rfc8446#section-4.4.2
+    //# The server's certificate_list MUST always be non-empty.
     if credentials.iter().any(|c| c.chain.is_empty() || c.chain.iter().any(Vec::is_empty)) {
         return Err(ConfigError::EmptyChain);
     }

@@ -92,6 +92,8 @@ impl Connection {
     /// Errors: the peer's violation, or its alert; the connection is over then, and the alert for it waits in [`Self::outgoing`].
     pub fn receive(&mut self, bytes: &[u8]) -> Result<Event, Error> {
         match &self.end {
+            //= rfc8446#section-6.1
+            //# Any data received after a closure alert has been received MUST be ignored.
             Some(Ok(())) => return Ok(Event::Closed),
             Some(Err(error)) => return Err(error.clone()),
             None => {}
@@ -105,6 +107,8 @@ impl Connection {
         result
     }
 
+    //= rfc8446#section-6
+    //# MUST NOT allow any further data to be sent or received on the connection.
     fn fail(&mut self, error: &Error) {
         if let (Some(alert), false) = (error.alert(), self.closed) {
             // The connection is over, with its alert or without.
@@ -128,6 +132,9 @@ impl Connection {
                 self.key_updates = 0;
                 Ok(Event::Data(data))
             }
+            //= rfc8446#section-6.1
+            //# the TLS implementation MUST receive a "close_notify" alert before indicating end-of-data to
+            //# the application layer.
             Content::Alert(AlertDescription::CloseNotify) => Ok(Event::Closed),
             Content::Alert(alert) => Err(Error::Alert(alert)),
             Content::Handshake => {
@@ -147,6 +154,12 @@ impl Connection {
                 NewSessionTicket::read(message.body)?;
                 Ok(())
             }
+            //= rfc8446#section-4.1.2
+            //# if a server has negotiated TLS 1.3 and receives a ClientHello at any other time, it MUST
+            //# terminate the connection with an "unexpected_message" alert.
+            //= rfc8446#section-4.6.2
+            //# without having sent the "post_handshake_auth" extension MUST send an "unexpected_message"
+            //# fatal alert.
             (message, _) => Err(Violation::UnexpectedMessage { message, state: "CONNECTED" }.into()),
         }
     }
@@ -163,7 +176,12 @@ impl Connection {
             return Err(Violation::TooManyKeyUpdates.into());
         }
         let secrets = self.secrets.as_mut().ok_or(Error::Local(LocalError::Misuse))?;
+        //= rfc8446#section-4.6.3
+        //# Upon receiving a KeyUpdate, the receiver MUST update its receiving keys.
         secrets.receiving = secrets.receiving.next();
+        //= rfc8446#section-4.6.3
+        //# both sides MUST enforce that a KeyUpdate with the old key is received before accepting any
+        //# messages encrypted with the new key.
         self.records.receive_with(&secrets.receiving)?;
         self.key_update_owed |= update == KeyUpdate::Requested;
         Ok(())
@@ -172,8 +190,12 @@ impl Connection {
     fn send_key_update(&mut self, update: KeyUpdate) -> Result<(), Error> {
         self.key_update_owed &= update == KeyUpdate::Requested;
         let message = message::write(HandshakeType::KeyUpdate, |w| update.write(w))?;
+        //= rfc8446#section-4.6.3
+        //# Both sender and receiver MUST encrypt their KeyUpdate messages with the old keys.
         self.records.send(&message);
         let secrets = self.secrets.as_mut().ok_or(Error::Local(LocalError::Misuse))?;
+        //= rfc8446#section-4.6.3
+        //# the sender SHALL send all its traffic using the next generation of keys
         secrets.sending = secrets.sending.next();
         self.records.send_with(&secrets.sending)
     }
@@ -186,6 +208,9 @@ impl Connection {
             return Err(Error::Local(LocalError::Misuse));
         }
         for fragment in data.chunks(self.records.fragment_length()) {
+            //= rfc8446#section-4.6.3
+            //# the receiver MUST send a KeyUpdate of its own with request_update set to
+            //# "update_not_requested" prior to sending its next Application Data record.
             if self.key_update_owed || self.records.writing_key_is_used_up() {
                 self.send_key_update(KeyUpdate::NotRequested)?;
             }
@@ -212,6 +237,8 @@ impl Connection {
         if core::mem::replace(&mut self.closed, true) {
             return Ok(());
         }
+        //= rfc8446#section-6.1
+        //# Each party MUST send a "close_notify" alert before closing its write side of the connection
         self.records.send_alert(AlertDescription::CloseNotify)
     }
 }

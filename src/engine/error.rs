@@ -92,6 +92,8 @@ macro_rules! violations {
 
         impl Violation {
             /// The alert that RFC 8446 names for this violation.
+            //= rfc8446#section-6.2
+            //# the implementation MUST send alert X if it sends any alert.
             pub fn alert(&self) -> AlertDescription {
                 match self { $(Self::$variant { .. } => AlertDescription::$alert,)* }
             }
@@ -120,6 +122,8 @@ violations! {
 
     UnknownMessage(u8) => UnexpectedMessage, "an unexpected message";
     UnexpectedMessage { message: HandshakeType, state: &'static str } => UnexpectedMessage, "an unexpected message";
+    //= rfc8446#section-6
+    //# contain an out-of-range length) MUST terminate the connection with a "decode_error" alert.
     Malformed(&'static str) => DecodeError, "a malformed message";
     DuplicateExtension(ExtensionType) => IllegalParameter, "an extension twice";
     TooManyExtensions => DecodeError, "too many extensions";
@@ -147,6 +151,9 @@ violations! {
     PskWithoutKeyShare => IllegalParameter, "a PSK selected without a key share";
     KeyShareOutsideGroups => IllegalParameter, "a key share outside supported_groups";
     DuplicateKeyShare => IllegalParameter, "two key shares for one group";
+    //= rfc8446#section-6
+    //# semantically invalid (e.g., a DHE share of p - 1, or an invalid enum) MUST terminate the connection
+    //# with an "illegal_parameter" alert.
     BadKeyShare => IllegalParameter, "an invalid key share";
     PskNotLast => IllegalParameter, "pre_shared_key before another extension";
     BinderCount => IllegalParameter, "another number of PSK binders than identities";
@@ -202,6 +209,8 @@ impl Error {
 }
 
 /// RFC 8446, Section 6.2, over the reasons of path validation.
+//= rfc8446#section-4.4.2.2
+//# then it MUST abort the handshake with an appropriate certificate-related alert
 fn certificate_alert(reason: Reason) -> AlertDescription {
     match reason {
         Reason::Bad | Reason::WrongName => AlertDescription::BadCertificate,

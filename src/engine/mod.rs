@@ -73,6 +73,9 @@ pub enum Step<'a> {
     /// Look for one of these, then call [`Handshake::psk`] or [`Handshake::no_psk`].
     FindPsk(&'a [PskOffer]),
     /// The handshake is done; handed out once, and every later step is a failure for misuse.
+    //= rfc8446#appendix-E.5
+    //# TLS implementations MUST provide a way for the application to determine if the handshake has
+    //# completed.
     Done(Box<Session>),
     /// The handshake failed, and the peer was told.
     Failed(Error),
@@ -121,6 +124,9 @@ impl Handshake {
     pub fn client(config: Arc<ClientConfig>, random: Box<dyn Random>, now: UnixTime) -> Result<Self, Error> {
         config.check()?;
         let mut records = Records::client();
+        //= rfc8446#section-4.1.2
+        //# When a client first connects to a server, it is REQUIRED to send the ClientHello as its first TLS
+        //# message.
         let state = State::Client(client::State::start(config, random, now, &mut records)?);
         records.flush()?;
         Ok(Self { state, records })
@@ -157,6 +163,9 @@ impl Handshake {
     }
 
     /// The last flight, then the session.
+    //= rfc8446#section-2
+    //# Application Data MUST NOT be sent prior to sending the Finished message, except as specified in
+    //# Section 2.3.
     fn finish(&mut self) -> Step<'_> {
         if !self.records.outgoing().is_empty() {
             return Step::Send(self.records.outgoing());
@@ -277,6 +286,11 @@ impl Handshake {
             let _ = self.send_last_alert(alert);
         }
         self.records.forget();
+        //= rfc8446#section-6.2
+        //# Upon transmission or receipt of a fatal alert message, both parties MUST immediately close the
+        //# connection.
+        //= rfc8446#section-6.2
+        //# MUST close the connection without sending or receiving any additional data.
         self.state = State::Failed(error);
     }
 

@@ -27,6 +27,12 @@ impl Psk {
     ///
     /// Errors: an identity that is empty or longer than 65535 bytes; a secret shorter than 16 bytes or all zero, which everybody
     /// knows (RFC 9257, Section 6).
+    //= rfc8446#section-2.2
+    //# When PSKs are provisioned out of band, the PSK identity and the KDF hash algorithm to be used with the
+    //# PSK MUST also be provisioned.
+    //= rfc8446#section-4.2.11
+    //# the Hash algorithm MUST be set when the PSK is established or default to SHA-256 if no such algorithm
+    //# is defined.
     pub fn external(identity: &[u8], secret: &[u8], hash: Hash) -> Result<Self, ConfigError> {
         if !(1..=usize::from(u16::MAX)).contains(&identity.len()) {
             return Err(ConfigError::PskIdentity);

@@ -181,6 +181,10 @@ impl<'a> Signed<'a> {
 //= rfc5280#section-6.1.4
 //# the application MUST either verify that certificate i is a CA certificate through out-of-band means or
 //# reject the certificate.
+//= rfc8446#section-4.4.2.2
+//# The certificate type MUST be X.509v3
+//= rfc8446#section-4.4.2.3
+//# The certificate type MUST be X.509v3
 fn read_version(reader: &mut SliceReader<'_>) -> Result<(), Problem> {
     match explicit(reader, 0, |r| r.decode::<u8>())? {
         Some(2) => Ok(()),

@@ -232,6 +232,9 @@ impl Verifier {
         //= rfc5280#section-4.2.1.12
         //# If there is no purpose consistent with both extensions, then the certificate MUST NOT be used for
         //# any purpose.
+        //= rfc8446#section-4.4.2.2
+        //# The certificate MUST allow the key to be used for signing (i.e., the digitalSignature bit MUST be
+        //# set if the Key Usage extension is present
         if extensions.key_usage.is_some_and(|usage| !usage.digital_signature()) {
             return Err(Problem::KeyUsage("digitalSignature"));
         }

@@ -76,6 +76,8 @@ impl WaitCertificate {
     pub(super) fn on_certificate(self, message: Message<'_>) -> Result<WaitCertificateVerify, Error> {
         let Self { mut protected, requested } = self;
         let certificate = Certificate::read(message.body)?;
+        //= rfc8446#section-4.4.2
+        //# Otherwise (in the case of server authentication), this field SHALL be zero length.
         if !certificate.context.is_empty() {
             return Err(Violation::RequestContext.into());
         }
@@ -90,6 +92,8 @@ impl WaitCertificate {
         let (Some(verifier), Some(name)) = (&config.verifier, &config.server_name) else {
             return Err(Error::Config(ConfigError::NoAuthentication));
         };
+        //= rfc8446#section-4.4.2
+        //# the end-entity certificate which MUST be first.
         let key =
             verifier.verify(&chain, Purpose::Server(name), protected.now).map_err(Error::Certificate)?;
         protected.transcript.add(message.bytes);
@@ -123,13 +127,20 @@ impl WaitFinished {
         records.receive_with(&secrets.server)?;
         records.allow_change_cipher_spec(false);
         let mut finishing = Finishing { protected, peer, scheme, proof, secrets };
+        //= rfc8446#section-4.4.2
+        //# The client MUST send a Certificate message if and only if the server has requested client
+        //# authentication via a CertificateRequest message
         match requested {
             None => {}
+            //= rfc8446#section-4.4.2
+            //# the client MUST send a Certificate message containing no certificates
             Some(None) => finishing.send_empty_certificate(records)?,
             Some(Some(choice)) => {
                 return finishing.send_certificate(choice, records).map(State::WaitSignature);
             }
         }
+        //= rfc8446#section-4.4.2
+        //# A Finished message MUST be sent regardless of whether the Certificate message is empty.
         Ok(State::Connected(finishing.finish(records)?))
     }
 }
@@ -141,6 +152,9 @@ impl WaitSignature {
 
     pub(super) fn on_signature(self, signature: &[u8], records: &mut Records) -> Result<Box<Session>, Error> {
         let Self { mut finishing, signature: pending } = self;
+        //= rfc8446#section-4.4.3
+        //# Clients MUST send this message whenever authenticating via a certificate (i.e., when the
+        //# Certificate message is non-empty).
         pending.complete(signature, &mut finishing.protected.transcript, records)?;
         finishing.finish(records)
     }
@@ -169,6 +183,9 @@ impl Finishing {
     fn finish(self, records: &mut Records) -> Result<Box<Session>, Error> {
         let Self { mut protected, peer, scheme, proof, secrets } = self;
         send_finished(&protected.keys.client, &mut protected.transcript, records)?;
+        //= rfc8446#section-4.4.4
+        //# Any records following a Finished message MUST be encrypted under the appropriate application
+        //# traffic key as described in Section 7.2.
         records.send_with(&secrets.client)?;
         Ok(Box::new(Session::new(proof, Role::Client, protected.negotiated, secrets, peer, scheme)))
     }

@@ -67,16 +67,31 @@ impl WaitServerHello {
     ) -> Result<Self, Error> {
         let mut client_random = [0; 32];
         random.fill(&mut client_random)?;
+        //= rfc8446#section-4.1.2
+        //# Otherwise, it MUST be set as a zero-length vector (i.e., a zero-valued single byte length field).
         let mut session_id = Vec::new();
         if config.middlebox_compatibility {
+            //= rfc8446#section-4.1.2
+            //# In compatibility mode (see Appendix D.4), this field MUST be non-empty, so a client not
+            //# offering a pre-TLS 1.3 session MUST generate a new 32-byte value.
             session_id.resize(32, 0);
             random.fill(&mut session_id)?;
         }
+        //= rfc8446#section-4.2.8
+        //# Each KeyShareEntry value MUST correspond to a group offered in the "supported_groups" extension
+        //# and MUST appear in the same order.
+        //= rfc8446#section-4.2.8
+        //# Clients MUST NOT offer any KeyShareEntry values for groups not listed in the client's
+        //# "supported_groups" extension.
         let groups = config.groups.iter().take(config.key_shares);
+        //= rfc8446#section-4.2.8
+        //# The key_exchange values for each KeyShareEntry MUST be generated independently.
         let key_shares = groups.map(|group| random.key_share(*group)).collect::<Result<_, _>>()?;
         let psks = (0..config.psks.len()).collect();
         let log = Log { key_log: config.key_log.clone(), client_random };
         let offered = Offered { config, now, log, random, session_id, key_shares, psks };
+        //= rfc8446#section-4.2.2
+        //# Clients MUST NOT use cookies in their initial ClientHello in subsequent connections.
         let client_hello = offered.client_hello(None, None)?;
         records.send(&client_hello);
         records.allow_change_cipher_spec(true);
@@ -92,10 +107,18 @@ impl WaitServerHello {
         let Self { mut offered, client_hello } = self;
         let request = HelloRetryRequest::read(message.body)?;
         records.end_flight()?;
+        //= rfc8446#section-4.1.4
+        //# the client MUST check the legacy_version, legacy_session_id_echo, cipher_suite, and
+        //# legacy_compression_method as specified in Section 4.1.3
         let suite = offered.check_hello(&request.hello)?;
         offered.retry(&request, suite)?;
         let mut transcript = Transcript::after_retry(suite.hash(), &client_hello);
         transcript.add(message.bytes);
+        //= rfc8446#section-4.1.2
+        //# In that case, the client MUST send the same ClientHello without modification, except as follows:
+        //= rfc8446#section-4.1.4
+        //# Otherwise, the client MUST process all extensions in the HelloRetryRequest and send a second
+        //# updated ClientHello.
         let second = offered.client_hello(request.cookie, Some(&transcript))?;
         transcript.add(&second);
         if offered.config.middlebox_compatibility {
@@ -148,6 +171,8 @@ impl Offered {
         let if_verifying = |codes| if config.verifier.is_some() { codes } else { Vec::new() };
         let psks: Vec<_> = self.psks().map(|psk| (psk.identity(), psk.hash().length())).collect();
         let key_shares: Vec<_> = self.key_shares.iter().map(|share| entry_of(share.as_ref())).collect();
+        //= rfc8446#section-9.3
+        //# A client sending a ClientHello MUST support all parameters advertised in it.
         let offer = Offer {
             random: &self.log.client_random,
             session_id: &self.session_id,
@@ -217,6 +242,8 @@ impl Offered {
         //# A client which receives a
         //# cipher suite that was not offered MUST abort the handshake with an
         //# "illegal_parameter" alert.
+        //= rfc8446#section-4.1.4
+        //# A client which receives a cipher suite that was not offered MUST abort the handshake.
         self.suites().find(|suite| suite.code() == hello.cipher_suite).ok_or(Violation::UnofferedSuite)
     }
 
@@ -233,11 +260,22 @@ impl Offered {
             return Err(Violation::CookieTooLong.into());
         }
         if let Some(code) = request.selected_group {
+            //= rfc8446#section-4.2.8
+            //# the client MUST verify that (1) the selected_group field corresponds to a group which was
+            //# provided in the "supported_groups" extension in the original ClientHello and (2) the
+            //# selected_group field does not correspond to a group which was provided in the "key_share"
+            //# extension in the original ClientHello.
+            //= rfc8446#section-4.2.8
+            //# If either of these checks fails, then the client MUST abort the handshake with an
+            //# "illegal_parameter" alert.
             let group = NamedGroup::from_code(code).filter(|group| self.config.groups.contains(group));
             let group = group.ok_or(Violation::UnofferedGroup)?;
             if self.key_shares.iter().any(|share| share.group() == group) {
                 return Err(Violation::RetryChangesNothing.into());
             }
+            //= rfc8446#section-4.2.8
+            //# the client MUST replace the original "key_share" extension with one containing only a new
+            //# KeyShareEntry
             self.key_shares = Vec::from([self.random.key_share(group)?]);
         }
         let config = Arc::clone(&self.config);
@@ -275,6 +313,11 @@ impl Offered {
         //# group as the KeyShareEntry value offered by the client that the
         //# server has selected for the negotiated key exchange.
         let share = key_shares.into_iter().find(|share| share.group().code() == server_hello.key_share.group);
+        //= rfc8446#section-4.2.8
+        //# the client MUST verify that the selected NamedGroup in the ServerHello is the same as that in the
+        //# HelloRetryRequest.
+        //= rfc8446#section-4.2.8
+        //# If this check fails, the client MUST abort the handshake with an "illegal_parameter" alert.
         let share = share.ok_or(Violation::UnofferedGroup)?;
         let group = share.group();
         let shared_secret = share.agree(server_hello.key_share.key_exchange)?;

@@ -87,6 +87,8 @@ impl State {
         Ok(match (self, m.handshake_type) {
             (WaitSh(s), T::HelloRetryRequest) => WaitSecondSh(s.on_hello_retry_request(m, records)?),
             (WaitSh(s), T::ServerHello) => WaitEe(s.on_server_hello(m, records)?),
+            //= rfc8446#section-4.1.4
+            //# it MUST abort the handshake with an "unexpected_message" alert.
             (WaitSecondSh(s), T::ServerHello) => WaitEe(s.on_server_hello(m, records)?),
             (WaitEe(s), T::EncryptedExtensions) => s.on_encrypted_extensions(m, records)?,
             (WaitCert(s), T::CertificateRequest) if !s.was_requested() => {
@@ -95,6 +97,15 @@ impl State {
             (WaitCert(s), T::Certificate) => WaitCv(s.on_certificate(m)?),
             (WaitCv(s), T::CertificateVerify) => WaitFin(s.on_certificate_verify(m)?),
             (WaitFin(s), T::Finished) => s.on_finished(m, records)?,
+            //= rfc8446#section-4
+            //# A peer which receives a handshake message in an unexpected order MUST abort the handshake with
+            //# an "unexpected_message" alert.
+            //= rfc8446#section-4.5
+            //# Servers MUST NOT send this message, and clients receiving it MUST terminate the connection
+            //# with an "unexpected_message" alert.
+            //= rfc8446#section-4.6.3
+            //# Implementations that receive a KeyUpdate message prior to receiving a Finished message MUST
+            //# terminate the connection with an "unexpected_message" alert.
             (state, handshake_type) => return Err(state.unexpected(handshake_type)),
         })
     }

@@ -45,6 +45,12 @@ impl<'a> Certificate<'a> {
                 return Err(Violation::TooManyCertificates);
             }
             rest.vector24()?.not_empty()?;
+            //= rfc8446#section-4.4.2
+            //# Extensions in the Certificate message from the server MUST correspond to ones from the
+            //# ClientHello message.
+            //= rfc8446#section-4.4.2
+            //# Extensions in the Certificate message from the client MUST correspond to extensions in the
+            //# CertificateRequest message from the server.
             read_extensions(&mut rest, Place::CT, |extension, _| {
                 Err(Violation::UnsolicitedExtension(extension))
             })?;

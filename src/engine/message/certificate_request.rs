@@ -45,6 +45,8 @@ impl<'a> CertificateRequest<'a> {
                 }
                 //= rfc8446#section-4.3.2
                 //# Clients MUST ignore unrecognized extensions.
+                //= rfc8446#section-4.2.5
+                //# However, the client MUST ignore and skip any unrecognized certificate extension OIDs.
                 _ => {}
             }
             Ok(())
@@ -62,8 +64,13 @@ impl<'a> CertificateRequest<'a> {
         signature_algorithms_cert: &[u16],
         authorities: &[Vec<u8>],
     ) {
+        //= rfc8446#section-4.3.2
+        //# The certificate_request_context MUST be unique within the scope of this connection
         w.vector8(|_| {});
         w.vector16(|w| {
+            //= rfc8446#section-4.3.2
+            //# The "signature_algorithms" extension MUST be specified, and other extensions may optionally be
+            //# included if defined for this message.
             write_codes(w, ExtensionType::SIGNATURE_ALGORITHMS, signature_algorithms.iter().copied());
             write_codes(
                 w,

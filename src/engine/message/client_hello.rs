@@ -87,6 +87,12 @@ impl<'a> ClientHello<'a> {
     }
 
     /// Whether TLS 1.3 is offered; without supported_versions it is not (Section 4.2.1).
+    //= rfc8446#section-4.2.1
+    //# servers MUST NOT use the ClientHello.legacy_version value for version negotiation and MUST use only
+    //# the "supported_versions" extension to determine client preferences.
+    //= rfc8446#section-4.2.1
+    //# Servers MUST only select a version of TLS present in that extension and MUST ignore any unknown
+    //# versions that are present in that extension.
     pub(crate) fn offers_tls13(&self) -> bool {
         self.extensions.supported_versions.is_some_and(|versions| versions.contains(TLS13))
     }
@@ -104,6 +110,9 @@ impl<'a> Extensions<'a> {
             //= rfc8446#section-4.2.11
             //# The "pre_shared_key" extension MUST be the last extension in the
             //# ClientHello (this facilitates implementation as described below).
+            //= rfc8446#section-4.2.11
+            //# Servers MUST check that it is the last extension and otherwise fail the handshake with an
+            //# "illegal_parameter" alert.
             if extensions.pre_shared_key.is_some() {
                 return Err(Violation::PskNotLast);
             }
@@ -153,6 +162,19 @@ impl<'a> Extensions<'a> {
             //= rfc8449#section-5
             //# A server that supports the "record_size_limit" extension MUST ignore a "max_fragment_length"
             //# that appears in a ClientHello if both extensions appear.
+            //= rfc8446#section-4.1.2
+            //# Servers MUST ignore unrecognized extensions.
+            //= rfc8446#section-9.3
+            //# This section describes invariants that TLS endpoints and middleboxes MUST follow.
+            //= rfc8446#section-9.3
+            //# For this to work, implementations MUST correctly handle extensible fields:
+            //= rfc8446#section-9.3
+            //# A server receiving a ClientHello MUST correctly ignore all unrecognized cipher suites,
+            //# extensions, and other parameters.
+            //= rfc8446#section-4.4.2.1
+            //# TLS 1.3 servers MUST NOT act upon its presence or information in it
+            //= rfc8446#section-4.4.2.1
+            //# TLS 1.3 servers MUST be able to process ClientHello messages that include it
             _ => {}
         }
         Ok(())
@@ -288,17 +310,31 @@ pub(crate) struct Offer<'a> {
 impl Offer<'_> {
     /// Writes the body, with zeros for the binders: they are over everything before them.
     pub(crate) fn write(&self, w: &mut Writer) {
+        //= rfc8446#section-4.1.2
+        //# the legacy_version field MUST be set to 0x0303, which is the version number for TLS 1.2.
+        //= rfc8446#appendix-D.5
+        //# Implementations MUST NOT send a ClientHello.legacy_version or ServerHello.legacy_version set to
+        //# 0x0300 or less.
         w.u16(LEGACY_VERSION);
         w.bytes(self.random);
         w.vector8(|w| w.bytes(self.session_id));
         w.vector16(|w| self.suites.iter().for_each(|suite| w.u16(*suite)));
+        //= rfc8446#section-4.1.2
+        //# this vector MUST contain exactly one byte, set to zero
         w.vector8(|w| w.u8(0));
         w.vector16(|w| self.write_extensions(w));
     }
 
     //= rfc9289#section-6
     //# Therefore, RPC-with-TLS implementations MUST NOT use 0-RTT data.
+    //= rfc8446#section-9.2
+    //# All implementations MUST send and use these extensions when offering applicable features:
+    //= rfc8446#appendix-D.5
+    //# Implementations MUST NOT use the Truncated HMAC extension, defined in Section 7 of [RFC6066]
     fn write_extensions(&self, w: &mut Writer) {
+        //= rfc8446#section-9.2
+        //# Additionally, all implementations MUST support the use of the "server_name" extension with
+        //# applications capable of using it.
         if let Some(name) = self.server_name {
             //= rfc6066#section-3
             //# The "extension_data" field of this extension SHALL contain "ServerNameList" where:
@@ -309,11 +345,25 @@ impl Offer<'_> {
                 });
             });
         }
+        //= rfc8446#section-4.2.1
+        //# Implementations of this specification MUST send this extension in the ClientHello containing all
+        //# versions of TLS which they are prepared to negotiate (for this specification, that means minimally
+        //# 0x0304, but if previous versions of TLS are allowed to be negotiated, they MUST be present as
+        //# well).
         write_extension(w, ExtensionType::SUPPORTED_VERSIONS, |w| w.vector8(|w| w.u16(TLS13)));
+        //= rfc8446#section-9.2
+        //# "supported_groups" is REQUIRED for ClientHello messages using DHE or ECDHE key exchange.
         write_codes(w, ExtensionType::SUPPORTED_GROUPS, self.groups.iter().copied());
+        //= rfc8446#section-9.2
+        //# "key_share" is REQUIRED for DHE or ECDHE key exchange.
         write_extension(w, ExtensionType::KEY_SHARE, |w| {
             w.vector16(|w| self.key_shares.iter().for_each(|entry| entry.write(w)));
         });
+        //= rfc8446#section-4.2.3
+        //# Clients which desire the server to authenticate itself via a certificate MUST send the
+        //# "signature_algorithms" extension.
+        //= rfc8446#section-9.2
+        //# "signature_algorithms" is REQUIRED for certificate authentication.
         if !self.signature_algorithms.is_empty() {
             write_codes(w, ExtensionType::SIGNATURE_ALGORITHMS, self.signature_algorithms.iter().copied());
             write_codes(
@@ -328,20 +378,35 @@ impl Offer<'_> {
         if let Some(limit) = self.record_size_limit {
             write_extension(w, ExtensionType::RECORD_SIZE_LIMIT, |w| w.u16(limit));
         }
+        //= rfc8446#section-4.2.2
+        //# the client MUST copy the contents of the extension received in the HelloRetryRequest into a
+        //# "cookie" extension in the new ClientHello.
         if let Some(cookie) = self.cookie {
             write_extension(w, ExtensionType::COOKIE, |w| w.vector16(|w| w.bytes(cookie)));
         }
+        //= rfc8446#section-4.2
+        //# which MUST be the last extension in the ClientHello (but can appear anywhere in the ServerHello
+        //# extensions block).
         self.write_psks(w);
     }
 
     /// psk_key_exchange_modes goes with PSKs only: without it no server sends a ticket, which a kernel consumer could not digest.
     fn write_psks(&self, w: &mut Writer) {
+        //= rfc8446#section-4.2.9
+        //# In order to use PSKs, clients MUST also send a "psk_key_exchange_modes" extension.
+        //= rfc8446#section-4.2.9
+        //# A client MUST provide a "psk_key_exchange_modes" extension if it offers a "pre_shared_key"
+        //# extension.
+        //= rfc8446#section-9.2
+        //# "psk_key_exchange_modes" is REQUIRED for PSK key agreement.
         if self.psk_modes {
             write_extension(w, ExtensionType::PSK_KEY_EXCHANGE_MODES, |w| w.vector8(|w| w.u8(PSK_DHE_KE)));
         }
         if self.psks.is_empty() {
             return;
         }
+        //= rfc8446#section-9.2
+        //# "pre_shared_key" is REQUIRED for PSK key agreement.
         write_extension(w, ExtensionType::PRE_SHARED_KEY, |w| {
             w.vector16(|w| {
                 for (identity, _) in self.psks {

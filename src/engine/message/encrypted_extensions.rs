@@ -24,6 +24,9 @@ pub(crate) struct EncryptedExtensions<'a> {
 impl<'a> EncryptedExtensions<'a> {
     pub(crate) fn read(mut r: Reader<'a>) -> Result<Self, Violation> {
         let mut extensions = Self::default();
+        //= rfc8446#section-4.3.1
+        //# The client MUST check EncryptedExtensions for the presence of any forbidden extensions and if any
+        //# are found MUST abort the handshake with an "illegal_parameter" alert.
         read_extensions(&mut r, Place::EE, |extension, content| extensions.read_one(extension, content))?;
         r.finish()?;
         Ok(extensions)
@@ -53,6 +56,9 @@ impl<'a> EncryptedExtensions<'a> {
                 self.server_name = true;
             }
             // The server's preferences for later connections (RFC 8446, Section 4.2.7): read, and left alone.
+            //= rfc8446#section-4.2.7
+            //# Clients MUST NOT act upon any information found in "supported_groups" prior to successful
+            //# completion of the handshake
             ExtensionType::SUPPORTED_GROUPS => {
                 let mut content = content;
                 content.vector16()?.codes()?;
@@ -66,6 +72,8 @@ impl<'a> EncryptedExtensions<'a> {
         Ok(())
     }
 
+    //= rfc8446#section-4.4.2.1
+    //# they MUST NOT send the status_request_v2 extension
     pub(crate) fn write(&self, w: &mut Writer) {
         w.vector16(|w| {
             if let Some(protocol) = self.protocol {

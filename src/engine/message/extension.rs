@@ -73,6 +73,8 @@ pub(crate) enum Place {
 }
 
 /// The table of RFC 8446, Section 4.2, and record_size_limit (RFC 8449, Section 4).
+//= rfc8446#section-9.2
+//# a TLS-compliant application MUST implement the following TLS extensions:
 const TABLE: [(u16, &str, &[Place]); 23] = {
     use Place::{CH, CR, CT, EE, HRR, NST, SH};
     [
@@ -93,8 +95,12 @@ const TABLE: [(u16, &str, &[Place]); 23] = {
         (42, "early_data", &[CH, EE, NST]),
         (43, "supported_versions", &[CH, SH, HRR]),
         (44, "cookie", &[CH, HRR]),
+        //= rfc8446#section-4.2.9
+        //# The server MUST NOT send a "psk_key_exchange_modes" extension.
         (45, "psk_key_exchange_modes", &[CH]),
         (47, "certificate_authorities", &[CH, CR]),
+        //= rfc8446#section-4.2.5
+        //# This extension, if provided by the server, MUST only be sent in the CertificateRequest message.
         (48, "oid_filters", &[CR]),
         (49, "post_handshake_auth", &[CH]),
         (50, "signature_algorithms_cert", &[CH, CR]),
@@ -308,6 +314,12 @@ mod tests {
         assert_eq!(ExtensionType::RECORD_SIZE_LIMIT.row().unwrap().2, [Place::CH, Place::EE]);
     }
 
+    //= rfc8446#section-4.2.5
+    //= type=test
+    //# This extension, if provided by the server, MUST only be sent in the CertificateRequest message.
+    //= rfc8446#section-4.2.9
+    //= type=test
+    //# The server MUST NOT send a "psk_key_exchange_modes" extension.
     #[test]
     fn an_extension_is_refused_exactly_where_it_cannot_stand() {
         for (name, code, places) in rows() {

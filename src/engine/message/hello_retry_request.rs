@@ -60,11 +60,16 @@ impl<'a> HelloRetryRequest<'a> {
         Ok(Self { hello, selected_group, cookie })
     }
 
+    //= rfc8446#section-4.1.4
+    //# a HelloRetryRequest MUST NOT contain any extensions that were not first offered by the client in its
+    //# ClientHello
     pub(crate) fn write(&self, w: &mut Writer) {
         self.hello.write(w, |w| {
             if let Some(group) = self.selected_group {
                 write_extension(w, ExtensionType::KEY_SHARE, |w| w.u16(group));
             }
+            //= rfc8446#section-4.1.4
+            //# The server's extensions MUST contain "supported_versions".
             write_selected_version(w);
             if let Some(cookie) = self.cookie {
                 write_extension(w, ExtensionType::COOKIE, |w| w.vector16(|w| w.bytes(cookie)));

@@ -66,6 +66,8 @@ pub enum HandshakeType {
 }
 
 impl HandshakeType {
+    //= rfc8446#appendix-B
+    //# TLS 1.3 implementations MUST NOT send them but might receive them from older TLS implementations.
     const ALL: [Self; 10] = [
         Self::ClientHello,
         Self::ServerHello,
@@ -141,6 +143,9 @@ impl<'a> Message<'a> {
         let body = header.vector24()?;
         header.finish()?;
         let handshake_type = match HandshakeType::from_code(code) {
+            //= rfc8446#section-4.1.3
+            //# implementations MUST first examine the Random value and, if it matches this value, process it
+            //# as described in Section 4.1.4).
             Some(HandshakeType::ServerHello) if hello_retry_request::is_one(body) => {
                 HandshakeType::HelloRetryRequest
             }

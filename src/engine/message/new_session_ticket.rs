@@ -17,6 +17,9 @@ impl NewSessionTicket {
         let _ticket = r.vector16()?.not_empty()?;
         //= rfc8446#section-4.6.1
         //# Clients MUST ignore unrecognized extensions.
+        //= rfc8446#section-9.3
+        //# a client receiving a CertificateRequest or NewSessionTicket MUST also ignore all unrecognized
+        //# extensions.
         read_extensions(&mut r, Place::NST, |_, _| Ok(()))?;
         r.finish()?;
         Ok(Self)

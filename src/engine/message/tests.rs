@@ -28,6 +28,9 @@ fn body(bytes: &[u8], handshake_type: HandshakeType) -> Reader<'_> {
 //= rfc9289#section-6
 //= type=test
 //# Therefore, RPC-with-TLS implementations MUST NOT use 0-RTT data.
+//= rfc8446#section-9.2
+//= type=test
+//# a TLS-compliant application MUST implement the following TLS extensions:
 #[test]
 fn a_client_hello_reads_back() {
     let shares =

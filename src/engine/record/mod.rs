@@ -110,6 +110,9 @@ impl Records {
     ) -> Self {
         Self {
             reading: Some(Protection::new(read, read_sequence)),
+            //= rfc8446#section-5.1
+            //# Note that Application Data records MUST NOT be written to the wire unprotected (see Section 2
+            //# for details).
             writing: Some(Protection::new(write, write_sequence)),
             receive_limit,
             send_limit,
@@ -133,7 +136,11 @@ impl Records {
 
     /// K_send: our records are protected by this secret from now on.
     pub(crate) fn send_with(&mut self, secret: &TrafficSecret) -> Result<(), Error> {
+        //= rfc8446#section-5.1
+        //# implementations MUST send these messages in alignment with a record boundary.
         self.flush()?;
+        //= rfc8446#section-5.3
+        //# the first record transmitted under a particular traffic key MUST use sequence number 0.
         self.writing = Some(Protection::new(secret, 0));
         Ok(())
     }
@@ -173,6 +180,8 @@ fn length_of(header: &[u8; HEADER_LENGTH]) -> usize {
 
 fn header(content_type: u8, minor: u8, length: usize) -> [u8; HEADER_LENGTH] {
     let [high, low] = u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes();
+    //= rfc8446#appendix-D.5
+    //# Implementations MUST NOT send any records with a version less than 0x0300.
     [content_type, 3, minor, high, low]
 }
 

@@ -44,17 +44,26 @@ impl Protection {
         limit: Option<u16>,
     ) -> Result<u8, Violation> {
         let longest = limit.map_or(MAX_PLAINTEXT.saturating_add(1), usize::from);
+        //= rfc8446#section-5.2
+        //# If the decryption fails, the receiver MUST terminate the connection with a "bad_record_mac" alert.
         let inner_plaintext =
             self.key.open(self.sequence, header, body).map_err(|_| Violation::BadRecordMac)?;
         self.sequence = self.sequence.checked_add(1).ok_or(Violation::BadRecordMac)?;
         //= rfc8449#section-4
         //# A TLS endpoint that receives a record larger than its advertised limit MUST generate a fatal
         //# "record_overflow" alert
+        //= rfc8446#section-5.4
+        //# the full encoded TLSInnerPlaintext MUST NOT exceed 2^14 + 1 octets.
         if inner_plaintext.len() > longest {
             return Err(Violation::RecordTooLong);
         }
+        //= rfc8446#section-5.4
+        //# Implementations MUST limit their scanning to the cleartext returned from the AEAD decryption.
         let end = end_of_content(inner_plaintext);
         let content_type = inner_plaintext.get(end).copied().filter(|byte| *byte != 0);
+        //= rfc8446#section-5.4
+        //# If a receiving implementation does not find a non-zero octet in the cleartext, it MUST terminate
+        //# the connection with an "unexpected_message" alert.
         let content_type = content_type.ok_or(Violation::NoContentType)?;
         body.truncate(end);
         match content_type {
@@ -70,9 +79,14 @@ impl Protection {
         fragment: &[u8],
         outgoing: &mut Vec<u8>,
     ) -> Result<(), Error> {
+        //= rfc8446#section-5.3
+        //# If a TLS implementation would need to wrap a sequence number, it MUST either rekey (Section 4.6.3)
+        //# or terminate the connection.
         if self.sequence == u64::MAX {
             return Err(Error::Local(LocalError::Protection));
         }
+        //= rfc8446#section-5.2
+        //# The length MUST NOT exceed 2^14 + 256 bytes.
         let length = fragment.len().saturating_add(1).saturating_add(TAG_LENGTH);
         let mut record = Vec::with_capacity(HEADER_LENGTH.saturating_add(length));
         record.extend_from_slice(&header(APPLICATION_DATA, 3, length));

@@ -38,13 +38,36 @@ impl Records {
 
     /// Refuses a record by its header alone: before a stranger makes us wait for its body.
     fn check_header(&self, header: &[u8; HEADER_LENGTH]) -> Result<(), Violation> {
+        //= rfc8446#section-5.1
+        //# This field is deprecated and MUST be ignored for all purposes.
+        //= rfc8446#appendix-D
+        //# The value of TLSPlaintext.legacy_record_version MUST be ignored by all implementations.
+        //= rfc8446#appendix-D.2
+        //# Servers will receive various TLS 1.x versions in this field, but its value MUST always be ignored.
         let [content_type, ..] = *header;
         let longest = match content_type {
             CHANGE_CIPHER_SPEC | ALERT | HANDSHAKE => MAX_PLAINTEXT,
             APPLICATION_DATA => MAX_CIPHERTEXT,
+            //= rfc8446#section-5
+            //# If a TLS implementation receives an unexpected record type, it MUST terminate the connection
+            //# with an "unexpected_message" alert.
+            //= rfc8446#appendix-D.5
+            //# for the reasons enumerated in [RFC6176], and it MUST NOT be negotiated for any reason.
+            //= rfc8446#appendix-D.5
+            //# Implementations MUST NOT negotiate TLS 1.3 or later using an SSL version 2.0 compatible
+            //# CLIENT-HELLO.
             _ => return Err(Violation::UnexpectedRecord(content_type)),
         };
         if length_of(header) > longest {
+            //= rfc8446#section-5.1
+            //# An endpoint that receives a record that exceeds this length MUST terminate the connection with
+            //# a "record_overflow" alert.
+            //= rfc8446#section-5.2
+            //# with TLSCiphertext.length larger than 2^14 + 256 octets MUST terminate the connection with a
+            //# "record_overflow" alert.
+            //= rfc8446#section-5.2
+            //# An endpoint that receives a record that exceeds this length MUST terminate the connection with
+            //# a "record_overflow" alert.
             return Err(Violation::RecordTooLong);
         }
         Ok(())
@@ -89,9 +112,13 @@ impl Records {
     //# change_cipher_spec record MUST abort the handshake with an
     //# "unexpected_message" alert.
     fn receive_change_cipher_spec(&mut self, body: &[u8]) -> Result<Content, Error> {
+        //= rfc8446#section-5
+        //# it MUST be treated as an unexpected record type
         if body != [1] || !self.change_cipher_spec_allowed || self.has_partial_message() {
             return Err(Violation::BadChangeCipherSpec.into());
         }
+        //= rfc8446#section-5
+        //# MUST simply drop it without further processing.
         self.count_useless_record(MAX_USELESS_RECORDS)?;
         Ok(Content::Nothing)
     }
@@ -110,6 +137,9 @@ impl Records {
                 Ok(Content::Handshake)
             }
             ALERT => self.receive_alert(&body),
+            //= rfc8446#section-5.1
+            //# That is, if a handshake message is split over two or more records, there MUST NOT be any other
+            //# records between them.
             APPLICATION_DATA if self.reading.is_some() && self.has_partial_message() => {
                 Err(Violation::InterleavedRecord.into())
             }
@@ -119,8 +149,14 @@ impl Records {
     }
 
     fn receive_alert(&mut self, body: &[u8]) -> Result<Content, Error> {
+        //= rfc8446#section-5.1
+        //# In other words, a record with an Alert type MUST contain exactly one message.
+        //= rfc8446#section-6
+        //# MUST be treated as error alerts when received regardless of the AlertLevel in the message.
         let [_level, description] = *body else { return Err(Violation::MalformedAlert.into()) };
         match AlertDescription::from_code(description) {
+            //= rfc8446#section-5.1
+            //# Handshake messages MUST NOT be interleaved with other record types.
             AlertDescription::UserCanceled if self.has_partial_message() => {
                 Err(Violation::InterleavedRecord.into())
             }

@@ -1,6 +1,6 @@
 //! The client of each trace: the server's records in, ours compared.
 
-use alloc::{boxed::Box, sync::Arc, vec};
+use alloc::{boxed::Box, format, sync::Arc, vec};
 
 use super::{
     CLIENT_AUTHENTICATION, COMPATIBILITY, HELLO_RETRY, SIMPLE, Trace,
@@ -11,6 +11,7 @@ use crate::{
     engine::{
         Handshake, Session, State, Step, client,
         config::{ClientConfig, Credential},
+        error::{Error, Violation},
         message::{Certificate, Message},
         record::Records,
         transcript::Transcript,
@@ -59,6 +60,13 @@ fn done(handshake: &mut Handshake) -> Session {
     }
 }
 
+//= rfc8446#section-4.4.4
+//= type=test
+//# Any records following a Finished message MUST be encrypted under the appropriate application traffic key
+//# as described in Section 7.2.
+//= rfc8446#section-5.3
+//= type=test
+//# the first record transmitted under a particular traffic key MUST use sequence number 0.
 #[test]
 fn simple_one_rtt() {
     let (trace, log) = (Trace::read(SIMPLE), Arc::default());
@@ -127,4 +135,28 @@ fn compatibility_mode() {
     assert_eq!(sent(&mut handshake), ours[1..3].concat());
     log.check(&trace);
     check_session(done(&mut handshake), &trace, "{client}", "{server}");
+}
+
+//= rfc8446#section-6
+//= type=test
+//# Servers and clients MUST forget the secret values and keys established in failed connections
+#[test]
+fn a_failed_handshake_has_no_keys() {
+    let trace = Trace::read(SIMPLE);
+    let mut handshake = after_client_hello(&trace, &Arc::default(), ClientConfig::default());
+    let theirs = trace.records("{server}");
+    receive(&mut handshake, theirs[0]);
+    let has_keys = |handshake: &Handshake| {
+        let shown = format!("{handshake:?}");
+        let has = |what| shown.contains(what);
+        let (state, reading, writing) = (has("TrafficSecret"), !has("reading: None"), !has("writing: None"));
+        assert!(state == reading && reading == writing, "{shown}");
+        state
+    };
+    assert!(has_keys(&handshake));
+    handshake.receive(&theirs[1][..5]);
+    handshake.receive(&vec![0; theirs[1].len() - 5]);
+    assert!(!has_keys(&handshake));
+    assert!(!sent(&mut handshake).is_empty(), "but it tells why");
+    assert!(matches!(handshake.step(), Step::Failed(Error::Peer(Violation::BadRecordMac))));
 }

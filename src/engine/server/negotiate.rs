@@ -66,11 +66,21 @@ pub(super) fn check(hello: &ClientHello<'_>) -> Result<(), Violation> {
     //# Any endpoint receiving a Hello message with
     //# ClientHello.legacy_version or ServerHello.legacy_version set to
     //# 0x0300 MUST abort the handshake with a "protocol_version" alert.
+    //= rfc8446#appendix-D.5
+    //# for the reasons enumerated in [RFC7568], and it MUST NOT be negotiated for any reason.
     if hello.legacy_version <= SSL3 {
         return Err(Violation::LegacyVersion);
     }
     //= rfc9289#section-5
     //# Implementations MUST NOT negotiate TLS versions prior to 1.3 (for TLS [RFC8446]
+    //= rfc8446#section-4.2.1
+    //# Servers MUST be prepared to receive ClientHellos that include this extension but do not include 0x0304
+    //# in the list of versions.
+    //= rfc8446#appendix-D.2
+    //# If the "supported_versions" extension is present, the server MUST negotiate using that extension as
+    //# described in Section 4.2.1.
+    //= rfc8446#appendix-D.2
+    //# the server MUST abort the handshake with a "protocol_version" alert.
     if !hello.offers_tls13() {
         return Err(Violation::NotTls13);
     }
@@ -78,6 +88,8 @@ pub(super) fn check(hello: &ClientHello<'_>) -> Result<(), Violation> {
     //# For every TLS 1.3 ClientHello, this vector
     //# MUST contain exactly one byte, set to zero, which corresponds to
     //# the "null" compression method in prior versions of TLS.
+    //= rfc8446#section-4.1.2
+    //# the server MUST abort the handshake with an "illegal_parameter" alert.
     if hello.compression_methods != [0] {
         return Err(Violation::Compression);
     }
@@ -90,8 +102,13 @@ pub(super) fn check(hello: &ClientHello<'_>) -> Result<(), Violation> {
 //# requirements MUST abort the handshake with a "missing_extension"
 //# alert.
 fn check_mandatory_extensions(hello: &ClientHello<'_>) -> Result<(), Violation> {
+    //= rfc8446#section-9.2
+    //# Such a ClientHello message MUST meet the following requirements:
     let extensions = &hello.extensions;
     let missing = |extension| Err(Violation::MissingExtension(extension));
+    //= rfc8446#section-9.2
+    //# If not containing a "pre_shared_key" extension, it MUST contain both a "signature_algorithms"
+    //# extension and a "supported_groups" extension.
     if extensions.pre_shared_key.is_none() {
         if extensions.signature_algorithms.is_none() {
             return missing(ExtensionType::SIGNATURE_ALGORITHMS);
@@ -99,9 +116,15 @@ fn check_mandatory_extensions(hello: &ClientHello<'_>) -> Result<(), Violation> 
         if extensions.supported_groups.is_none() {
             return missing(ExtensionType::SUPPORTED_GROUPS);
         }
+    //= rfc8446#section-4.2.9
+    //# If clients offer "pre_shared_key" without a "psk_key_exchange_modes" extension, servers MUST abort the
+    //# handshake.
     } else if extensions.psk_key_exchange_modes.is_none() {
         return missing(ExtensionType::PSK_KEY_EXCHANGE_MODES);
     }
+    //= rfc8446#section-9.2
+    //# If containing a "supported_groups" extension, it MUST also contain a "key_share" extension, and vice
+    //# versa.
     match (extensions.supported_groups, extensions.key_share) {
         (Some(_), None) => missing(ExtensionType::KEY_SHARE),
         (None, Some(_)) => missing(ExtensionType::SUPPORTED_GROUPS),
@@ -174,9 +197,16 @@ fn select_suite(
     suites: &[CipherSuite],
     psk: Option<&Psk>,
 ) -> Result<CipherSuite, Violation> {
+    //= rfc8446#section-4.1.2
+    //# the server MUST ignore those cipher suites and process the remaining ones as usual.
     let fits = |suite: &&CipherSuite| {
         hello.cipher_suites.contains(suite.code()) && psk.is_none_or(|psk| psk.hash() == suite.hash())
     };
+    //= rfc8446#section-2.1
+    //# If no common cryptographic parameters can be negotiated, the server MUST abort the handshake with an
+    //# appropriate alert.
+    //= rfc8446#section-4.1.1
+    //# it MUST abort the handshake with either a "handshake_failure" or "insufficient_security" fatal alert
     suites.iter().find(fits).copied().ok_or(Violation::NoCommonSuite)
 }
 
@@ -212,8 +242,15 @@ fn select_group<'a>(
     let missing = Violation::MissingExtension(ExtensionType::SUPPORTED_GROUPS);
     let groups = hello.extensions.supported_groups.ok_or(missing)?;
     let shares = hello.extensions.key_share.ok_or(Violation::MissingExtension(ExtensionType::KEY_SHARE))?;
+    //= rfc8446#section-4.2.8
+    //# Servers MUST NOT send a KeyShareEntry for any group not indicated in the client's "supported_groups"
+    //# extension
     let group = config.groups.iter().find(|group| groups.contains(group.code()));
+    //= rfc8446#section-4.1.1
+    //# the server MUST abort the handshake with a "handshake_failure" or an "insufficient_security" alert.
     let group = *group.ok_or(Violation::NoCommonGroup)?;
+    //= rfc8446#section-2
+    //# the server's share MUST be in the same group as one of the client's shares.
     let share = shares.iter().find(|share| share.group == group.code());
     Ok((group, share.map(|share| share.key_exchange)))
 }

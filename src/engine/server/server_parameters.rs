@@ -25,21 +25,38 @@ pub(in crate::engine) struct WaitSignature {
 }
 
 /// Sends everything after the ServerHello, as far as it goes without a signature.
+//= rfc8446#section-4
+//# Protocol messages MUST be sent in the order defined in Section 4.4.1 and shown in the diagrams in Section
+//# 2.
 pub(super) fn send(
     mut protected: Protected,
     authentication: Authentication<'_>,
     records: &mut Records,
 ) -> Result<State, Error> {
+    //= rfc8446#section-4.3.1
+    //# In all handshakes, the server MUST send the EncryptedExtensions message immediately after the
+    //# ServerHello message.
     protected.send_encrypted_extensions(records)?;
     match authentication {
         Authentication::Certificate(credential, scheme) => {
+            //= rfc8446#section-4.3.2
+            //# This message, if sent, MUST follow EncryptedExtensions.
             protected.send_certificate_request(records)?;
             let Protected { config, transcript, .. } = &mut protected;
             let credentials = &config.credentials;
             let choice = (credential, scheme);
+            //= rfc8446#section-4.4.2
+            //# The server MUST send a Certificate message whenever the agreed-upon key exchange method uses
+            //# certificates for authentication
             let signature = PendingSignature::new(Side::Server, credentials, choice, transcript, records)?;
             Ok(State::WaitSignature(WaitSignature { protected, signature }))
         }
+        //= rfc8446#section-4.3.2
+        //# Servers which are authenticating with a PSK MUST NOT send the CertificateRequest message in the
+        //# main handshake
+        //= rfc8446#appendix-E.1
+        //# Implementations MUST NOT combine external PSKs with certificate-based authentication of either the
+        //# client or the server
         Authentication::Psk(FoundPsk { index, psk }) => {
             let peer = Peer::Psk { identity: psk.identity().into(), index: usize::from(*index) };
             protected.finish(Some(peer), records)
@@ -54,6 +71,8 @@ impl WaitSignature {
 
     pub(super) fn on_signature(self, signature: &[u8], records: &mut Records) -> Result<State, Error> {
         let Self { mut protected, signature: pending } = self;
+        //= rfc8446#section-4.4.3
+        //# Servers MUST send this message when authenticating via a certificate.
         pending.complete(signature, &mut protected.transcript, records)?;
         protected.finish(None, records)
     }
@@ -62,6 +81,9 @@ impl WaitSignature {
 impl Protected {
     fn send_encrypted_extensions(&mut self, records: &mut Records) -> Result<(), Error> {
         let record_size_limits = self.negotiated.record_size_limits;
+        //= rfc8446#section-4.2
+        //# Implementations MUST NOT send extension responses if the remote endpoint did not send the
+        //# corresponding extension requests
         let extensions = EncryptedExtensions {
             protocol: self.negotiated.alpn.as_deref(),
             record_size_limit: record_size_limits.map(|(ours, _)| ours),
