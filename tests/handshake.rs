@@ -30,6 +30,25 @@ fn agree(client: &Session, server: &Session) {
 //= rfc9289#section-5
 //= type=test
 //# Support for mandatory-to-implement cipher suites for the negotiated TLS version is REQUIRED.
+//= rfc8446#section-2
+//= type=test
+//# the server's share MUST be in the same group as one of the client's shares.
+//= rfc8446#section-4.1.1
+//= type=test
+//# the server MUST respond with a HelloRetryRequest
+//= rfc8446#section-9.1
+//= type=test
+//# A TLS-compliant application MUST implement the TLS_AES_128_GCM_SHA256 [GCM] cipher suite
+//= rfc8446#section-9.1
+//= type=test
+//# MUST support key exchange with secp256r1 (NIST P-256)
+//= rfc8446#section-9.2
+//= type=test
+//# Additionally, all implementations MUST support the use of the "server_name" extension with applications
+//# capable of using it.
+//= rfc8446#section-9.3
+//= type=test
+//# A client sending a ClientHello MUST support all parameters advertised in it.
 #[test]
 fn every_suite_with_every_group_with_and_without_a_retry() {
     let alice = identity("server");
@@ -86,6 +105,9 @@ fn client_certificates_none_optional_required() {
     }
 }
 
+//= rfc8446#section-4.4.3
+//= type=test
+//# RSA signatures MUST use an RSASSA-PSS algorithm
 #[test]
 fn schemes_for_certificates_alone_sign_no_handshake() {
     let mut alice = identity("server");
@@ -121,6 +143,16 @@ fn nothing_may_follow_what_a_hello_retry_request_answers_or_the_request_itself()
     assert_eq!(too_much.map(|result| result.map(|_| ())), refused);
 }
 
+//= rfc8446#section-4.4.2.2
+//= type=test
+//# public key (and associated restrictions) MUST be compatible with the selected authentication algorithm
+//= rfc8446#section-4.4.3
+//= type=test
+//# the signature algorithm MUST be one offered in the client's "signature_algorithms" extension
+//= rfc8446#section-4.4.3
+//= type=test
+//# the signature algorithm used in the signature MUST be one of those present in the
+//# supported_signature_algorithms field
 #[test]
 fn the_schemes_for_the_peers_proof_are_configured() {
     let (alice, bob) = (identity("server"), identity("client"));
@@ -178,6 +210,14 @@ fn psk(identity: &[u8], hash: Hash) -> Psk {
     Psk::external(identity, &[7; 48][..hash.length()], hash).unwrap()
 }
 
+//= rfc8446#section-2.2
+//= type=test
+//# When PSKs are provisioned out of band, the PSK identity and the KDF hash algorithm to be used with the PSK
+//# MUST also be provisioned.
+//= rfc8446#section-4.2.11
+//= type=test
+//# the Hash algorithm MUST be set when the PSK is established or default to SHA-256 if no such algorithm is
+//# defined.
 #[test]
 fn psks_on_both_hashes_the_servers_choice_reported() {
     for (known, hash, index) in [(&b"first"[..], Hash::Sha384, 0), (b"second", Hash::Sha256, 1)] {
@@ -295,6 +335,21 @@ fn carry(from: &mut Connection, to: &mut Connection) -> Result<Vec<u8>, Error> {
 //= type=test
 //# When the "record_size_limit" extension is negotiated, an endpoint MUST NOT generate a protected record
 //# with plaintext that is larger than the RecordSizeLimit value it receives from its peer.
+//= rfc8446#section-4.6.3
+//= type=test
+//# the sender SHALL send all its traffic using the next generation of keys
+//= rfc8446#section-4.6.3
+//= type=test
+//# Upon receiving a KeyUpdate, the receiver MUST update its receiving keys.
+//= rfc8446#section-4.6.3
+//= type=test
+//# Both sender and receiver MUST encrypt their KeyUpdate messages with the old keys.
+//= rfc8446#section-5.1
+//= type=test
+//# The length MUST NOT exceed 2^14 bytes.
+//= rfc8446#section-5.2
+//= type=test
+//# The length MUST NOT exceed 2^14 + 256 bytes.
 #[test]
 fn application_data_key_updates_and_small_records() {
     let alice = identity("server");
@@ -329,6 +384,10 @@ fn application_data_key_updates_and_small_records() {
 //# entire connection, but causes an implementation which receives
 //# multiple KeyUpdates while it is silent to respond with a single
 //# update.
+//= rfc8446#section-4.6.3
+//= type=test
+//# the receiver MUST send a KeyUpdate of its own with request_update set to "update_not_requested" prior to
+//# sending its next Application Data record.
 #[test]
 fn many_requests_for_a_key_update_have_one_answer_before_the_next_data() {
     let alice = identity("server");
@@ -350,6 +409,13 @@ fn many_requests_for_a_key_update_have_one_answer_before_the_next_data() {
     }
 }
 
+//= rfc8446#section-2
+//= type=test
+//# Application Data MUST NOT be sent prior to sending the Finished message, except as specified in Section
+//# 2.3.
+//= rfc8446#appendix-E.5
+//= type=test
+//# TLS implementations MUST provide a way for the application to determine if the handshake has completed.
 #[test]
 fn a_session_comes_only_after_our_finished_was_sent() {
     let alice = identity("server");
@@ -375,6 +441,9 @@ fn a_session_comes_only_after_our_finished_was_sent() {
     assert!(server.run(&mut sent, &mut down).unwrap().is_ok());
 }
 
+//= rfc8446#section-7.5
+//= type=test
+//# Implementations MUST use the exporter_master_secret unless explicitly specified by the application.
 #[test]
 fn the_exporter_is_the_one_of_the_rfc() {
     let alice = identity("server");
@@ -395,6 +464,9 @@ fn the_exporter_is_the_one_of_the_rfc() {
     }
 }
 
+//= rfc8446#section-4.4.2.2
+//= type=test
+//# then it MUST abort the handshake with an appropriate certificate-related alert
 #[test]
 fn a_refused_certificate_has_its_alert() {
     let (alice, bob) = (identity("server"), identity("not the server"));
@@ -404,6 +476,10 @@ fn a_refused_certificate_has_its_alert() {
     assert_eq!(outcome.server.unwrap_err(), Error::Alert(AlertDescription::UnknownCa));
 }
 
+//= rfc8446#section-4.2.11
+//= type=test
+//# For identities established externally, an obfuscated_ticket_age of 0 SHOULD be used, and servers MUST
+//# ignore the value.
 #[test]
 fn the_age_of_an_external_psk_is_ignored() {
     let ours = ClientConfig { psks: vec![psk(b"id", Hash::Sha256)], ..ClientConfig::default() };
@@ -495,6 +571,12 @@ fn a_server_takes_the_group_it_prefers() {
 //= rfc8449#section-4
 //= type=test
 //# Endpoints MUST NOT send a "record_size_limit" extension with a value smaller than 64.
+//= rfc8446#section-4.2.8
+//= type=test
+//# Clients MUST NOT offer multiple KeyShareEntry values for the same group.
+//= rfc8446#section-4.4.2
+//= type=test
+//# The server's certificate_list MUST always be non-empty.
 #[test]
 fn configurations_that_cannot_work_are_refused() {
     let alice = identity("server");

@@ -35,17 +35,40 @@ fn server_receives(bytes: &[u8]) -> Option<V> {
     Some(violation)
 }
 
+//= rfc8446#section-6
+//= type=test
+//# MUST be sent with AlertLevel=fatal
+//= rfc8446#section-6.2
+//= type=test
+//# the implementation MUST send alert X if it sends any alert.
 #[test]
 fn records_that_cannot_stand_first() {
     let cases = [
+        //= rfc8446#section-5
+        //= type=test
+        //# If a TLS implementation receives an unexpected record type, it MUST terminate the connection with
+        //# an "unexpected_message" alert.
         (record(99, &[0]), V::UnexpectedRecord(99), A::UnexpectedMessage),
         (record(23, &[0; 40]), V::UnexpectedRecord(23), A::UnexpectedMessage),
         (record(20, &[1]), V::BadChangeCipherSpec, A::UnexpectedMessage),
         (record(22, &[]), V::EmptyRecord, A::UnexpectedMessage),
         // A ClientHello in the form of SSL 2.0.
+        //= rfc8446#appendix-D.5
+        //= type=test
+        //# for the reasons enumerated in [RFC6176], and it MUST NOT be negotiated for any reason.
+        //= rfc8446#appendix-D.5
+        //= type=test
+        //# Implementations MUST NOT negotiate TLS 1.3 or later using an SSL version 2.0 compatible
+        //# CLIENT-HELLO.
         (b"\x80\x2e\x01\x03\x04\0\x15".into(), V::UnexpectedRecord(0x80), A::UnexpectedMessage),
         (record(21, &[2]), V::MalformedAlert, A::DecodeError),
+        //= rfc8446#section-5.1
+        //= type=test
+        //# In other words, a record with an Alert type MUST contain exactly one message.
         (record(21, &[2, 40, 0]), V::MalformedAlert, A::DecodeError),
+        //= rfc8446#section-5.1
+        //= type=test
+        //# Handshake messages MUST NOT be interleaved with other record types.
         ([record(22, &[1, 0]), record(21, &[1, 90])].concat(), V::InterleavedRecord, A::UnexpectedMessage),
     ];
     for (bytes, violation, alert) in cases {
@@ -54,6 +77,18 @@ fn records_that_cannot_stand_first() {
     }
 }
 
+//= rfc8446#section-6
+//= type=test
+//# MUST be treated as error alerts when received regardless of the AlertLevel in the message.
+//= rfc8446#section-6
+//= type=test
+//# Unknown Alert types MUST be treated as error alerts.
+//= rfc8446#section-6.2
+//= type=test
+//# Upon transmission or receipt of a fatal alert message, both parties MUST immediately close the connection.
+//= rfc8446#section-6.2
+//= type=test
+//# MUST close the connection without sending or receiving any additional data.
 #[test]
 fn alerts_end_a_handshake_whatever_their_level() {
     let cases = [
@@ -76,6 +111,18 @@ fn alerts_end_a_handshake_whatever_their_level() {
     }
 }
 
+//= rfc8446#section-5.1
+//= type=test
+//# An endpoint that receives a record that exceeds this length MUST terminate the connection with a
+//# "record_overflow" alert.
+//= rfc8446#section-5.2
+//= type=test
+//# An endpoint that receives a record that exceeds this length MUST terminate the connection with a
+//# "record_overflow" alert.
+//= rfc8446#section-5.2
+//= type=test
+//# with TLSCiphertext.length larger than 2^14 + 256 octets MUST terminate the connection with a
+//# "record_overflow" alert.
 #[test]
 fn the_longest_record() {
     assert_eq!(server_receives(&[22, 3, 3, 0x40, 0x00]), None);
@@ -179,6 +226,9 @@ fn the_longest_cookie() {
     }
 }
 
+//= rfc8446#section-5
+//= type=test
+//# MUST simply drop it without further processing.
 #[test]
 fn change_cipher_specs_in_a_row() {
     // The client sends one itself after the HelloRetryRequest.
@@ -200,6 +250,9 @@ fn change_cipher_specs_in_a_row() {
     }
 }
 
+//= rfc8446#section-5
+//= type=test
+//# protected change_cipher_spec record MUST abort the handshake with an "unexpected_message" alert.
 #[test]
 fn change_cipher_specs_that_cannot_stand() {
     for (content, flow) in [(&[2][..], Flow::Certificate), (&[1, 1], Flow::HelloRetry), (&[], Flow::Psk)] {
@@ -227,6 +280,9 @@ fn skips(flow: Flow, lengths: &[usize]) -> Option<Error> {
     server.run(&mut bytes, &mut outgoing).map(|result| result.unwrap_err())
 }
 
+//= rfc8446#section-4.2.10
+//= type=test
+//# A server which receives an "early_data" extension MUST behave in one of three ways:
 #[test]
 fn early_data_is_passed_over_as_far_as_the_limit() {
     let full = [1 << 12; 4];
@@ -326,14 +382,36 @@ fn protected_records_that_cannot_stand() {
     let longest = [vec![0; 1 << 14], vec![23]].concat();
     let cases: [(&[u8], Result<Event, V>, A); 12] = [
         (b"", Err(V::NoContentType), A::UnexpectedMessage),
+        //= rfc8446#section-5.4
+        //= type=test
+        //# Implementations MUST limit their scanning to the cleartext returned from the AEAD decryption.
+        //= rfc8446#section-5.4
+        //= type=test
+        //# If a receiving implementation does not find a non-zero octet in the cleartext, it MUST terminate
+        //# the connection with an "unexpected_message" alert.
         (b"\0\0\0", Err(V::NoContentType), A::UnexpectedMessage),
+        //= rfc8446#section-5
+        //= type=test
+        //# protected change_cipher_spec record MUST abort the handshake with an "unexpected_message" alert.
         (b"\x01\x14", Err(V::BadChangeCipherSpec), A::UnexpectedMessage),
         (b"a\x63", Err(V::UnexpectedRecord(99)), A::UnexpectedMessage),
+        //= rfc8446#section-5.4
+        //= type=test
+        //# Implementations MUST NOT send Handshake and Alert records that have a zero-length
+        //# TLSInnerPlaintext.content; if such a message is received, the receiving implementation MUST
+        //# terminate the connection with an "unexpected_message" alert.
         (b"\x16", Err(V::EmptyRecord), A::UnexpectedMessage),
         (b"\x02\x15", Err(V::MalformedAlert), A::DecodeError),
+        //= rfc8446#section-4.6.3
+        //= type=test
+        //# If an implementation receives any other value, it MUST terminate the connection with an
+        //# "illegal_parameter" alert.
         (b"\x18\0\0\x01\x02\x16", Err(V::KeyUpdateRequest), A::IllegalParameter),
         (b"\x18\0\0\x01\0\x18\0\0\x01\0\x16", Err(V::KeyChangeInsideRecord), A::UnexpectedMessage),
         (b"\x18\0\0\0\x16", Err(V::Malformed("KeyUpdate")), A::DecodeError),
+        //= rfc8446#section-5.4
+        //= type=test
+        //# the full encoded TLSInnerPlaintext MUST NOT exceed 2^14 + 1 octets.
         (&[&[0; 1 << 14][..], &[23, 0]].concat(), Err(V::RecordTooLong), A::RecordOverflow),
         (&longest, Ok(Event::Data(vec![0; 1 << 14])), A::CloseNotify),
         (b"a\x17\0\0\0", Ok(Event::Data(b"a".into())), A::CloseNotify),
@@ -361,6 +439,19 @@ fn after_the_handshake(sender: Role, message: &[u8]) -> Result<Event, Error> {
     to.receive(&record[5..])
 }
 
+//= rfc8446#section-4.1.2
+//= type=test
+//# if a server has negotiated TLS 1.3 and receives a ClientHello at any other time, it MUST terminate the
+//# connection with an "unexpected_message" alert.
+//= rfc8446#section-4.6.1
+//= type=test
+//# Clients MUST ignore unrecognized extensions.
+//= rfc8446#section-4.6.2
+//= type=test
+//# without having sent the "post_handshake_auth" extension MUST send an "unexpected_message" fatal alert.
+//= rfc8446#section-9.3
+//= type=test
+//# a client receiving a CertificateRequest or NewSessionTicket MUST also ignore all unrecognized extensions.
 #[test]
 fn messages_after_the_handshake() {
     let ticket = b"\x04\0\0\x15\0\0\x0e\x10\x01\x02\x03\x04\x01n\0\x02ti\0\x05\xfe\xfe\0\x01x";
@@ -375,6 +466,9 @@ fn messages_after_the_handshake() {
     assert_eq!(unexpected.alert(), A::UnexpectedMessage);
 }
 
+//= rfc8446#section-5
+//= type=test
+//# it MUST be treated as an unexpected record type
 #[test]
 fn a_change_cipher_spec_after_the_handshake() {
     let (_, server) = sessions();
@@ -384,6 +478,13 @@ fn a_change_cipher_spec_after_the_handshake() {
     assert_eq!(server.receive(&record[5..]), Err(Error::Peer(V::BadChangeCipherSpec)));
 }
 
+//= rfc8446#section-4.6.3
+//= type=test
+//# both sides MUST enforce that a KeyUpdate with the old key is received before accepting any messages
+//# encrypted with the new key.
+//= rfc8446#section-5.2
+//= type=test
+//# If the decryption fails, the receiver MUST terminate the connection with a "bad_record_mac" alert.
 #[test]
 fn new_keys_without_their_key_update() {
     let (client, server) = sessions();
@@ -395,6 +496,23 @@ fn new_keys_without_their_key_update() {
     assert_eq!(V::BadRecordMac.alert(), A::BadRecordMac);
 }
 
+//= rfc8446#section-5.1
+//= type=test
+//# Note that Application Data records MUST NOT be written to the wire unprotected (see Section 2 for
+//# details).
+//= rfc8446#section-6
+//= type=test
+//# MUST NOT allow any further data to be sent or received on the connection.
+//= rfc8446#section-6.1
+//= type=test
+//# Any data received after a closure alert has been received MUST be ignored.
+//= rfc8446#section-6.1
+//= type=test
+//# Each party MUST send a "close_notify" alert before closing its write side of the connection
+//= rfc8446#section-6.1
+//= type=test
+//# the TLS implementation MUST receive a "close_notify" alert before indicating end-of-data to the
+//# application layer.
 #[test]
 fn nothing_is_sent_or_taken_after_the_end() {
     let (client, server) = sessions();
@@ -424,6 +542,10 @@ fn nothing_is_sent_or_taken_after_the_end() {
     assert_eq!(server.outgoing(), b"");
 }
 
+//= rfc8446#section-5.1
+//= type=test
+//# Alert messages (Section 6) MUST NOT be fragmented across records, and multiple alert messages MUST NOT be
+//# coalesced into a single TLSPlaintext record.
 #[test]
 fn alerts_have_records_of_their_own() {
     let cast = Cast::new();
@@ -497,6 +619,10 @@ fn a_key_that_is_used_up_is_replaced() {
     assert_eq!(carry(&mut client, &mut server).unwrap(), b"next");
 }
 
+//= rfc8446#section-5.3
+//= type=test
+//# If a TLS implementation would need to wrap a sequence number, it MUST either rekey (Section 4.6.3) or
+//# terminate the connection.
 #[test]
 fn sequence_numbers_do_not_wrap() {
     let (mut client, _) = sessions();
@@ -518,6 +644,10 @@ fn answers_out_of_turn() {
     }
 }
 
+//= rfc8446#section-5.1
+//= type=test
+//# That is, if a handshake message is split over two or more records, there MUST NOT be any other records
+//# between them.
 #[test]
 fn bytes_that_were_not_handed_out_are_not_sent() {
     let cast = Cast::new();

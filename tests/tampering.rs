@@ -94,6 +94,15 @@ fn every_byte(flow: Flow) {
     }
 }
 
+//= rfc8446#section-5.1
+//= type=test
+//# This field is deprecated and MUST be ignored for all purposes.
+//= rfc8446#appendix-D
+//= type=test
+//# The value of TLSPlaintext.legacy_record_version MUST be ignored by all implementations.
+//= rfc8446#appendix-D.2
+//= type=test
+//# Servers will receive various TLS 1.x versions in this field, but its value MUST always be ignored.
 #[test]
 fn with_a_certificate() {
     every_byte(Flow::Certificate);

@@ -124,6 +124,44 @@ fn psk(identity: &[u8], hash: Hash) -> Psk {
     Psk::external(identity, &[7; 48], hash).unwrap()
 }
 
+//= rfc8446#section-4.1.2
+//= type=test
+//# When a client first connects to a server, it is REQUIRED to send the ClientHello as its first TLS message.
+//= rfc8446#section-4.1.2
+//= type=test
+//# the legacy_version field MUST be set to 0x0303, which is the version number for TLS 1.2.
+//= rfc8446#section-4.1.2
+//= type=test
+//# this vector MUST contain exactly one byte, set to zero
+//= rfc8446#section-4.2.1
+//= type=test
+//# Implementations of this specification MUST send this extension in the ClientHello containing all versions
+//# of TLS which they are prepared to negotiate (for this specification, that means minimally 0x0304, but if
+//# previous versions of TLS are allowed to be negotiated, they MUST be present as well).
+//= rfc8446#section-9.2
+//= type=test
+//# All implementations MUST send and use these extensions when offering applicable features:
+//= rfc8446#appendix-B.3.1.4
+//= type=test
+//# Values within "obsolete_RESERVED" ranges are used in previous versions of TLS and MUST NOT be offered or
+//# negotiated by TLS 1.3 implementations.
+//= rfc8446#appendix-D.5
+//= type=test
+//# Implementations MUST NOT offer or negotiate RC4 cipher suites for any version of TLS for any reason.
+//= rfc8446#appendix-D.5
+//= type=test
+//# Ciphers with a strength less than 112 bits MUST NOT be offered or negotiated for any version of TLS for
+//# any reason.
+//= rfc8446#appendix-D.5
+//= type=test
+//# Implementations MUST NOT send an SSL version 2.0 compatible CLIENT-HELLO.
+//= rfc8446#appendix-D.5
+//= type=test
+//# Implementations MUST NOT send a ClientHello.legacy_version or ServerHello.legacy_version set to 0x0300 or
+//# less.
+//= rfc8446#appendix-D.5
+//= type=test
+//# Implementations MUST NOT use the Truncated HMAC extension, defined in Section 7 of [RFC6066]
 #[test]
 fn a_first_client_hello() {
     let alice = identity("server");
@@ -153,6 +191,19 @@ fn a_first_client_hello() {
     assert_eq!(codes, expected);
 }
 
+//= rfc8446#section-4.2.3
+//= type=test
+//# Clients which desire the server to authenticate itself via a certificate MUST send the
+//# "signature_algorithms" extension.
+//= rfc8446#section-4.2.3
+//= type=test
+//# They MUST NOT be offered or negotiated by any implementation.
+//= rfc8446#section-4.2.3
+//= type=test
+//# In particular, MD5 [SLOTH], SHA-224, and DSA MUST NOT be used.
+//= rfc8446#section-9.2
+//= type=test
+//# "signature_algorithms" is REQUIRED for certificate authentication.
 #[test]
 fn the_signature_algorithms_on_offer() {
     let (_, hello) = first_hello(client_config(&identity("server")));
@@ -172,6 +223,13 @@ fn the_signature_algorithms_on_offer() {
     }
 }
 
+//= rfc8446#section-4.1.2
+//= type=test
+//# In compatibility mode (see Appendix D.4), this field MUST be non-empty, so a client not offering a pre-TLS
+//# 1.3 session MUST generate a new 32-byte value.
+//= rfc8446#section-4.1.2
+//= type=test
+//# Otherwise, it MUST be set as a zero-length vector (i.e., a zero-valued single byte length field).
 #[test]
 fn a_session_id_in_compatibility_mode_alone() {
     let alice = identity("server");
@@ -182,6 +240,23 @@ fn a_session_id_in_compatibility_mode_alone() {
     assert_ne!(session_id(true), session_id(true));
 }
 
+//= rfc8446#section-4.2.8
+//= type=test
+//# Each KeyShareEntry value MUST correspond to a group offered in the "supported_groups" extension and MUST
+//# appear in the same order.
+//= rfc8446#section-4.2.8
+//= type=test
+//# The key_exchange values for each KeyShareEntry MUST be generated independently.
+//= rfc8446#section-4.2.8
+//= type=test
+//# Clients MUST NOT offer any KeyShareEntry values for groups not listed in the client's "supported_groups"
+//# extension.
+//= rfc8446#section-9.2
+//= type=test
+//# "supported_groups" is REQUIRED for ClientHello messages using DHE or ECDHE key exchange.
+//= rfc8446#section-9.2
+//= type=test
+//# "key_share" is REQUIRED for DHE or ECDHE key exchange.
 #[test]
 fn key_shares_are_new_in_the_order_of_the_groups() {
     let alice = identity("server");
@@ -202,6 +277,26 @@ fn key_shares_are_new_in_the_order_of_the_groups() {
     assert_eq!(seen.len(), count, "no share is used twice");
 }
 
+//= rfc8446#section-4.2
+//= type=test
+//# which MUST be the last extension in the ClientHello (but can appear anywhere in the ServerHello extensions
+//# block).
+//= rfc8446#section-4.2.11
+//= type=test
+//# The "pre_shared_key" extension MUST be the last extension in the ClientHello (this facilitates
+//# implementation as described below).
+//= rfc8446#section-4.2.9
+//= type=test
+//# In order to use PSKs, clients MUST also send a "psk_key_exchange_modes" extension.
+//= rfc8446#section-4.2.9
+//= type=test
+//# A client MUST provide a "psk_key_exchange_modes" extension if it offers a "pre_shared_key" extension.
+//= rfc8446#section-9.2
+//= type=test
+//# "pre_shared_key" is REQUIRED for PSK key agreement.
+//= rfc8446#section-9.2
+//= type=test
+//# "psk_key_exchange_modes" is REQUIRED for PSK key agreement.
 #[test]
 fn psks_stand_last_and_with_their_mode() {
     let psks = [psk(b"one", Hash::Sha256), psk(b"two", Hash::Sha384)];
@@ -218,6 +313,17 @@ fn psks_stand_last_and_with_their_mode() {
     }
 }
 
+//= rfc8446#section-4.1.2
+//= type=test
+//# In that case, the client MUST send the same ClientHello without modification, except as follows:
+//= rfc8446#section-4.1.4
+//= type=test
+//# Otherwise, the client MUST process all extensions in the HelloRetryRequest and send a second updated
+//# ClientHello.
+//= rfc8446#section-4.2.2
+//= type=test
+//# the client MUST copy the contents of the extension received in the HelloRetryRequest into a "cookie"
+//# extension in the new ClientHello.
 #[test]
 fn a_second_client_hello() {
     for (flow, changed) in [
@@ -241,6 +347,12 @@ fn a_second_client_hello() {
     }
 }
 
+//= rfc8446#section-4.2.2
+//= type=test
+//# Clients MUST NOT use cookies in their initial ClientHello in subsequent connections.
+//= rfc8446#section-4.2.8
+//= type=test
+//# the client MUST replace the original "key_share" extension with one containing only a new KeyShareEntry
 #[test]
 fn a_new_share_takes_the_place_of_all_others() {
     let alice = identity("server");
@@ -260,6 +372,43 @@ fn a_new_share_takes_the_place_of_all_others() {
     assert_eq!((next.extension(COOKIE), next.key_shares().len()), (None, 2));
 }
 
+//= rfc8446#section-4.1.3
+//= type=test
+//# the legacy_version field MUST be set to 0x0303, which is the version number for TLS 1.2.
+//= rfc8446#section-4.1.3
+//= type=test
+//# legacy_compression_method: A single byte which MUST have the value 0.
+//= rfc8446#section-4.1.3
+//= type=test
+//# The ServerHello MUST only include extensions which are required to establish the cryptographic context and
+//# negotiate the protocol version.
+//= rfc8446#section-4.1.3
+//= type=test
+//# All TLS 1.3 ServerHello messages MUST contain the "supported_versions" extension.
+//= rfc8446#section-4.1.4
+//= type=test
+//# The server's extensions MUST contain "supported_versions".
+//= rfc8446#section-4.1.4
+//= type=test
+//# a HelloRetryRequest MUST NOT contain any extensions that were not first offered by the client in its
+//# ClientHello
+//= rfc8446#section-4.1.4
+//= type=test
+//# The value of selected_version in the HelloRetryRequest "supported_versions" extension MUST be retained in
+//# the ServerHello
+//= rfc8446#section-4.2.1
+//= type=test
+//# A server which negotiates TLS 1.3 MUST respond by sending a "supported_versions" extension containing the
+//# selected version value (0x0304).
+//= rfc8446#section-4.2.1
+//= type=test
+//# It MUST set the ServerHello.legacy_version field to 0x0303 (TLS 1.2).
+//= rfc8446#section-4.2.9
+//= type=test
+//# In this mode, the client and server MUST supply "key_share" values as described in Section 4.2.8.
+//= rfc8446#section-9.2
+//= type=test
+//# "supported_versions" is REQUIRED for all ClientHello, ServerHello, and HelloRetryRequest messages.
 #[test]
 fn a_servers_hellos() {
     for (flow, extensions) in [
@@ -280,6 +429,12 @@ fn a_servers_hellos() {
     }
 }
 
+//= rfc8446#section-4.1.3
+//= type=test
+//# the remaining bytes MUST be random.
+//= rfc8446#section-4.1.3
+//= type=test
+//# This structure is generated by the server and MUST be generated independently of the ClientHello.random.
 #[test]
 fn a_servers_random_is_its_own() {
     let alice = identity("server");
@@ -297,6 +452,39 @@ fn a_servers_random_is_its_own() {
     assert_eq!(all.len(), 5, "no two are the same");
 }
 
+//= rfc8446#section-4
+//= type=test
+//# Protocol messages MUST be sent in the order defined in Section 4.4.1 and shown in the diagrams in Section
+//# 2.
+//= rfc8446#appendix-B
+//= type=test
+//# TLS 1.3 implementations MUST NOT send them but might receive them from older TLS implementations.
+//= rfc8446#section-4.3.1
+//= type=test
+//# In all handshakes, the server MUST send the EncryptedExtensions message immediately after the ServerHello
+//# message.
+//= rfc8446#section-4.3.2
+//= type=test
+//# This message, if sent, MUST follow EncryptedExtensions.
+//= rfc8446#section-4.4.2
+//= type=test
+//# The server MUST send a Certificate message whenever the agreed-upon key exchange method uses certificates
+//# for authentication
+//= rfc8446#section-4.4.2
+//= type=test
+//# The client MUST send a Certificate message if and only if the server has requested client authentication
+//# via a CertificateRequest message
+//= rfc8446#section-4.4.3
+//= type=test
+//# Servers MUST send this message when authenticating via a certificate.
+//= rfc8446#section-4.4.3
+//= type=test
+//# Clients MUST send this message whenever authenticating via a certificate (i.e., when the Certificate
+//# message is non-empty).
+//= rfc8446#section-4.4.3
+//= type=test
+//# When sent, this message MUST appear immediately after the Certificate message and immediately prior to the
+//# Finished message.
 #[test]
 fn the_messages_in_their_order() {
     for (flow, client, server) in [
@@ -311,6 +499,19 @@ fn the_messages_in_their_order() {
     }
 }
 
+//= rfc8446#section-4.3.2
+//= type=test
+//# The certificate_request_context MUST be unique within the scope of this connection
+//= rfc8446#section-4.3.2
+//= type=test
+//# The "signature_algorithms" extension MUST be specified, and other extensions may optionally be included if
+//# defined for this message.
+//= rfc8446#section-4.4.2
+//= type=test
+//# the client MUST send a Certificate message containing no certificates
+//= rfc8446#section-4.4.2
+//= type=test
+//# A Finished message MUST be sent regardless of whether the Certificate message is empty.
 #[test]
 fn a_client_without_a_certificate_says_so_and_finishes() {
     let (alice, bob) = (identity("server"), identity("client"));
@@ -333,6 +534,14 @@ fn a_client_without_a_certificate_says_so_and_finishes() {
     assert_eq!(codes, [SIGNATURE_ALGORITHMS, SIGNATURE_ALGORITHMS_CERT]);
 }
 
+//= rfc8446#section-4.3.2
+//= type=test
+//# Servers which are authenticating with a PSK MUST NOT send the CertificateRequest message in the main
+//# handshake
+//= rfc8446#appendix-E.1
+//= type=test
+//# Implementations MUST NOT combine external PSKs with certificate-based authentication of either the client
+//# or the server
 #[test]
 fn nobody_is_asked_for_a_certificate_under_a_psk() {
     let bob = identity("client");
@@ -350,6 +559,10 @@ fn nobody_is_asked_for_a_certificate_under_a_psk() {
     assert_eq!((types(&said.client), types(&said.server)), (vec![1, 20], vec![2, 8, 20]));
 }
 
+//= rfc8446#section-4.2
+//= type=test
+//# Implementations MUST NOT send extension responses if the remote endpoint did not send the corresponding
+//# extension requests
 #[test]
 fn a_server_answers_only_what_was_asked() {
     let alice = identity("server");
@@ -376,6 +589,30 @@ fn records(mut sent: &[u8]) -> Vec<(u8, [u8; 2], &[u8])> {
     records
 }
 
+//= rfc8446#section-5
+//= type=test
+//# Implementations MUST NOT send record types not defined in this document unless negotiated by some
+//# extension.
+//= rfc8446#section-5.1
+//= type=test
+//# implementations MUST send these messages in alignment with a record boundary.
+//= rfc8446#section-5.1
+//= type=test
+//# Implementations MUST NOT send zero-length fragments of Handshake types, even if those fragments contain
+//# padding.
+//= rfc8446#section-5.1
+//= type=test
+//# legacy_record_version: MUST be set to 0x0303 for all records generated by a TLS 1.3 implementation other
+//# than an initial ClientHello
+//= rfc8446#section-5.1
+//= type=test
+//# a record containing a second ClientHello or a ServerHello MUST have version 0x0303
+//= rfc8446#appendix-D.4
+//= type=test
+//# the server MUST send the change_cipher_spec as described in this appendix.
+//= rfc8446#appendix-D.5
+//= type=test
+//# Implementations MUST NOT send any records with a version less than 0x0300.
 #[test]
 fn the_records_in_their_order() {
     const CHANGE_CIPHER_SPEC: u8 = 20;
@@ -419,6 +656,10 @@ fn no_change_cipher_spec_without_compatibility_mode() {
     }
 }
 
+//= rfc8446#section-4.1.4
+//= type=test
+//# Servers MUST ensure that they negotiate the same cipher suite when receiving a conformant updated
+//# ClientHello
 #[test]
 fn the_suite_of_a_hello_retry_request_stays() {
     let alice = identity("server");

@@ -74,6 +74,9 @@ impl Ask {
 //= type=test
 //# Certificate users MUST be prepared to process the issuer distinguished name and subject distinguished name
 //# (Section 4.1.2.6) fields to perform name chaining for certification path validation (Section 6).
+//= rfc8446#section-4.4.2
+//= type=test
+//# the end-entity certificate which MUST be first.
 #[test]
 fn the_plain_case() {
     assert_eq!(SERVER().path(), "CN=server < O=Lab, CN=Intermediate < CN=Root");
@@ -284,6 +287,10 @@ fn names() {
 //= rfc5280#section-4.2.1.12
 //= type=test
 //# If the extension is present, then the certificate MUST only be used for one of the purposes indicated.
+//= rfc8446#section-4.4.2.2
+//= type=test
+//# The certificate MUST allow the key to be used for signing (i.e., the digitalSignature bit MUST be set if
+//# the Key Usage extension is present
 #[test]
 fn purposes() {
     let client = |chain| Ask { chain, side: Side::Client, host: "", ..SERVER() };
@@ -358,6 +365,12 @@ fn key_identifiers_are_asked_for_unless_configured() {
 //= type=test
 //# conforming implementations that use the algorithms identified in [RFC3279], [RFC4055], and [RFC4491] MUST
 //# identify and encode the public key materials and digital signatures as described in those specifications.
+//= rfc8446#section-4.4.2.3
+//= type=test
+//# The certificates MUST be signed using an acceptable signature algorithm
+//= rfc8446#section-4.4.2.4
+//= type=test
+//# using an MD5 hash MUST abort the handshake with a "bad_certificate" alert.
 #[test]
 fn algorithms() {
     for (chain, trusted) in [

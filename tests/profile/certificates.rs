@@ -19,6 +19,12 @@ const OF_ANY_CERTIFICATE: &[Case] = &[
     //= rfc5280#section-4.1.2.9
     //= type=test
     //# This field MUST only appear if the version is 3 (Section 4.1.2.1).
+    //= rfc8446#section-4.4.2.2
+    //= type=test
+    //# The certificate type MUST be X.509v3
+    //= rfc8446#section-4.4.2.3
+    //= type=test
+    //# The certificate type MUST be X.509v3
     (|p| p.version = tlv(0xa0, &tlv(2, &[1])), NOT_VERSION_3),
     //= rfc5280#section-6.1.4
     //= type=test
