@@ -4,102 +4,23 @@
 #![cfg(feature = "x509")]
 #![allow(unreachable_pub, reason = "modules of a test")]
 
+#[path = "support/graph.rs"]
+mod graph;
 #[path = "support/issue.rs"]
 mod issue;
 
 use std::{sync::Arc, time::Duration};
 
+use graph::{Dice, Graph};
 use handclasp::crypto::{
     certificate::{Rejection, ServerName, UnixTime},
     x509::{Request, Side, TrustStore, Verifier},
 };
-use issue::{CLIENT_AUTH, Key, SERVER_AUTH, Template};
+use issue::Key;
 use rustls_pki_types::{CertificateDer, UnixTime as TheirTime};
 
 const NOW: u64 = 1_900_000_000; // in 2030
 const GRAPHS: u64 = 2000;
-
-/// A generator of small numbers: the same graphs each time.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) % sides
-    }
-
-    fn one_in(&mut self, n: u64) -> bool {
-        self.roll(n) == 0
-    }
-
-    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
-        from[self.roll(from.len() as u64) as usize]
-    }
-}
-
-struct Graph {
-    /// The end entity's.
-    names: Vec<String>,
-    roots: Vec<Vec<u8>>,
-    chain: Vec<Vec<u8>>,
-}
-
-const AUTHORITIES: [&str; 4] = ["Authority A", "Authority B", "Authority C", "Authority D"];
-const NAMES: [&str; 6] = ["a.test", "b.a.test", "*.a.test", "a.example", "c.b.a.test", "*.test"];
-const SUBTREES: [&str; 5] = ["a.test", "test", "b.a.test", "example", "x.a.test"];
-
-fn faults(template: &mut Template<'_>, dice: &mut Dice) {
-    if dice.one_in(25) {
-        template.years = dice.pick(&[(2020, 2025), (2035, 2040)]);
-    }
-    if dice.one_in(50) {
-        template.others.push((&[0x2a, 3, 4], true, vec![5, 0]));
-    }
-    if dice.one_in(6) {
-        let all: [Vec<&'static [u8]>; 3] =
-            [vec![SERVER_AUTH], vec![CLIENT_AUTH], vec![CLIENT_AUTH, SERVER_AUTH]];
-        template.purposes = all[dice.roll(3) as usize].clone();
-    }
-}
-
-/// Names are shared among keys and keys among names, so that there are loops, twins and dead ends.
-fn graph(keys: &[Key], dice: &mut Dice) -> Graph {
-    let mut root = Template::new("Root", &keys[0]);
-    root.ca = Some(None);
-    let roots = vec![root.issue("Root", &keys[0])];
-    let mut chain = Vec::new();
-    let mut leaf = Template::new("leaf", &keys[7]);
-    leaf.names = (0..1 + dice.roll(3)).map(|_| dice.pick(&NAMES).to_owned()).collect();
-    faults(&mut leaf, dice);
-    let names = leaf.names.clone();
-    chain.push(leaf.issue(AUTHORITIES[0], &keys[1 + dice.roll(2) as usize]));
-    for _ in 0..2 + dice.roll(6) {
-        let subject = dice.roll(4) as usize;
-        let mut authority = Template::new(AUTHORITIES[subject], &keys[1 + dice.roll(2) as usize + subject]);
-        authority.ca = Some(if dice.one_in(3) { Some(dice.roll(3) as u8) } else { None });
-        if dice.one_in(15) {
-            authority.ca = None;
-        }
-        faults(&mut authority, dice);
-        if dice.one_in(6) && authority.ca.is_some() {
-            let subtree = vec![dice.pick(&SUBTREES).to_owned()];
-            *(if dice.one_in(2) { &mut authority.permitted } else { &mut authority.excluded }) = subtree;
-        }
-        let issuer = dice.roll(5) as usize;
-        if dice.one_in(2) || issuer == subject {
-            chain.push(authority.issue("Root", &keys[0]));
-        } else {
-            let issuer = issuer % 4;
-            // Self-issued intermediates are among the explained differences; graphs are easier to judge without them.
-            if issuer != subject {
-                chain.push(authority.issue(AUTHORITIES[issuer], &keys[1 + dice.roll(2) as usize + issuer]));
-            }
-        }
-    }
-    Graph { names, roots, chain }
-}
 
 /// Asks a fresh verifier, and `used` twice: what it remembers changes nothing.
 fn ours(graph: &Graph, name: &str, used: &Verifier) -> Result<(), Rejection> {
@@ -171,7 +92,7 @@ fn random_graphs_are_judged_alike() {
     let used = Verifier::new(Arc::new(TrustStore::empty()));
     let (mut accepted, mut differences) = (0, Vec::new());
     for number in 0..GRAPHS {
-        let graph = graph(&keys, &mut dice);
+        let graph = Graph::random(&keys, &mut dice);
         let name = dice.pick(&["a.test", "b.a.test", "c.b.a.test", "a.example"]);
         let (ours, theirs) = (ours(&graph, name, &used), theirs(&graph, name));
         accepted += u64::from(ours.is_ok());
