@@ -32,10 +32,11 @@ fuzz-smoke: tools
 	@tests/need c++:g++
 	fuzz/smoke
 
-# OpenSSL and GnuTLS as peers, in both directions.
+# OpenSSL and GnuTLS as peers, in both directions; openssl as a second opinion on certificate paths.
 peers: tools
 	@tests/need openssl:openssl gnutls-serv:gnutls-bin
 	$(CARGO) test --locked --test peers -- --ignored --nocapture
+	$(CARGO) test --locked --test openssl_agree -- --ignored --nocapture
 
 # BoringSSL's protocol test runner.
 bogo: tools

@@ -1,6 +1,6 @@
 //! Random graphs of authorities with random faults: what validators are compared on.
 
-use super::issue::{CLIENT_AUTH, Key, SERVER_AUTH, Template};
+use super::issue::{CLIENT_AUTH, Key, Parts, SERVER_AUTH, Template};
 
 /// A generator of small numbers: the same graphs each time.
 pub struct Dice(pub u64);
@@ -26,7 +26,10 @@ pub struct Graph {
     /// The end entity's.
     pub names: Vec<String>,
     pub roots: Vec<Vec<u8>>,
+    /// The end entity first.
     pub chain: Vec<Vec<u8>>,
+    /// The name that is asked for.
+    pub asked: &'static str,
 }
 
 const AUTHORITIES: [&str; 4] = ["Authority A", "Authority B", "Authority C", "Authority D"];
@@ -85,6 +88,51 @@ impl Graph {
                 }
             }
         }
-        Self { names, roots, chain }
+        let asked = dice.pick(&["a.test", "b.a.test", "c.b.a.test", "a.example"]);
+        Self { names, roots, chain, asked }
     }
+}
+
+/// A sound chain of three in which one thing is changed before it is signed.
+pub fn mutated(keys: &[Key], dice: &mut Dice) -> Graph {
+    let mut root = Template::new("Root", &keys[0]);
+    root.ca = Some(None);
+    let mut authority = Template::new(AUTHORITIES[0], &keys[1]);
+    authority.ca = Some(Some(1));
+    authority.permitted = vec!["test".into()];
+    authority.purposes = vec![SERVER_AUTH, CLIENT_AUTH];
+    let mut leaf = Template::new("leaf", &keys[7]);
+    leaf.names = vec!["a.test".into(), "*.b.test".into()];
+    leaf.purposes = vec![SERVER_AUTH];
+    let names = leaf.names.clone();
+    let of_leaf = dice.one_in(2);
+    let mut edit = |parts: &mut Parts| mutate(parts, dice);
+    let chain = if of_leaf {
+        vec![leaf.issue_edited(AUTHORITIES[0], &keys[1], &mut edit), authority.issue("Root", &keys[0])]
+    } else {
+        vec![leaf.issue(AUTHORITIES[0], &keys[1]), authority.issue_edited("Root", &keys[0], &mut edit)]
+    };
+    let asked = dice.pick(&["a.test", "x.b.test", "a.test", "b.test"]);
+    Graph { names, roots: vec![root.issue("Root", &keys[0])], chain, asked }
+}
+
+/// Changes a bit of a field, or leaves an extension out, or repeats it, or drops its end.
+fn mutate(parts: &mut Parts, dice: &mut Dice) {
+    let number = dice.roll(parts.extensions.len() as u64) as usize;
+    let Parts { version, serial, signature, validity, subject, spki, algorithm, extensions, .. } = parts;
+    match dice.roll(6) {
+        0 => drop(extensions.remove(number)),
+        1 => extensions.push(extensions[number].clone()),
+        2 => drop(extensions[number].pop()),
+        3 => {
+            let fields = [version, serial, signature, validity, subject, spki, algorithm];
+            flip(fields.into_iter().nth(dice.roll(7) as usize).expect("one of seven"), dice);
+        }
+        _ => flip(&mut extensions[number], dice),
+    }
+}
+
+fn flip(field: &mut [u8], dice: &mut Dice) {
+    let index = dice.roll(field.len() as u64) as usize;
+    field[index] ^= 1 << dice.roll(8);
 }

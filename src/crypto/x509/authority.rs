@@ -71,7 +71,7 @@ impl<'a> Authority<'a> {
             purposes: extensions.extended_key_usage.map_or(KeyPurposes::ALL, KeyPurposes::of_authority),
             crl_sign: extensions.key_usage.is_none_or(|usage| usage.crl_sign()),
             policies: extensions.policies.constraints_only(),
-            issuer_fault: certificate.issuer_fault(),
+            issuer_fault: certificate.authority_fault(),
             key_identifier: extensions.subject_key_identifier.map(Cow::Borrowed),
             issuer: Cow::Borrowed(certificate.issuer),
             serial: Cow::Borrowed(certificate.serial),

@@ -29,7 +29,7 @@
 //! * **Form**: version 3, a positive serial number of at most 20 octets, one algorithm inside and outside, and what Section 4.2
 //!   demands of issuers of each extension. A critical extension that is not understood is refused anywhere in the path.
 //!   What is asked of issuers alone ([`Policy::issuer_profile`]) can be waived: see `profile`. keyIdentifiers choose among issuers
-//!   of one name. keyUsage may be absent from a CA's certificate (OpenSSL's defaults leave it out); where present, it binds.
+//!   of one name. A keyUsage binds wherever it is; that a CA has one at all can be waived (OpenSSL's defaults leave it out).
 //! * **Keys and signatures**: RSA of 2048 to 4096 bits (PKCS #1 and PSS) with SHA-256, -384, -512; P-256 and P-384 with SHA-256 and
 //!   -384; Ed25519. No SHA-1, no MD5.
 //! * **Names**: subjectAltName alone, never the common name; see `names`. Constraints on them: see `constraints`.
@@ -94,7 +94,7 @@ pub struct Policy {
     pub purpose: RequiredPurpose,
     /// Whether what is asked of issuers alone, and what endangers nobody, is asked for too.
     ///
-    /// By RFC 5280: authorityKeyIdentifier and a CA's subjectKeyIdentifier, a CA's basicConstraints critical, subjectAltName critical
+    /// By RFC 5280: authorityKeyIdentifier, a CA's subjectKeyIdentifier and keyUsage, its basicConstraints critical, subjectAltName critical
     /// if and only if the subject is empty. By the Baseline Requirements for public CAs: extendedKeyUsage not critical, and none in a
     /// root; authorityKeyIdentifier without issuer and serial number; a server's common name, if it is a host's, written as in
     /// subjectAltName. Many private CAs in use break one of these; the agent and the tools waive them all, and `handclasp verify`

@@ -58,6 +58,12 @@ impl Certificate<'_> {
         }
     }
 
+    /// The same of a CA that issues, rather than stands for itself as a storage appliance does.
+    pub(super) fn authority_fault(&self) -> Option<Problem> {
+        const NO_KEY_USAGE: Problem = Problem::Profile("a CA must have a keyUsage (Section 4.2.1.3)");
+        self.issuer_fault().or_else(|| self.extensions.key_usage.is_none().then_some(NO_KEY_USAGE))
+    }
+
     /// The same of a root: a self-issued trust anchor.
     pub(super) fn root_fault(&self) -> Option<Problem> {
         let restricted = self.self_issued() && self.extensions.extended_key_usage.is_some();
