@@ -25,6 +25,7 @@ fn dispatch(mut arguments: Arguments) -> Result<ExitCode, CommandError> {
         "connect" => return command::connect::run(arguments),
         "serve" => return command::serve::run(arguments),
         "verify" => return command::verify::run(arguments),
+        "worker" => return command::worker::run(arguments),
         "--help" | "help" => print!("{USAGE}{}", command::SUMMARY),
         "--version" => println!("handclasp {}", env!("CARGO_PKG_VERSION")),
         other => {

@@ -1,13 +1,16 @@
 //! Answers the engine's questions: the one holder of private keys and PSKs.
 //!
-//! What parses a peer's bytes asks; what has the keys answers. Both are in one process now, and this type is where the border
-//! between two will run.
+//! What parses a peer's bytes asks ([`super::worker`]); what has the keys answers. The border between two processes runs here.
 
 use std::sync::Arc;
 
-use crate::engine::{Peer, Psk, PskOffer, SignRequest};
+use crate::{
+    crypto::{hash::Hash, signature_scheme::SignatureScheme},
+    engine::{Psk, PskOffer, Side, SignRequest, signed_content},
+};
 
 use super::{
+    border::Proved,
     driver::Answers,
     flow::read_psk,
     keyring::{self, KeySerial},
@@ -63,11 +66,11 @@ impl Broker {
     }
 
     /// Who the peer is, for DONE: the serial of its PSK, or that a client proved a certificate.
-    pub(super) fn remote_auth(&self, peer: &Peer, we_are_server: bool) -> Option<u32> {
+    pub(super) fn remote_auth(&self, peer: &Proved, we_are_server: bool) -> Option<u32> {
         match (peer, &self.source) {
-            (Peer::Psk { index, .. }, Source::Offerer(keys)) => keys.get(*index).map(|key| key.number()),
-            (Peer::Psk { .. }, Source::Finder { found, .. }) => found.map(KeySerial::number),
-            (Peer::Certificate { .. }, Source::Signer(_)) if we_are_server => Some(CERTIFIED),
+            (Proved::Psk { index, .. }, Source::Offerer(keys)) => keys.get(*index).map(|key| key.number()),
+            (Proved::Psk { .. }, Source::Finder { found, .. }) => found.map(KeySerial::number),
+            (Proved::Certificate(_), Source::Signer(_)) if we_are_server => Some(CERTIFIED),
             _ => None,
         }
     }
@@ -75,6 +78,24 @@ impl Broker {
     /// Why a PSK that exists was not used, for the log.
     pub(super) fn trouble(&self) -> Option<&str> {
         self.trouble.as_deref()
+    }
+
+    /// Signs what a worker asks for: once in a handshake, and nothing but the content of a CertificateVerify of our side.
+    pub(super) fn sign_content(
+        &mut self,
+        we_are_server: bool,
+        scheme: SignatureScheme,
+        message: &[u8],
+    ) -> Option<Vec<u8>> {
+        let side = if we_are_server { Side::Server } else { Side::Client };
+        let is_content = [Hash::Sha256, Hash::Sha384].iter().any(|hash| {
+            let transcript_hash = message.len().checked_sub(hash.length()).and_then(|at| message.get(at..));
+            transcript_hash.is_some_and(|transcript_hash| signed_content(side, transcript_hash) == message)
+        });
+        if self.has_signed || !is_content {
+            return None;
+        }
+        self.sign(&SignRequest { credential: 0, scheme, message })
     }
 
     /// Looks an identity up; the first keyring that has it decides.
@@ -102,7 +123,7 @@ impl Answers for Broker {
     }
 
     fn find_psk(&mut self, offers: &[PskOffer]) -> Option<(usize, Psk)> {
-        let Source::Finder { keyrings, .. } = &self.source else { return None };
+        let Source::Finder { keyrings, found: None } = &self.source else { return None };
         let keyrings = keyrings.clone();
         for (index, offer) in offers.iter().enumerate() {
             if let Some((key, psk)) = self.look_up(&keyrings, &offer.identity) {
@@ -128,17 +149,17 @@ mod tests {
 
     #[test]
     fn the_kernel_learns_who_the_peer_is() {
-        let psk = |index| Peer::Psk { identity: vec![], index };
+        let psk = |index| Proved::Psk { identity: vec![], index };
         let offerer = Broker::offerer(vec![key(11), key(12)]);
         assert_eq!(offerer.remote_auth(&psk(1), false), Some(12));
         let signer = Broker::signer(None);
-        let certificate = Peer::Certificate { chain: vec![vec![]] };
+        let certificate = Proved::Certificate(String::new());
         assert_eq!(signer.remote_auth(&certificate, true), Some(u32::MAX));
         assert_eq!(
             signer.remote_auth(&certificate, false),
             None,
             "a server's certificate is not the peer of a mount"
         );
-        assert_eq!(signer.remote_auth(&Peer::Anonymous, true), None);
+        assert_eq!(signer.remote_auth(&Proved::Nobody, true), None);
     }
 }

@@ -36,6 +36,8 @@ pub(crate) enum Progress {
     WaitReadable,
     /// It goes on when the socket is writable.
     WaitWritable,
+    /// It goes on when its question is answered ([`Driver::handshake`] says which one it is).
+    Asks,
     /// It is done.
     Done(Box<Session>),
     /// It failed.
@@ -66,7 +68,7 @@ impl fmt::Display for Failure {
 /// A handshake and the record that is being read for it.
 #[derive(Debug)]
 pub(crate) struct Driver {
-    handshake: Handshake,
+    pub(crate) handshake: Handshake,
     record: Vec<u8>,
 }
 
@@ -76,7 +78,7 @@ impl Driver {
     }
 
     /// Goes on as far as it can without waiting.
-    pub(crate) fn advance(&mut self, socket: BorrowedFd<'_>, answers: &mut dyn Answers) -> Progress {
+    pub(crate) fn advance(&mut self, socket: BorrowedFd<'_>) -> Progress {
         let mut reads = 0;
         loop {
             let result = match self.handshake.step() {
@@ -98,28 +100,28 @@ impl Driver {
                     Err(Errno::EAGAIN) => return Progress::WaitReadable,
                     Err(error) => Err(broken(error)),
                 },
-                Step::Sign(request) => {
-                    let signature = answers.sign(&request);
-                    match signature {
-                        Some(signature) => self.handshake.signed(&signature),
-                        None => self.handshake.sign_failed(),
-                    }
-                    Ok(())
-                }
-                Step::FindPsk(offers) => {
-                    let found = answers.find_psk(offers);
-                    match found {
-                        Some((index, psk)) => self.handshake.psk(index, psk),
-                        None => self.handshake.no_psk(),
-                    }
-                    Ok(())
-                }
+                Step::Sign(_) | Step::FindPsk(_) => return Progress::Asks,
                 Step::Done(session) => return Progress::Done(session),
                 Step::Failed(error) => Err(Failure::Engine(error)),
             };
             if let Err(failure) = result {
                 return Progress::Failed(failure);
             }
+        }
+    }
+
+    /// Answers the handshake's question, if it has one.
+    pub(crate) fn answer(&mut self, answers: &mut dyn Answers) {
+        match self.handshake.step() {
+            Step::Sign(request) => match answers.sign(&request) {
+                Some(signature) => self.handshake.signed(&signature),
+                None => self.handshake.sign_failed(),
+            },
+            Step::FindPsk(offers) => match answers.find_psk(offers) {
+                Some((index, psk)) => self.handshake.psk(index, psk),
+                None => self.handshake.no_psk(),
+            },
+            _ => {}
         }
     }
 
@@ -221,7 +223,12 @@ pub(super) mod tests {
     }
 
     fn advance(driver: &mut Driver, stream: &UnixStream) -> Progress {
-        driver.advance(stream.as_fd(), &mut OnePsk)
+        loop {
+            match driver.advance(stream.as_fd()) {
+                Progress::Asks => driver.answer(&mut OnePsk),
+                progress => return progress,
+            }
+        }
     }
 
     /// A client's session.

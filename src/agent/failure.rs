@@ -5,11 +5,7 @@
 
 use std::{fmt, io, time::Duration};
 
-use super::{
-    driver,
-    keyring::KeyError,
-    request::{Authentication, RequestError},
-};
+use super::{border::Verdict, driver, keyring::KeyError, request::RequestError};
 use crate::engine::{AlertDescription, ConfigError, Error, LocalError};
 
 /// Why a consumer gets no session.
@@ -35,11 +31,20 @@ pub(super) enum Failure {
     Socket(io::Error),
     /// The agent ends.
     Stopping,
+    /// A panic.
+    Bug,
+    /// The process that did the handshake is no more.
+    WorkerLost,
 }
 
 impl Failure {
+    /// All that is said of it; `psk`: the handshake was for a PSK.
+    pub(super) fn verdict(&self, psk: bool) -> Verdict {
+        Verdict { errno: self.errno(psk), alert: self.alert(), reason: self.to_string() }
+    }
+
     /// What DONE says.
-    pub(super) fn errno(&self, authentication: Option<Authentication>) -> i32 {
+    pub(super) fn errno(&self, psk: bool) -> i32 {
         match self {
             Self::Request(RequestError::Unknown(..) | RequestError::ServerUnauthenticated) | Self::NotTcp => {
                 libc::EOPNOTSUPP
@@ -49,9 +54,9 @@ impl Failure {
             Self::Key(error) => key_errno(error),
             Self::Handshake(driver::Failure::Closed) | Self::Timeout(_) => libc::ETIMEDOUT,
             Self::Handshake(driver::Failure::Io(error)) | Self::Socket(error) => io_errno(error),
-            Self::Handshake(driver::Failure::Engine(error)) => engine_errno(error, authentication),
+            Self::Handshake(driver::Failure::Engine(error)) => engine_errno(error, psk),
             Self::Ktls(_, error) if error.raw_os_error() == Some(libc::ENOMEM) => libc::ENOMEM,
-            Self::Ktls(..) | Self::Stopping => libc::EIO,
+            Self::Ktls(..) | Self::Stopping | Self::Bug | Self::WorkerLost => libc::EIO,
         }
     }
 
@@ -86,14 +91,11 @@ fn io_errno(error: &io::Error) -> i32 {
     }
 }
 
-fn engine_errno(error: &Error, authentication: Option<Authentication>) -> i32 {
-    let is_psk = authentication == Some(Authentication::Psk);
+fn engine_errno(error: &Error, psk: bool) -> i32 {
     let alert = if let Error::Alert(received) = error { Some(*received) } else { error.alert() };
     match (error, alert) {
         (Error::Peer(_) | Error::Alert(_), Some(AlertDescription::UnknownPskIdentity)) => libc::EKEYREJECTED,
-        (Error::Peer(_) | Error::Alert(_), Some(AlertDescription::DecryptError)) if is_psk => {
-            libc::EKEYREJECTED
-        }
+        (Error::Peer(_) | Error::Alert(_), Some(AlertDescription::DecryptError)) if psk => libc::EKEYREJECTED,
         (Error::Peer(_) | Error::Certificate(_) | Error::Alert(_) | Error::Closed, _) => libc::EACCES,
         (
             Error::Config(
@@ -127,6 +129,8 @@ impl fmt::Display for Failure {
             Self::Ktls(step, error) => write!(f, "{step}: {error}"),
             Self::Socket(error) => write!(f, "the socket: {error}"),
             Self::Stopping => f.write_str("the agent is being stopped"),
+            Self::Bug => f.write_str("the agent met a bug of its own"),
+            Self::WorkerLost => f.write_str("the process that did the handshake ended"),
         }
     }
 }
@@ -209,7 +213,7 @@ mod tests {
             (alert(AlertDescription::UnknownPskIdentity), "EKEYREJECTED"),
             (alert(AlertDescription::DecryptError), "EACCES"),
         ] {
-            let found = errno_name(failure.errno(Some(Authentication::X509)));
+            let found = errno_name(failure.errno(false));
             assert_eq!(found, errno, "{failure:?}");
         }
     }
@@ -217,7 +221,7 @@ mod tests {
     #[test]
     fn a_wrong_psk_is_a_rejected_key() {
         for error in [Error::Alert(AlertDescription::DecryptError), Error::Peer(Violation::BadBinder)] {
-            assert_eq!(engine(error).errno(Some(Authentication::Psk)), libc::EKEYREJECTED);
+            assert_eq!(engine(error).errno(true), libc::EKEYREJECTED);
         }
     }
 }

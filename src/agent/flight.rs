@@ -7,19 +7,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use nix::{
-    poll::PollFlags,
-    sys::socket::{SockaddrStorage, getpeername},
-};
+use nix::sys::socket::{SockaddrStorage, getpeername};
 
-use crate::{
-    crypto::{certificate::ServerName, x509},
-    engine::{Peer, Session},
-};
+use crate::crypto::certificate::{ServerName, UnixTime};
 
 use super::{
+    border::{Established, Order, Proved, Report, Verdict},
     broker::Broker,
-    driver::{Driver, Progress},
+    driver::Answers,
     failure::{self, Failure},
     flow::{Flow, time_limit},
     ktls,
@@ -29,14 +24,18 @@ use super::{
     system,
 };
 
-/// A handshake that waits for its peer.
+/// How long a worker has to tell the peer of our giving up; then it is taken for lost.
+const GRACE: Duration = Duration::from_millis(200);
+
+/// A handshake that a worker does: the broker's half of it.
 pub(super) struct Flight {
     pending: Pending,
-    driver: Driver,
     broker: Broker,
     subject: Subject,
     limit: Duration,
-    interest: PollFlags,
+    deadline: Instant,
+    /// Why it was given up, once it was: then only the worker's answer is waited for.
+    given_up: Option<Verdict>,
 }
 
 /// What a line in the log is about.
@@ -48,59 +47,67 @@ pub(super) struct Subject {
 }
 
 impl Flight {
-    /// Prepares the handshake of an accepted request; `None` when it is refused at once.
-    ///
-    /// Nothing is sent yet: the kernel's short queue of requests comes before anybody's cryptography.
+    /// Prepares the handshake of an accepted request, and the order for a worker; `None` when it is refused at once.
     pub(super) fn begin(
         pending: Pending,
         request: Result<Request, RequestError>,
+        now: UnixTime,
         prepare: impl FnOnce(&Request, SocketAddr) -> Result<Flow, Failure>,
-    ) -> Option<Self> {
+    ) -> Option<(Self, Order)> {
         let mut subject = Subject { flow: None, name: None, address: None, started: Instant::now() };
         let prepared = request.map_err(Failure::from).and_then(|request| {
             subject.flow = Some((request.role, request.authentication));
             subject.name.clone_from(&request.peer_name);
             let address = peer_address(pending.socket())?;
             subject.address = Some(address);
-            Ok((prepare(&request, address)?, time_limit(&request)))
+            let Flow { config, broker } = prepare(&request, address)?;
+            let socket = pending.socket().try_clone_to_owned().map_err(Failure::Socket)?;
+            Ok((Order::Begin { config, now, socket }, broker, time_limit(&request)))
         });
         match prepared {
-            Ok((flow, limit)) => {
-                let driver = Driver::new(flow.handshake);
-                let interest = PollFlags::POLLIN | PollFlags::POLLOUT;
-                Some(Self { pending, driver, broker: flow.broker, subject, limit, interest })
+            Ok((order, broker, limit)) => {
+                let deadline = subject.started + limit;
+                Some((Self { pending, broker, subject, limit, deadline, given_up: None }, order))
             }
             Err(failure) => {
-                refuse(pending, &subject, &failure, None);
+                refuse(pending, &subject, &failure.verdict(subject.is_psk()), None);
                 None
             }
         }
     }
 
-    /// The socket, and what to wait for on it.
-    pub(super) fn interest(&self) -> (BorrowedFd<'_>, PollFlags) {
-        (self.pending.socket(), self.interest)
-    }
-
     pub(super) fn deadline(&self) -> Instant {
-        self.subject.started + self.limit
+        self.deadline
     }
 
-    /// Goes on after an event on the socket; `None` when it ended.
-    pub(super) fn advance(mut self) -> Option<Self> {
-        match self.driver.advance(self.pending.socket(), &mut self.broker) {
-            Progress::WaitReadable => self.interest = PollFlags::POLLIN,
-            Progress::WaitWritable => self.interest = PollFlags::POLLOUT,
-            Progress::Done(session) => return self.complete(&session),
-            Progress::Failed(failure) => return self.fail(&Failure::Handshake(failure)),
+    /// Takes a worker's report, and answers with the next order; `None` when the handshake ended.
+    pub(super) fn hear(mut self, report: Report) -> Option<(Self, Order)> {
+        let order = match report {
+            Report::Sign { scheme, message } => {
+                Order::Signature(self.broker.sign_content(self.we_are_server(), scheme, &message))
+            }
+            Report::FindPsk(offers) => Order::Psk(self.broker.find_psk(&offers)),
+            Report::Done(session) => {
+                self.complete(&session);
+                return None;
+            }
+            Report::Failed(verdict) => {
+                self.fail(&verdict);
+                return None;
+            }
+        };
+        Some((self, order))
+    }
+
+    /// Gives it up: the worker tells the peer and reports. `None` when it was given up before, and no report came.
+    pub(super) fn give_up(mut self, failure: &Failure) -> Option<(Self, Order)> {
+        if let Some(verdict) = self.given_up.take() {
+            self.fail(&verdict);
+            return None;
         }
-        Some(self)
-    }
-
-    /// Ends it, and tells the peer if that takes no waiting.
-    pub(super) fn give_up(mut self, failure: &Failure) {
-        self.driver.abort(self.pending.socket(), failure::GIVING_UP);
-        self.fail(failure);
+        self.given_up = Some(failure.verdict(self.subject.is_psk()));
+        self.deadline = Instant::now() + GRACE;
+        Some((self, Order::Abort(failure::GIVING_UP)))
     }
 
     /// Why the time is over.
@@ -108,13 +115,17 @@ impl Flight {
         Failure::Timeout(self.limit)
     }
 
+    fn we_are_server(&self) -> bool {
+        matches!(self.subject.flow, Some((Role::Server, _)))
+    }
+
     /// Gives the session to the kernel. The engine hands a session out only after everything about the peer was verified.
-    fn complete(self, session: &Session) -> Option<Self> {
+    fn complete(self, session: &Established) {
         if let Err(failure) = give_to_kernel(self.pending.socket(), session) {
-            return self.fail(&failure);
+            let verdict = failure.verdict(self.subject.is_psk());
+            return self.fail(&verdict);
         }
-        let we_are_server = matches!(self.subject.flow, Some((Role::Server, _)));
-        let remote_auth = self.broker.remote_auth(&session.peer, we_are_server);
+        let remote_auth = self.broker.remote_auth(&session.peer, self.we_are_server());
         match self.pending.succeed(remote_auth) {
             //= rfc9289#section-6.1
             //# are REQUIRED to provide an audit log of RPC-with-TLS security mode selection.
@@ -127,29 +138,28 @@ impl Flight {
                 log::error(format_args!("{}: the kernel did not take the session: {error}", self.subject))
             }
         }
-        None
     }
 
-    fn fail(self, failure: &Failure) -> Option<Self> {
-        refuse(self.pending, &self.subject, failure, self.broker.trouble());
-        None
+    fn fail(self, verdict: &Verdict) {
+        let verdict = self.given_up.as_ref().unwrap_or(verdict);
+        refuse(self.pending, &self.subject, verdict, self.broker.trouble());
     }
 }
 
 /// Answers with the errno of a failure, and writes the line that says why.
-fn refuse(pending: Pending, subject: &Subject, failure: &Failure, trouble: Option<&str>) {
-    let errno = failure.errno(subject.flow.map(|(_, authentication)| authentication));
-    let told = failure.alert().map(|alert| format!("; we sent alert {alert}")).unwrap_or_default();
+fn refuse(pending: Pending, subject: &Subject, verdict: &Verdict, trouble: Option<&str>) {
+    let Verdict { errno, alert, reason } = verdict;
+    let told = alert.map(|alert| format!("; we sent alert {alert}")).unwrap_or_default();
     let trouble = trouble.map(|trouble| format!(" ({trouble})")).unwrap_or_default();
-    let name = failure::errno_name(errno);
+    let name = failure::errno_name(*errno);
     let milliseconds = subject.started.elapsed().as_millis();
-    log::notice(format_args!("{subject}: FAILED with {name} in {milliseconds} ms: {failure}{trouble}{told}"));
-    if let Err(error) = pending.fail(errno) {
+    log::notice(format_args!("{subject}: FAILED with {name} in {milliseconds} ms: {reason}{trouble}{told}"));
+    if let Err(error) = pending.fail(*errno) {
         log::error(format_args!("{subject}: the kernel did not take the result: {error}"));
     }
 }
 
-fn give_to_kernel(socket: BorrowedFd<'_>, session: &Session) -> Result<(), Failure> {
+fn give_to_kernel(socket: BorrowedFd<'_>, session: &Established) -> Result<(), Failure> {
     let step = |what| move |error| Failure::Ktls(what, error);
     ktls::attach(socket).map_err(step("turning kernel TLS on"))?;
     let tx = (&session.tx.secret, session.tx.next_sequence);
@@ -175,6 +185,12 @@ fn peer_address(socket: BorrowedFd<'_>) -> Result<SocketAddr, Failure> {
     v4.or(v6).ok_or(Failure::NotTcp)
 }
 
+impl Subject {
+    fn is_psk(&self) -> bool {
+        matches!(self.flow, Some((_, Authentication::Psk)))
+    }
+}
+
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.flow {
@@ -196,7 +212,7 @@ impl fmt::Display for Subject {
 
 /// A session, for the log.
 struct Outcome<'a> {
-    session: &'a Session,
+    session: &'a Established,
     broker: &'a Broker,
     subject: &'a Subject,
 }
@@ -207,12 +223,9 @@ impl fmt::Display for Outcome<'_> {
         let milliseconds = subject.started.elapsed().as_millis();
         write!(f, "done in {milliseconds} ms, {}, {}", session.suite.name(), session.group.name())?;
         match &session.peer {
-            Peer::Anonymous => f.write_str(", peer without a certificate")?,
-            Peer::Psk { identity, .. } => write!(f, ", psk \"{}\"", Sanitised(identity))?,
-            Peer::Certificate { chain } => {
-                let description = chain.first().map(|leaf| x509::describe(leaf)).unwrap_or_default();
-                write!(f, ", peer \"{}\"", Sanitised(description.as_bytes()))?;
-            }
+            Proved::Nobody => f.write_str(", peer without a certificate")?,
+            Proved::Psk { identity, .. } => write!(f, ", psk \"{}\"", Sanitised(identity))?,
+            Proved::Certificate(words) => write!(f, ", peer \"{}\"", Sanitised(words.as_bytes()))?,
         }
         if let Some(protocol) = &session.alpn {
             write!(f, ", alpn {}", Sanitised(protocol))?;
@@ -228,12 +241,18 @@ impl fmt::Display for Outcome<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::agent::{
-        driver::tests::{psk_client, psk_server, session},
-        pending::tests::Recorder,
+    use crate::{
+        agent::{
+            border::Config,
+            driver::tests::{psk_client, session},
+            pending::tests::Recorder,
+            worker::Worker,
+        },
+        engine::{Peer, Session, config::ServerConfig},
     };
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
     use std::{
-        io::Write,
+        io::{Read, Write},
         net::{TcpListener, TcpStream},
         rc::Rc,
     };
@@ -256,20 +275,36 @@ mod tests {
         }
     }
 
-    fn begin(socket: TcpStream, timeout: Duration) -> (Rc<Recorder>, Option<Flight>) {
+    /// A target that knows no PSK, and the worker that has been told to be it.
+    fn begin(socket: TcpStream, timeout: Duration) -> (Rc<Recorder>, Flight, Worker) {
         let recorder = Rc::new(Recorder::default());
         let pending = Pending::new(socket.into(), recorder.clone());
-        let course = Flight::begin(pending, Ok(nvme_target(timeout)), |_, _| {
-            Ok(Flow { handshake: psk_server(), broker: Broker::finder(vec![]) })
-        });
-        (recorder, course)
+        let config = || Config::Server(ServerConfig { psk: true, ..ServerConfig::default() });
+        let flow = |_: &Request, _| Ok(Flow { config: config(), broker: Broker::finder(vec![]) });
+        let (flight, order) = Flight::begin(pending, Ok(nvme_target(timeout)), UnixTime(0), flow).unwrap();
+        let mut worker = Worker::default();
+        worker.take(1, order);
+        (recorder, flight, worker)
+    }
+
+    /// Lets the worker go on, and the flight hear what it reports; `None` when it ended.
+    fn go_on(flight: Flight, worker: &mut Worker) -> Option<Flight> {
+        worker.advance(&[true]);
+        let mut flight = Some(flight);
+        while let Some((number, report)) = worker.report() {
+            let (next, order) = flight.take()?.hear(report)?;
+            worker.take(number, order);
+            flight = Some(next);
+        }
+        flight
     }
 
     #[test]
     fn a_request_that_makes_no_sense_is_answered() {
         let recorder = Rc::new(Recorder::default());
         let pending = Pending::new(connection().0.into(), recorder.clone());
-        let course = Flight::begin(pending, Err(RequestError::Missing("x")), |_, _| unreachable!());
+        let course =
+            Flight::begin(pending, Err(RequestError::Missing("x")), UnixTime(0), |_, _| unreachable!());
         assert!(course.is_none());
         assert_eq!(*recorder.0.borrow(), [(libc::EINVAL.unsigned_abs(), None)]);
     }
@@ -279,7 +314,8 @@ mod tests {
         let recorder = Rc::new(Recorder::default());
         let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         let pending = Pending::new(socket.into(), recorder.clone());
-        let course = Flight::begin(pending, Ok(nvme_target(Duration::ZERO)), |_, _| unreachable!());
+        let course =
+            Flight::begin(pending, Ok(nvme_target(Duration::ZERO)), UnixTime(0), |_, _| unreachable!());
         assert!(course.is_none());
         assert_eq!(*recorder.0.borrow(), [(libc::EOPNOTSUPP.unsigned_abs(), None)]);
     }
@@ -287,20 +323,24 @@ mod tests {
     #[test]
     fn a_silent_peer_runs_into_the_deadline_and_a_vanished_one_does_not() {
         let (client, server) = connection();
-        let (recorder, course) = begin(server, Duration::from_secs(10));
-        let flight = course.unwrap().advance().unwrap();
-        assert_eq!(flight.interest().1, PollFlags::POLLIN);
+        let (recorder, flight, mut worker) = begin(server, Duration::from_secs(10));
+        let flight = go_on(flight, &mut worker).unwrap();
+        assert_eq!(worker.interests().next().unwrap().1, PollFlags::POLLIN);
         assert!(flight.deadline() <= flight.subject.started + Duration::from_secs(9));
         let failure = flight.timeout();
-        flight.give_up(&failure);
+        let (flight, order) = flight.give_up(&failure).unwrap();
+        assert!(recorder.0.borrow().is_empty(), "the peer is told first");
+        worker.take(1, order);
+        assert!(go_on(flight, &mut worker).is_none());
         assert_eq!(*recorder.0.borrow(), [(libc::ETIMEDOUT.unsigned_abs(), None)]);
-        drop(client);
+        let mut alert = [0; 7];
+        (&client).read_exact(&mut alert).unwrap();
+        assert_eq!(alert, [21, 3, 3, 0, 2, 1, 90]);
 
         let (client, server) = connection();
-        let (recorder, course) = begin(server, Duration::from_secs(10));
-        let flight = course.unwrap();
+        let (recorder, flight, mut worker) = begin(server, Duration::from_secs(10));
         drop(client);
-        assert!(flight.advance().is_none());
+        assert!(go_on(flight, &mut worker).is_none());
         assert_eq!(*recorder.0.borrow(), [(libc::ETIMEDOUT.unsigned_abs(), None)]);
     }
 
@@ -312,19 +352,30 @@ mod tests {
         let flow = Some((Role::Client, Authentication::X509));
         let subject = Subject { flow, name: None, address: None, started: Instant::now() };
         let broker = Broker::finder(vec![]);
-        let line = |session: &Session| Outcome { session, broker: &broker, subject: &subject }.to_string();
-        let mut session = session();
-        let written = line(&session);
+        let line = |session: Session| {
+            Outcome { session: &session.into(), broker: &broker, subject: &subject }.to_string()
+        };
+        let written = line(session());
         assert!(written.contains("TLS_AES_128_GCM_SHA256, x25519, psk \"client@example\""), "{written}");
-        session.peer = Peer::Anonymous;
-        session.alpn = Some(b"sunrpc".into());
-        let written = line(&session);
+        let written =
+            line(Session { peer: Peer::Anonymous, alpn: Some(b"sunrpc".into()), ..session() });
         assert!(
             written.contains("x25519, peer without a certificate, alpn sunrpc, our certificate not shown")
         );
         let certificate = include_bytes!("../../tests/vectors/agent/server.pem");
-        session.peer = Peer::Certificate { chain: crate::crypto::pem::certificates(certificate).unwrap() };
-        assert!(line(&session).contains("peer \"CN=server (SHA256:"), "{}", line(&session));
+        let peer = Peer::Certificate { chain: crate::crypto::pem::certificates(certificate).unwrap() };
+        let written = line(Session { peer, ..session() });
+        assert!(written.contains("peer \"CN=server (SHA256:"), "{written}");
+    }
+
+    #[test]
+    fn a_worker_that_does_not_answer_is_not_waited_for() {
+        let (_client, server) = connection();
+        let (recorder, flight, _silent) = begin(server, Duration::from_secs(10));
+        let (flight, _) = flight.give_up(&Failure::Stopping).unwrap();
+        assert!(flight.deadline() <= Instant::now() + GRACE);
+        assert!(flight.give_up(&Failure::Timeout(GRACE)).is_none());
+        assert_eq!(*recorder.0.borrow(), [(libc::EIO.unsigned_abs(), None)], "the first reason counts");
     }
 
     #[test]
@@ -338,12 +389,12 @@ mod tests {
             [(client_hello.as_slice(), libc::EKEYREJECTED), (b"GET / HTTP/1.0\r\n\r\n", libc::EACCES)]
         {
             let (mut client, server) = connection();
-            let (recorder, course) = begin(server, Duration::from_secs(10));
-            let flight = course.unwrap().advance().unwrap();
+            let (recorder, flight, mut worker) = begin(server, Duration::from_secs(10));
+            let flight = go_on(flight, &mut worker).unwrap();
             client.write_all(bytes).unwrap();
-            let mut ready = [nix::poll::PollFd::new(flight.interest().0, PollFlags::POLLIN)];
-            nix::poll::poll(&mut ready, nix::poll::PollTimeout::NONE).unwrap();
-            assert!(flight.advance().is_none());
+            let mut ready = [PollFd::new(worker.interests().next().unwrap().0, PollFlags::POLLIN)];
+            poll(&mut ready, PollTimeout::NONE).unwrap();
+            assert!(go_on(flight, &mut worker).is_none());
             assert_eq!(*recorder.0.borrow(), [(errno.unsigned_abs(), None)]);
         }
     }

@@ -11,19 +11,15 @@
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use crate::{
-    crypto::{
-        certificate::{ServerName, UnixTime},
-        hash::Hash,
-        random::SystemRandom,
-        suite::CipherSuite,
-    },
+    crypto::{certificate::ServerName, hash::Hash, suite::CipherSuite},
     engine::{
-        Handshake, Psk,
+        Psk,
         config::{ClientAuthentication, ClientConfig, ServerConfig},
     },
 };
 
 use super::{
+    border::Config,
     broker::Broker,
     failure::Failure,
     keyring::{self, KeySerial},
@@ -44,9 +40,9 @@ pub(super) struct Abilities {
     pub(super) record_size_limit: bool,
 }
 
-/// A handshake about to begin, and who answers its questions.
+/// What a handshake may do, and who answers its questions.
 pub(super) struct Flow {
-    pub(super) handshake: Handshake,
+    pub(super) config: Config,
     pub(super) broker: Broker,
 }
 
@@ -57,7 +53,6 @@ pub(super) struct Circumstances<'a> {
     pub(super) keyrings: &'a [KeySerial],
     pub(super) abilities: Abilities,
     pub(super) peer: IpAddr,
-    pub(super) now: UnixTime,
 }
 
 impl Flow {
@@ -111,7 +106,7 @@ fn client_certificate(request: &Request, circumstances: &Circumstances<'_>) -> R
         alpn: vec![SUNRPC.into()],
         ..client_config(circumstances)
     };
-    client(config, Broker::signer(identity), circumstances)
+    Ok(Flow { config: Config::Client(config), broker: Broker::signer(identity) })
 }
 
 fn client_identity(request: &Request, settings: &Settings) -> Result<Arc<Identity>, Failure> {
@@ -132,7 +127,7 @@ fn client_psk(request: &Request, circumstances: &Circumstances<'_>) -> Result<Fl
     }
     let psks = request.peer_identities.iter().map(|key| read_psk(*key)).collect::<Result<Vec<_>, _>>()?;
     let config = ClientConfig { suites: suites_for(&psks), psks, ..client_config(circumstances) };
-    client(config, Broker::offerer(request.peer_identities.clone()), circumstances)
+    Ok(Flow { config: Config::Client(config), broker: Broker::offerer(request.peer_identities.clone()) })
 }
 
 /// A PSK from its key: the description is the identity.
@@ -204,7 +199,7 @@ fn server_certificate(circumstances: &Circumstances<'_>) -> Result<Flow, Failure
         alpn: vec![SUNRPC.into()],
         ..server_config(circumstances)
     };
-    server(config, Broker::signer(Some(identity)), circumstances)
+    Ok(Flow { config: Config::Server(config), broker: Broker::signer(Some(identity)) })
 }
 
 fn server_psk(request: &Request, circumstances: &Circumstances<'_>) -> Result<Flow, Failure> {
@@ -215,7 +210,7 @@ fn server_psk(request: &Request, circumstances: &Circumstances<'_>) -> Result<Fl
         ));
     }
     let config = ServerConfig { psk: true, ..server_config(circumstances) };
-    server(config, Broker::finder(keyrings), circumstances)
+    Ok(Flow { config: Config::Server(config), broker: Broker::finder(keyrings) })
 }
 
 fn client_config(circumstances: &Circumstances<'_>) -> ClientConfig {
@@ -228,16 +223,6 @@ fn server_config(circumstances: &Circumstances<'_>) -> ServerConfig {
 
 fn record_size_limit(circumstances: &Circumstances<'_>) -> Option<u16> {
     circumstances.abilities.record_size_limit.then_some(RECORD_SIZE_LIMIT)
-}
-
-fn client(config: ClientConfig, broker: Broker, circumstances: &Circumstances<'_>) -> Result<Flow, Failure> {
-    let handshake = Handshake::client(Arc::new(config), Box::new(SystemRandom), circumstances.now)?;
-    Ok(Flow { handshake, broker })
-}
-
-fn server(config: ServerConfig, broker: Broker, circumstances: &Circumstances<'_>) -> Result<Flow, Failure> {
-    let handshake = Handshake::server(Arc::new(config), Box::new(SystemRandom), circumstances.now)?;
-    Ok(Flow { handshake, broker })
 }
 
 /// How long a handshake may take: always a little less than its consumer waits, so that it hears our reason.

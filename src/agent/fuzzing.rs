@@ -3,6 +3,7 @@
 use std::{ffi::OsString, path::Path};
 
 use super::{
+    border,
     command::{self, Arguments},
     config::Config,
     netlink,
@@ -24,4 +25,10 @@ pub fn read_netlink(datagram: &[u8]) -> Result<(), String> {
 pub fn read_arguments(words: &[&str]) -> Result<(), String> {
     let words: Vec<OsString> = words.iter().map(OsString::from).collect();
     command::read_for_fuzzing(Arguments::new(words)).map_err(|error| error.to_string())
+}
+
+/// Reads what a worker and its broker could tell each other; the worker may be a stranger's.
+pub fn read_border(bytes: &[u8]) -> Result<(), String> {
+    let order = border::read_order(bytes, None, &[None, None]).map(drop);
+    border::read_report(bytes).map(drop).or(order).map_err(|error| error.0.into())
 }

@@ -19,7 +19,7 @@ use super::{
     keyring::{self, KeySerial},
     log,
     stamps::Stamps,
-    trust_store,
+    trust_store::{self, Trust},
 };
 
 /// Where systems keep the certificates of the authorities that they trust.
@@ -42,10 +42,12 @@ pub(super) struct Identity {
 pub(super) struct Side {
     pub(super) identity: Option<Arc<Identity>>,
     pub(super) verifier: Option<Arc<Verifier>>,
+    /// What the verifier is made of.
+    pub(super) trust: Option<Trust>,
 }
 
 /// The configuration with everything that it names.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Settings {
     pub(super) config: Config,
     pub(super) client: Side,
@@ -65,7 +67,7 @@ impl Settings {
         let server = load_side(&config, &config.server)?;
         if client.verifier.is_none() {
             system_store().into_iter().for_each(|path| stamps.add(Path::new(path)));
-            client.verifier = system_verifier(&config)?;
+            (client.verifier, client.trust) = system_trust(&config)?.unzip();
         }
         Ok(Self { config, client, server, stamps })
     }
@@ -73,10 +75,9 @@ impl Settings {
 
 fn load_side(config: &Config, section: &Section) -> Result<Side, ConfigError> {
     let anchors = section.truststore.as_ref();
-    Ok(Side {
-        identity: load_identity(config, section)?.map(Arc::new),
-        verifier: anchors.map(|file| load_verifier(config, file, section.crl.as_ref())).transpose()?,
-    })
+    let trust = anchors.map(|file| load_trust(config, file, section.crl.as_ref())).transpose()?;
+    let (verifier, trust) = trust.unzip();
+    Ok(Side { identity: load_identity(config, section)?.map(Arc::new), verifier, trust })
 }
 
 fn load_identity(config: &Config, section: &Section) -> Result<Option<Identity>, ConfigError> {
@@ -160,29 +161,30 @@ fn read_secret(path: &Path, length: u64) -> io::Result<Secret> {
     Ok(content)
 }
 
-fn load_verifier(
+fn load_trust(
     config: &Config,
     anchors: &FileAt,
     crl: Option<&FileAt>,
-) -> Result<Arc<Verifier>, ConfigError> {
+) -> Result<(Arc<Verifier>, Trust), ConfigError> {
     let at = |file: &FileAt| {
         let (path, line) = (config.path.clone(), file.line);
         move |problem| ConfigError { path, line, problem }
     };
     let mut store = TrustStore::empty();
-    trust_store::add_anchors(&mut store, &anchors.path).map_err(at(anchors))?;
+    let mut add = |trust: Trust| trust.add_to(&mut store).map(|()| trust);
+    let mut trust = Trust::anchors(&anchors.path).and_then(&mut add).map_err(at(anchors))?;
     if let Some(crl) = crl {
-        trust_store::add_crls(&mut store, &crl.path).map_err(at(crl))?;
+        trust.extend(Trust::crls(&crl.path).and_then(add).map_err(at(crl))?);
     }
     store.set_aside().iter().for_each(|problem| log::debug(format_args!("not trusted: {problem}")));
-    Ok(Arc::new(trust_store::verifier(store)))
+    Ok((Arc::new(trust_store::verifier(store)), trust))
 }
 
 /// The system's own authorities, for a client without a truststore; a system without any has no verifier.
-fn system_verifier(config: &Config) -> Result<Option<Arc<Verifier>>, ConfigError> {
+fn system_trust(config: &Config) -> Result<Option<(Arc<Verifier>, Trust)>, ConfigError> {
     let Some(path) = system_store() else { return Ok(None) };
     let anchors = FileAt { path: path.into(), line: 0 };
-    load_verifier(config, &anchors, config.client.crl.as_ref()).map(Some)
+    load_trust(config, &anchors, config.client.crl.as_ref()).map(Some)
 }
 
 /// The file with the system's own authorities, if it has any.

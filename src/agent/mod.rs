@@ -3,9 +3,11 @@
 //! Reading order: `ktls` (what the kernel is given in the end) and `driver` (how a handshake meets a socket).
 #![deny(unsafe_code)]
 
+mod border;
 mod broker;
 pub mod command;
 mod config;
+mod crew;
 mod driver;
 mod failure;
 mod flight;
@@ -26,3 +28,4 @@ mod service;
 mod stamps;
 mod system;
 mod trust_store;
+mod worker;

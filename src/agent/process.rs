@@ -30,16 +30,17 @@ pub(super) fn take_signals() -> nix::Result<SignalFd> {
     SignalFd::with_flags(&signals, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
 }
 
-/// As many handshakes as there may be descriptors for, up to [`MAX_IN_FLIGHT`].
+/// As many handshakes as there may be descriptors for, up to [`MAX_IN_FLIGHT`]: each has one here, and one for its worker.
 pub(super) fn max_in_flight() -> usize {
-    let wanted = MAX_IN_FLIGHT as u64 + OTHER_DESCRIPTORS;
+    let wanted = 2 * MAX_IN_FLIGHT as u64 + OTHER_DESCRIPTORS;
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return MAX_IN_FLIGHT / 4 };
     let limit = if setrlimit(Resource::RLIMIT_NOFILE, wanted.min(hard).max(soft), hard).is_ok() {
         wanted.min(hard).max(soft)
     } else {
         soft
     };
-    usize::try_from(limit.saturating_sub(OTHER_DESCRIPTORS)).unwrap_or(MAX_IN_FLIGHT).clamp(1, MAX_IN_FLIGHT)
+    let room = limit.saturating_sub(OTHER_DESCRIPTORS) / 2;
+    usize::try_from(room).unwrap_or(MAX_IN_FLIGHT).clamp(1, MAX_IN_FLIGHT)
 }
 
 /// DONE's attributes are as old as the family; a kernel that differs is told of, and served as well as can be.

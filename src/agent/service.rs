@@ -3,6 +3,7 @@
 //! Nothing in it waits but `poll`: a slow or silent peer delays no other. Nothing that the kernel's netlink says ends it.
 
 use std::{
+    collections::BTreeMap,
     io,
     net::SocketAddr,
     os::fd::AsFd,
@@ -19,6 +20,8 @@ use nix::{
 use crate::crypto::certificate::UnixTime;
 
 use super::{
+    border::Number,
+    crew::{Crew, Recruitment},
     failure::Failure,
     flight::Flight,
     flow::{Abilities, Circumstances, Flow},
@@ -46,7 +49,10 @@ struct Service {
     abilities: Abilities,
     kernel: Kernel,
     signals: SignalFd,
-    flights: Vec<Flight>,
+    crew: Crew,
+    recruitment: Recruitment,
+    flights: BTreeMap<Number, Flight>,
+    next: Number,
     max_in_flight: usize,
     /// When to ask the kernel for requests, whether it calls or not.
     ask: Instant,
@@ -55,21 +61,21 @@ struct Service {
 }
 
 /// Runs until SIGTERM or SIGINT. The error says why it cannot run at all.
-pub(super) fn run(path: Option<PathBuf>) -> Result<(), String> {
-    let mut service = Service::start(path)?;
+pub(super) fn run(path: Option<PathBuf>, workers: usize) -> Result<(), String> {
+    let mut service = Service::start(path, workers)?;
     notify("READY=1");
     while service.turn()? {}
     notify("STOPPING=1");
-    service.stop();
-    Ok(())
+    service.stop()
 }
 
 impl Service {
-    fn start(path: Option<PathBuf>) -> Result<Self, String> {
+    fn start(path: Option<PathBuf>, workers: usize) -> Result<Self, String> {
         process::harden();
         let signals = process::take_signals().map_err(|error| format!("signals: {error}"))?;
         let settings = Settings::load(path.as_deref()).map_err(|error| error.to_string())?;
         log::set_debug(settings.config.debug);
+        let recruitment = Recruitment::new(&settings)?;
         let kernel = Kernel::open().map_err(|error| error.to_string())?;
         process::check_policy(&kernel);
         let mut service = Self {
@@ -79,7 +85,10 @@ impl Service {
             abilities: process::probe_ktls(),
             kernel,
             signals,
-            flights: Vec::new(),
+            crew: Crew::start(workers, &recruitment),
+            recruitment,
+            flights: BTreeMap::new(),
+            next: 1,
             max_in_flight: process::max_in_flight(),
             ask: Instant::now(),
             look: Instant::now() + SLOW_TIMER,
@@ -148,7 +157,7 @@ impl Service {
             }
         }
         self.advance(&ready);
-        Ok(!signalled || self.take_signal())
+        Ok(!signalled || self.take_signal()?)
     }
 
     /// Waits for whatever comes first: whether the kernel called, whether there is a signal, and which handshakes can go on.
@@ -157,10 +166,8 @@ impl Service {
             PollFd::new(self.kernel.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
         ];
-        entries.extend(self.flights.iter().map(|flight| {
-            let (socket, interest) = flight.interest();
-            PollFd::new(socket, interest)
-        }));
+        let interests = self.crew.interests();
+        entries.extend(interests.into_iter().map(|(socket, interest)| PollFd::new(socket, interest)));
         match poll(&mut entries, self.patience()) {
             Ok(_) | Err(nix::errno::Errno::EINTR) => {}
             Err(error) => return Err(error.into()),
@@ -171,7 +178,8 @@ impl Service {
 
     /// Until the next deadline, or until the kernel is to be asked.
     fn patience(&self) -> PollTimeout {
-        let next = self.flights.iter().map(|flight| flight.deadline()).chain([self.ask]).min();
+        let deadlines = self.flights.values().map(Flight::deadline);
+        let next = deadlines.chain(self.crew.deadline()).chain([self.ask]).min();
         let wait = next.map_or(SLOW_TIMER, |next| next.saturating_duration_since(Instant::now()));
         // Rounded up, lest it turns round and round in the last millisecond.
         PollTimeout::try_from(wait + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX)
@@ -221,56 +229,80 @@ impl Service {
             self.keyrings.refresh();
         }
         let prepare = |request: &Request, peer| self.prepare(request, peer);
-        let flight = contained(|| Flight::begin(pending, incoming.request, prepare));
-        self.flights.extend(flight);
+        let begun = contained(|| Flight::begin(pending, incoming.request, now(), prepare));
+        if let Some((flight, order)) = begun {
+            self.next = self.next.wrapping_add(1).max(1);
+            self.flights.insert(self.next, flight);
+            self.crew.order(self.next, order);
+        }
     }
 
     fn prepare(&self, request: &Request, peer: SocketAddr) -> Result<Flow, Failure> {
         log::debug(format_args!("{peer}: {request:?}"));
         let keyrings: Vec<_> = self.keyrings.present().map(|(_, keyring)| keyring).collect();
         let (settings, abilities) = (&self.settings, self.abilities);
-        let circumstances =
-            Circumstances { settings, keyrings: &keyrings, abilities, peer: peer.ip(), now: now() };
+        let circumstances = Circumstances { settings, keyrings: &keyrings, abilities, peer: peer.ip() };
         Flow::new(request, &circumstances)
     }
 
     /// Goes on with the handshakes that can, and ends those whose time is over.
     fn advance(&mut self, ready: &[bool]) {
-        let now = Instant::now();
         let was_full = self.flights.len() >= self.max_in_flight;
-        // From the last to the first, so that what takes the place of a removed one has had its turn.
-        for index in (0..self.flights.len()).rev() {
-            let is_ready = ready.get(index).is_some_and(|ready| *ready);
-            let is_late = self.flights.get(index).is_some_and(|flight| flight.deadline() <= now);
-            if is_late {
-                let flight = self.flights.swap_remove(index);
-                let failure = flight.timeout();
-                flight.give_up(&failure);
-            } else if is_ready {
-                let flight = self.flights.swap_remove(index);
-                self.flights.extend(contained(|| flight.advance()));
-            }
+        self.crew.advance(ready, &self.recruitment);
+        self.hear();
+        let now = Instant::now();
+        let late: Vec<Number> =
+            self.flights.iter().filter(|(_, flight)| flight.deadline() <= now).map(|(n, _)| *n).collect();
+        for number in late {
+            self.give_up(number, Flight::timeout);
         }
+        self.hear();
         if was_full && self.flights.len() < self.max_in_flight {
             self.ask = now;
         }
     }
 
-    /// `false` when the signal is to end.
-    fn take_signal(&mut self) -> bool {
-        let Ok(Some(information)) = self.signals.read_signal() else { return true };
+    /// Hears every report that is there.
+    fn hear(&mut self) {
+        while let Some((number, report)) = self.crew.report() {
+            let Some(flight) = self.flights.remove(&number) else { continue };
+            if let Some((flight, order)) = contained(|| flight.hear(report)) {
+                self.flights.insert(number, flight);
+                self.crew.order(number, order);
+            }
+        }
+    }
+
+    /// Gives a handshake up; a second time because nobody answered to the first.
+    fn give_up(&mut self, number: Number, why: impl FnOnce(&Flight) -> Failure) {
+        let Some(flight) = self.flights.remove(&number) else { return };
+        let failure = why(&flight);
+        match contained(|| flight.give_up(&failure)) {
+            Some((flight, order)) => {
+                self.flights.insert(number, flight);
+                self.crew.order(number, order);
+            }
+            None => self.crew.give_up_on(number),
+        }
+    }
+
+    /// `Ok(false)` when the signal is to end.
+    fn take_signal(&mut self) -> Result<bool, String> {
+        let Ok(Some(information)) = self.signals.read_signal() else { return Ok(true) };
         if information.ssi_signo != Signal::SIGHUP as u32 {
-            return false;
+            return Ok(false);
         }
         self.reload();
-        true
+        Ok(true)
     }
 
     /// Reads the configuration and its files again; what was good stays until it is replaced by something good.
     fn reload(&mut self) {
-        match Settings::load(self.path.as_deref()) {
-            Ok(settings) => {
-                self.settings = settings;
+        let loaded = Settings::load(self.path.as_deref()).map_err(|error| error.to_string());
+        match loaded.and_then(|settings| Ok((Recruitment::new(&settings)?, settings))) {
+            Ok((recruitment, settings)) => {
+                (self.settings, self.recruitment) = (settings, recruitment);
+                self.crew.renew(&self.recruitment);
                 self.apply("reloaded");
             }
             Err(error) => {
@@ -280,15 +312,22 @@ impl Service {
         }
     }
 
-    fn stop(&mut self) {
-        let count = self.flights.len();
-        self.flights.drain(..).for_each(|flight| flight.give_up(&Failure::Stopping));
+    fn stop(&mut self) -> Result<(), String> {
+        let numbers: Vec<Number> = self.flights.keys().copied().collect();
+        let count = numbers.len();
+        numbers.into_iter().for_each(|number| self.give_up(number, |_| Failure::Stopping));
+        self.hear();
+        while !self.flights.is_empty() {
+            let (_, _, ready) = self.wait().map_err(|error| format!("poll: {error}"))?;
+            self.advance(&ready);
+        }
         log::notice(format_args!("stopped, with {count} handshakes in flight"));
+        Ok(())
     }
 }
 
 /// A bug that panics costs one handshake, not all: unwinding drops that one's [`Pending`], which answers the kernel.
-fn contained(work: impl FnOnce() -> Option<Flight>) -> Option<Flight> {
+fn contained<T>(work: impl FnOnce() -> Option<T>) -> Option<T> {
     panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
         log::error(format_args!("a handshake ended in a bug of the agent; please report the message above"));
         None
@@ -314,7 +353,7 @@ mod tests {
     fn a_bug_in_one_handshake_is_answered_and_contained() {
         let recorder = Rc::new(Recorder::default());
         let pending = Pending::new(UnixStream::pair().unwrap().0.into(), recorder.clone());
-        let flight = contained(|| {
+        let flight: Option<()> = contained(|| {
             let _pending = pending;
             panic!("a bug");
         });

@@ -103,3 +103,131 @@ pub(super) fn keyctl_link(key: i32, keyring: i32) -> io::Result<()> {
     // SAFETY: KEYCTL_LINK takes two numbers and touches no memory of ours.
     check(unsafe { libc::syscall(libc::SYS_keyctl, libc::KEYCTL_LINK, key, keyring) }).map(drop)
 }
+
+/// Takes all capabilities out of the bounding set: nothing that is executed can have them.
+pub(super) fn drop_capability_bounds() -> io::Result<()> {
+    // PR_CAPBSET_READ fails beyond the last capability that the kernel knows.
+    // SAFETY: both operations take numbers and touch no memory of ours.
+    for capability in (0..).take_while(|c| unsafe { libc::prctl(libc::PR_CAPBSET_READ, *c, 0, 0, 0) } >= 0) {
+        // SAFETY: as above.
+        check(unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) }.into())?;
+    }
+    Ok(())
+}
+
+/// Forbids every path, TCP port, abstract socket and signal to others that the kernel's Landlock can; `Ok` too if it has none.
+pub(super) fn landlock() -> io::Result<()> {
+    const VERSION: u32 = 1;
+    const TCP: u64 = 0b11;
+    const SCOPES: u64 = 0b11;
+    // SAFETY: without a ruleset this asks for the version alone.
+    let version =
+        unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, ptr::null::<u64>(), 0_usize, VERSION) };
+    // The rights on files that each version knows; what is handled and allowed by no rule is forbidden.
+    let (files, length) = match version {
+        ..1 => return Ok(()),
+        1 => (13, 1),
+        2 => (14, 1),
+        3 => (15, 1),
+        4 => (15, 2),
+        5 => (16, 2),
+        _ => (16, 3),
+    };
+    let attributes: [u64; 3] = [(1 << files) - 1, TCP, SCOPES];
+    // SAFETY: the kernel reads `length` of the three live numbers.
+    let ruleset = unsafe {
+        let size = length * size_of::<u64>();
+        libc::syscall(libc::SYS_landlock_create_ruleset, attributes.as_ptr(), size, 0_u32)
+    };
+    let ruleset = c_int::try_from(check(ruleset)?).map_err(|_| io::ErrorKind::InvalidData)?;
+    // SAFETY: the kernel has just made this descriptor, and nobody else has it.
+    let ruleset = unsafe { OwnedFd::from_raw_fd(ruleset) };
+    // SAFETY: two numbers; no memory of ours is touched.
+    let result = unsafe { libc::syscall(libc::SYS_landlock_restrict_self, ruleset.as_raw_fd(), 0_u32) };
+    check(result).map(drop)
+}
+
+/// Kills the process at any system call but these; of `without_exec` those whose third argument has PROT_EXEC.
+pub(super) fn seccomp(allowed: &[libc::c_long], without_exec: &[libc::c_long]) -> io::Result<()> {
+    let filter = seccomp_filter(allowed, without_exec);
+    let length = u16::try_from(filter.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
+    let program = libc::sock_fprog { len: length, filter: filter.as_ptr().cast_mut() };
+    // SAFETY: the program and its filter outlive the call, which copies them.
+    let result =
+        unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0_u32, &raw const program) };
+    check(result).map(drop)
+}
+
+/// A program for the kernel's classic BPF machine over `struct seccomp_data`.
+fn seccomp_filter(allowed: &[libc::c_long], without_exec: &[libc::c_long]) -> Vec<libc::sock_filter> {
+    const LOAD: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
+    const JUMP_EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
+    const JUMP_SET: u16 = (libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K) as u16;
+    const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
+    /// `offsetof(struct seccomp_data, ...)`; of the third argument the lower half, on a little-endian machine.
+    const NUMBER: u32 = 0;
+    const ARCHITECTURE: u32 = 4;
+    const THIRD_ARGUMENT: u32 = 16 + 2 * 8;
+    let step = |code, jt, jf, k| libc::sock_filter { code, jt, jf, k };
+    let number = |call: &libc::c_long| u32::try_from(*call).unwrap_or(u32::MAX);
+    let kill = step(RETURN, 0, 0, libc::SECCOMP_RET_KILL_PROCESS);
+    let allow = step(RETURN, 0, 0, libc::SECCOMP_RET_ALLOW);
+    let mut filter = vec![
+        step(LOAD, 0, 0, ARCHITECTURE),
+        step(JUMP_EQUAL, 1, 0, AUDIT_ARCH),
+        kill,
+        step(LOAD, 0, 0, NUMBER),
+    ];
+    for call in allowed {
+        filter.extend([step(JUMP_EQUAL, 0, 1, number(call)), allow]);
+    }
+    for call in without_exec {
+        filter.extend([
+            step(JUMP_EQUAL, 0, 4, number(call)),
+            step(LOAD, 0, 0, THIRD_ARGUMENT),
+            step(JUMP_SET, 0, 1, libc::PROT_EXEC as u32),
+            kill,
+            allow,
+        ]);
+    }
+    filter.push(kill);
+    filter
+}
+
+/// The architecture whose system call numbers a filter knows (linux/audit.h).
+#[cfg(target_arch = "x86_64")]
+const AUDIT_ARCH: u32 = 0xc000_003e;
+#[cfg(target_arch = "aarch64")]
+const AUDIT_ARCH: u32 = 0xc000_00b7;
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// What an attacker does to run code of his own.
+    pub(in crate::agent) fn map_executable() {
+        let (protection, flags) =
+            (libc::PROT_READ | libc::PROT_EXEC, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+        // SAFETY: a new mapping, which nothing uses.
+        let _mapped = unsafe { libc::mmap(ptr::null_mut(), 4096, protection, flags, -1, 0) };
+    }
+
+    /// What an attacker does to read another process.
+    pub(in crate::agent) fn trace() {
+        // SAFETY: PTRACE_TRACEME takes no pointers.
+        let _traced = unsafe { libc::ptrace(libc::PTRACE_TRACEME, 0, 0, 0) };
+    }
+
+    #[test]
+    fn landlock_closes_the_file_system_where_there_is_landlock() {
+        let opens = std::thread::spawn(|| {
+            landlock().unwrap();
+            std::fs::read("/etc/passwd").map_err(|error| error.kind())
+        });
+        // SAFETY: without a ruleset this asks for the version alone.
+        let version =
+            unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, ptr::null::<u64>(), 0_usize, 1_u32) };
+        let refused = opens.join().unwrap() == Err(io::ErrorKind::PermissionDenied);
+        assert_eq!(refused, version > 0);
+    }
+}

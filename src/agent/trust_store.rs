@@ -1,4 +1,4 @@
-//! Trust stores and CRLs from files and directories.
+//! Trust stores and CRLs from files and directories, and on their way to a worker, which may read neither.
 
 use std::{
     fs, io,
@@ -6,7 +6,10 @@ use std::{
     sync::Arc,
 };
 
-use crate::crypto::x509::{Policy, TrustStore, Verifier};
+use crate::{
+    crypto::x509::{Policy, TrustStore, Verifier},
+    engine::codec::{Malformed, Reader, TooLong, Writer},
+};
 
 /// What the agent and the tools demand of a path: all but the rules for issuers that deployed private CAs break without harm.
 pub(crate) fn policy() -> Policy {
@@ -18,41 +21,116 @@ pub(crate) fn verifier(store: TrustStore) -> Verifier {
     Verifier::with_policy(Arc::new(store), policy())
 }
 
-/// Reads trust anchors: a file must hold at least one certificate, of a directory every file that holds any is taken.
-pub(crate) fn add_anchors(store: &mut TrustStore, path: &Path) -> Result<(), String> {
-    if !path.is_dir() {
-        return store.add_pem(&read(path)?, &path.display().to_string()).map_err(|error| error.to_string());
-    }
-    for file in files(path).map_err(|error| format!("{}: {error}", path.display()))? {
-        let text = read(&file)?;
-        if text.windows(CERTIFICATE.len()).any(|window| window == CERTIFICATE) {
-            store.add_pem(&text, &file.display().to_string()).map_err(|error| error.to_string())?;
-        }
-    }
-    Ok(())
+/// Whom one side trusts, and whom no longer: the files as they were read.
+#[derive(Debug, Default)]
+pub(crate) struct Trust {
+    anchors: Vec<Contents>,
+    crls: Vec<Contents>,
 }
 
-/// Reads CRLs, in PEM or in DER: a file, or all files of a directory.
-pub(crate) fn add_crls(store: &mut TrustStore, path: &Path) -> Result<(), String> {
+#[derive(Debug)]
+struct Contents {
+    origin: String,
+    bytes: Vec<u8>,
+}
+
+impl Trust {
+    /// Reads trust anchors: a file must hold at least one certificate, of a directory every file that holds any is taken.
+    pub(crate) fn anchors(path: &Path) -> Result<Self, String> {
+        let is_wanted = |file: &Contents| {
+            !path.is_dir() || file.bytes.windows(CERTIFICATE.len()).any(|window| window == CERTIFICATE)
+        };
+        let anchors = read_all(path)?.into_iter().filter(is_wanted).collect();
+        Ok(Self { anchors, crls: Vec::new() })
+    }
+
+    /// Reads CRLs, in PEM or in DER: a file, or all files of a directory.
+    pub(crate) fn crls(path: &Path) -> Result<Self, String> {
+        Ok(Self { anchors: Vec::new(), crls: read_all(path)? })
+    }
+
+    /// Takes the files of another, too.
+    pub(crate) fn extend(&mut self, other: Self) {
+        self.anchors.extend(other.anchors);
+        self.crls.extend(other.crls);
+    }
+
+    /// Adds everything to a store.
+    pub(crate) fn add_to(&self, store: &mut TrustStore) -> Result<(), String> {
+        let mut anchors = self.anchors.iter();
+        anchors.try_for_each(|file| store.add_pem(&file.bytes, &file.origin)).map_err(|e| e.to_string())?;
+        for Contents { origin, bytes } in &self.crls {
+            let is_der = bytes.first() == Some(&0x30);
+            let added = if is_der { store.add_crl(bytes, origin) } else { store.add_crl_pem(bytes, origin) };
+            added.map_err(|error| error.to_string())?;
+        }
+        Ok(())
+    }
+
+    fn write(&self, w: &mut Writer) {
+        for files in [&self.anchors, &self.crls] {
+            w.vector24(|w| {
+                for Contents { origin, bytes } in files {
+                    w.vector16(|w| w.bytes(origin.as_bytes()));
+                    w.vector24(|w| w.bytes(bytes));
+                }
+            });
+        }
+    }
+
+    fn read(r: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let mut files = || {
+            let (mut list, mut files) = (r.vector24()?, Vec::new());
+            while !list.is_empty() {
+                let origin = String::from_utf8_lossy(list.vector16()?.rest()).into_owned();
+                files.push(Contents { origin, bytes: list.vector24()?.rest().into() });
+            }
+            Ok(files)
+        };
+        Ok(Self { anchors: files()?, crls: files()? })
+    }
+}
+
+/// Writes whom our clients trust and whom our servers trust; the error is for people.
+pub(crate) fn write(sides: [Option<&Trust>; 2]) -> Result<Vec<u8>, String> {
+    let mut w = Writer::default();
+    for side in sides {
+        w.u8(side.is_some().into());
+        side.into_iter().for_each(|trust| trust.write(&mut w));
+    }
+    w.finish().map_err(|TooLong| "the trust stores and CRLs are larger than 16 MiB".into())
+}
+
+/// Makes verifiers of what [`write`] wrote.
+pub(crate) fn read_verifiers(bytes: &[u8]) -> Result<[Option<Verifier>; 2], String> {
+    let mut r = Reader::new(bytes, "trust stores");
+    let mut side = || -> Result<Option<Verifier>, String> {
+        let malformed = |error: Malformed| format!("malformed {}", error.0);
+        if r.u8().map_err(malformed)? == 0 {
+            return Ok(None);
+        }
+        let (trust, mut store) = (Trust::read(&mut r).map_err(malformed)?, TrustStore::empty());
+        trust.add_to(&mut store)?;
+        Ok(Some(verifier(store)))
+    };
+    Ok([side()?, side()?])
+}
+
+const CERTIFICATE: &[u8] = b"CERTIFICATE-----";
+
+/// Reads a file, or all files of a directory.
+fn read_all(path: &Path) -> Result<Vec<Contents>, String> {
     let files = if path.is_dir() {
         files(path).map_err(|error| format!("{}: {error}", path.display()))?
     } else {
         vec![path.to_owned()]
     };
-    for file in files {
-        let (contents, origin) = (read(&file)?, file.display().to_string());
-        let is_der = contents.first() == Some(&0x30);
-        let added =
-            if is_der { store.add_crl(&contents, &origin) } else { store.add_crl_pem(&contents, &origin) };
-        added.map_err(|error| error.to_string())?;
-    }
-    Ok(())
-}
-
-const CERTIFICATE: &[u8] = b"CERTIFICATE-----";
-
-fn read(path: &Path) -> Result<Vec<u8>, String> {
-    fs::read(path).map_err(|error| format!("{}: {error}", path.display()))
+    let read = |file: PathBuf| {
+        let origin = file.display().to_string();
+        let bytes = fs::read(&file).map_err(|error| format!("{origin}: {error}"))?;
+        Ok(Contents { origin, bytes })
+    };
+    files.into_iter().map(read).collect()
 }
 
 /// The files of a directory, links followed, in the order of their names.

@@ -97,6 +97,16 @@ impl EarlySecret {
         Self { hash, secret: extract(hash, zeros(hash), psk.unwrap_or(zeros(hash))) }
     }
 
+    /// Takes one that another process extracted; `None` if it is not as long as the hash.
+    pub(crate) fn from_bytes(hash: Hash, secret: Secret) -> Option<Self> {
+        (secret.expose().len() == hash.length()).then_some(Self { hash, secret })
+    }
+
+    /// The secret's bytes, for another process of ours.
+    pub(crate) fn expose(&self) -> &[u8] {
+        self.secret.expose()
+    }
+
     /// The hash that this secret belongs to.
     pub fn hash(&self) -> Hash {
         self.hash
@@ -176,6 +186,11 @@ pub struct TrafficSecret {
 impl TrafficSecret {
     fn derive(suite: CipherSuite, secret: &Secret, label: &[u8], transcript_hash: &[u8]) -> Self {
         Self { suite, secret: derive_secret(suite.hash(), secret, label, transcript_hash) }
+    }
+
+    /// Takes one that another process derived; `None` if it is not as long as the suite's hash.
+    pub(crate) fn from_bytes(suite: CipherSuite, secret: Secret) -> Option<Self> {
+        (secret.expose().len() == suite.hash().length()).then_some(Self { suite, secret })
     }
 
     /// The suite whose key lengths apply.

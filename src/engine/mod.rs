@@ -28,7 +28,7 @@
 mod alert;
 mod authentication;
 mod client;
-mod codec;
+pub(crate) mod codec;
 pub mod config;
 mod connection;
 mod error;
@@ -49,6 +49,8 @@ pub use alert::AlertDescription;
 pub use connection::{Connection, Event};
 pub use error::{ConfigError, Error, LocalError, Violation};
 pub use message::{ExtensionType, HandshakeType};
+#[cfg(feature = "agent")]
+pub(crate) use message::{Side, signed_content};
 pub use psk::{ExternalPsk, Psk, PskOffer};
 pub use session::{Direction, Peer, Role, Session};
 

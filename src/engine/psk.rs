@@ -53,6 +53,11 @@ impl Psk {
         Ok(Self { identity, kind: PskKind::Imported, early_secret })
     }
 
+    /// Takes a PSK whose Early Secret another process extracted, and checked.
+    pub(crate) fn from_early_secret(identity: Vec<u8>, kind: PskKind, early_secret: EarlySecret) -> Self {
+        Self { identity, kind, early_secret }
+    }
+
     /// The identity that is sent in the clear.
     pub fn identity(&self) -> &[u8] {
         &self.identity

@@ -12,19 +12,24 @@ Usage: handclasp agent [OPTIONS]
 
   -c, --config FILE   the configuration, in tlshd's format; without it the first that exists of
                       /etc/handclasp/config, /etc/tlshd/config and /etc/tlshd.conf, or the defaults
+  -w, --workers N     how many processes without privileges parse what peers send (2); 0: this one does it,
+                      private keys and all, where there can be no others
   -h, --help          this text
 
 It stays in the foreground and logs to stderr. SIGHUP: read the configuration and its files again.
 SIGTERM, SIGINT: end. Exit code 1: it cannot run on this host (`handclasp check` says why).
 ";
 
+const DEFAULT_WORKERS: usize = 2;
+
 /// Runs the agent.
 pub fn run(mut arguments: Arguments) -> Result<ExitCode, CommandError> {
-    let mut path = None;
+    let (mut path, mut workers) = (None, DEFAULT_WORKERS);
     while let Some(argument) = arguments.next()? {
         match argument {
             Argument::Option(name) => match name.as_str() {
                 "c" | "config" => path = Some(arguments.path()?),
+                "w" | "workers" => workers = arguments.parse()?,
                 "h" | "help" => {
                     print!("{USAGE}");
                     return Ok(ExitCode::SUCCESS);
@@ -34,6 +39,6 @@ pub fn run(mut arguments: Arguments) -> Result<ExitCode, CommandError> {
             Argument::Operand(operand) => return Err(unexpected_operand(&operand)),
         }
     }
-    service::run(path).map_err(CommandError::Failure)?;
+    service::run(path, workers).map_err(CommandError::Failure)?;
     Ok(ExitCode::SUCCESS)
 }

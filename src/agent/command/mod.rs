@@ -6,6 +6,7 @@ pub mod connect;
 pub mod serve;
 mod tls;
 pub mod verify;
+pub mod worker;
 
 use std::{
     ffi::OsString,

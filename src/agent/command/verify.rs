@@ -9,7 +9,7 @@ use std::{
 
 use super::{Argument, Arguments, CommandError, file_error, read_file, unexpected_operand, unknown_option};
 use crate::{
-    agent::trust_store,
+    agent::trust_store::{self, Trust},
     crypto::{
         certificate::{Reason, ServerName, UnixTime},
         pem,
@@ -89,8 +89,8 @@ pub(super) fn parse(mut arguments: Arguments) -> Result<Option<Options>, Command
                 "h" | "help" => return Ok(None),
                 "cafile" => {
                     trusts_anyone = true;
-                    trust_store::add_anchors(&mut options.store, &arguments.path()?)
-                        .map_err(CommandError::Failure)?;
+                    let trust = Trust::anchors(&arguments.path()?);
+                    trust.and_then(|t| t.add_to(&mut options.store)).map_err(CommandError::Failure)?;
                 }
                 _ => options.take(&name, &mut arguments)?,
             },
@@ -115,7 +115,8 @@ impl Options {
                 self.now = value(arguments, "a time like 2026-01-31T12:00:00Z", time::parse_rfc3339)?;
             }
             "crl" => {
-                trust_store::add_crls(&mut self.store, &arguments.path()?).map_err(CommandError::Failure)?
+                let trust = Trust::crls(&arguments.path()?);
+                trust.and_then(|trust| trust.add_to(&mut self.store)).map_err(CommandError::Failure)?;
             }
             "crl-required" => {
                 self.policy.revocation =

@@ -1,13 +1,15 @@
 use super::*;
 use crate::{
     agent::{
-        driver::{Driver, Progress},
-        failure::Failure,
+        border::{self, Established, Order, Proved, Report, Verifiers},
+        driver::Answers,
+        trust_store,
+        worker::Worker,
     },
-    engine::{Peer, Session},
+    crypto::certificate::UnixTime,
 };
 use std::{
-    os::{fd::AsFd, unix::net::UnixStream},
+    os::unix::net::UnixStream,
     path::PathBuf,
     sync::atomic::{AtomicU32, Ordering},
 };
@@ -56,46 +58,77 @@ fn flow(request: &Request, settings: &Settings) -> Result<Flow, Failure> {
             keyrings: &[],
             abilities: Abilities { record_size_limit: true },
             peer: "192.0.2.1".parse().unwrap(),
-            now: NOW,
         },
     )
 }
 
 /// How one end came out: its session and what the kernel is told of the peer, or the errno.
-type End = Result<(Session, Option<u32>), i32>;
+type Outcome = Result<(Established, Option<u32>), i32>;
 
-/// Lets an nfsd of these settings meet a client of those.
-fn meet(client: (&Request, &Settings), server: &Settings) -> (End, End) {
-    let server_request = request(Role::Server, Authentication::X509);
-    let (client_end, server_end) = UnixStream::pair().unwrap();
-    let client = flow(client.0, client.1).unwrap();
-    let server = flow(&server_request, server).unwrap();
-    let (mut client_driver, mut server_driver) =
-        (Driver::new(client.handshake), Driver::new(server.handshake));
-    let (mut client_broker, mut server_broker) = (client.broker, server.broker);
-    let (mut client_result, mut server_result) = (None, None);
-    for _ in 0..10 {
-        if client_result.is_none() {
-            client_result =
-                end(client_driver.advance(client_end.as_fd(), &mut client_broker), &client_broker, false);
-        }
-        if server_result.is_none() {
-            server_result =
-                end(server_driver.advance(server_end.as_fd(), &mut server_broker), &server_broker, true);
-        }
-    }
-    (client_result.unwrap(), server_result.unwrap())
+/// One end: a worker, and the broker that it asks; all that passes between them passes as bytes.
+struct End {
+    worker: Worker,
+    verifiers: Verifiers,
+    broker: Broker,
+    we_are_server: bool,
+    result: Option<Outcome>,
 }
 
-fn end(progress: Progress, broker: &Broker, we_are_server: bool) -> Option<End> {
-    match progress {
-        Progress::WaitReadable | Progress::WaitWritable => None,
-        Progress::Done(session) => {
-            let remote_auth = broker.remote_auth(&session.peer, we_are_server);
-            Some(Ok((*session, remote_auth)))
-        }
-        Progress::Failed(failure) => Some(Err(Failure::Handshake(failure).errno(Some(Authentication::X509)))),
+impl End {
+    fn start(request: &Request, settings: &Settings, socket: UnixStream) -> Self {
+        let Flow { config, broker } = flow(request, settings).unwrap();
+        let trust = [settings.client.trust.as_ref(), settings.server.trust.as_ref()];
+        let verifiers = trust_store::read_verifiers(&trust_store::write(trust).unwrap()).unwrap();
+        let verifiers = verifiers.map(|verifier| verifier.map(|verifier| Arc::new(verifier) as _));
+        let we_are_server = request.role == Role::Server;
+        let mut end = Self { worker: Worker::default(), verifiers, broker, we_are_server, result: None };
+        end.order(Order::Begin { config, now: NOW, socket: socket.into() });
+        end
     }
+
+    fn order(&mut self, order: Order) {
+        let parcel = border::write_order(7, &order).unwrap();
+        let bytes = [&parcel.public, parcel.secrets.expose()].concat();
+        let socket = if let Order::Begin { socket, .. } = order { Some(socket) } else { None };
+        let (number, order) = border::read_order(&bytes, socket, &self.verifiers).unwrap();
+        self.worker.take(number, order);
+    }
+
+    fn advance(&mut self) {
+        self.worker.advance(&[true]);
+        while let Some((number, report)) = self.worker.report() {
+            let parcel = border::write_report(number, &report).unwrap();
+            let bytes = [&parcel.public, parcel.secrets.expose()].concat();
+            match border::read_report(&bytes).unwrap() {
+                (7, Report::Sign { scheme, message }) => {
+                    let signature = self.broker.sign_content(self.we_are_server, scheme, &message);
+                    self.order(Order::Signature(signature));
+                }
+                (7, Report::FindPsk(offers)) => {
+                    let found = self.broker.find_psk(&offers);
+                    self.order(Order::Psk(found));
+                }
+                (7, Report::Done(session)) => {
+                    let remote_auth = self.broker.remote_auth(&session.peer, self.we_are_server);
+                    self.result = Some(Ok((*session, remote_auth)));
+                }
+                (7, Report::Failed(verdict)) => self.result = Some(Err(verdict.errno)),
+                (number, _) => panic!("{number}"),
+            }
+        }
+    }
+}
+
+/// Lets an nfsd of these settings meet a client of those.
+fn meet(client: (&Request, &Settings), server: &Settings) -> (Outcome, Outcome) {
+    let (client_end, server_end) = UnixStream::pair().unwrap();
+    let mut client = End::start(client.0, client.1, client_end);
+    let mut server = End::start(&request(Role::Server, Authentication::X509), server, server_end);
+    for _ in 0..10 {
+        client.advance();
+        server.advance();
+    }
+    (client.result.unwrap(), server.result.unwrap())
 }
 
 //= rfc7301#section-3.2
@@ -119,8 +152,8 @@ fn a_mount_with_tls() {
     let request = mount(Authentication::Unauthenticated, "server.test");
     let (client, server) = meet((&request, &client), &settings(SERVER));
     let ((client, client_auth), (server, server_auth)) = (client.unwrap(), server.unwrap());
-    assert!(matches!(client.peer, Peer::Certificate { .. }));
-    assert_eq!((server.peer, server.server_name.as_deref()), (Peer::Anonymous, Some("server.test")));
+    assert!(matches!(client.peer, Proved::Certificate(_)));
+    assert_eq!(server.peer, Proved::Nobody);
     assert_eq!((client_auth, server_auth), (None, None));
     assert_eq!((client.alpn.as_deref(), server.alpn.as_deref()), (Some(SUNRPC), Some(SUNRPC)));
     assert_eq!(client.peer_record_size_limit, Some(16385));
@@ -136,7 +169,7 @@ fn a_mount_with_mutual_tls() {
     let (client, server) = meet((&request, &client), &settings(&[SERVER, MUTUAL].concat()));
     assert!(client.is_ok());
     let (session, remote_auth) = server.unwrap();
-    assert!(matches!(session.peer, Peer::Certificate { .. }));
+    assert!(matches!(session.peer, Proved::Certificate(_)));
     assert_eq!(remote_auth, Some(u32::MAX));
 }
 
@@ -146,7 +179,7 @@ fn a_server_that_verifies_lets_an_anonymous_client_in_and_says_so() {
     let (client, server) = meet((&request, &settings(ANONYMOUS)), &settings(&[SERVER, MUTUAL].concat()));
     assert!(client.is_ok());
     let (session, remote_auth) = server.unwrap();
-    assert_eq!((session.peer, remote_auth), (Peer::Anonymous, None));
+    assert_eq!((session.peer, remote_auth), (Proved::Nobody, None));
 }
 
 #[test]
@@ -155,7 +188,7 @@ fn without_a_truststore_nobody_is_asked() {
     let request = mount(Authentication::X509, "server.test");
     let (_, server) = meet((&request, &client), &settings(SERVER));
     let (session, remote_auth) = server.unwrap();
-    assert_eq!((session.peer, remote_auth), (Peer::Anonymous, None));
+    assert_eq!((session.peer, remote_auth), (Proved::Nobody, None));
 }
 
 //= rfc9289#section-4.2
@@ -261,7 +294,7 @@ fn what_is_missing_is_no_key() {
         mount(Authentication::X509, "server.test"),
     ] {
         let Err(failure) = flow(&request, &nothing) else { panic!("{request:?}") };
-        assert_eq!(failure.errno(Some(request.authentication)), libc::ENOKEY, "{failure}");
+        assert_eq!(failure.errno(request.authentication == Authentication::Psk), libc::ENOKEY, "{failure}");
     }
 }
 

@@ -81,7 +81,11 @@ pub(crate) fn establish(
     let deadline = Instant::now() + HANDSHAKE_PATIENCE;
     let mut driver = Driver::new(handshake);
     loop {
-        let direction = match driver.advance(socket.as_fd(), answers) {
+        let direction = match driver.advance(socket.as_fd()) {
+            Progress::Asks => {
+                driver.answer(answers);
+                continue;
+            }
             Progress::WaitReadable => PollFlags::POLLIN,
             Progress::WaitWritable => PollFlags::POLLOUT,
             Progress::Done(session) => return Ok(session),

@@ -16,7 +16,7 @@ use crate::{
         command::{Arguments, CommandError, file_error, read_file},
         driver::Answers,
         material::{self, Identity},
-        trust_store,
+        trust_store::{self, Trust},
     },
     crypto::{
         certificate::CertificateVerifier, hash::Hash, kx::NamedGroup, pem, secret::Secret, sign::SigningKey,
@@ -241,7 +241,7 @@ fn load_identity(chain: &Path, key: &Path) -> Result<Identity, CommandError> {
 /// The trust anchors of a file or a directory.
 pub(crate) fn load_verifier(path: &Path) -> Result<Arc<dyn CertificateVerifier>, CommandError> {
     let mut store = TrustStore::empty();
-    trust_store::add_anchors(&mut store, path).map_err(CommandError::Failure)?;
+    Trust::anchors(path).and_then(|trust| trust.add_to(&mut store)).map_err(CommandError::Failure)?;
     Ok(Arc::new(trust_store::verifier(store)))
 }
 

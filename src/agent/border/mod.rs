@@ -1,0 +1,109 @@
+//! The border between those who have the keys and those who parse what strangers send: orders go down, reports come up.
+//!
+//! ```text
+//!   broker                                                        worker
+//!     | Begin (configuration, socket)  ------------------------->   | ClientHello ...
+//!     | <------------------------------  Sign, FindPsk (one each)   |
+//!     | Signature, Psk                 ------------------------->   |
+//!     | <---------------------------------------  Done, Failed      |
+//! ```
+//!
+//! In one process the values themselves pass; between two, [`wire`] writes and reads them. A worker may have been taken over by
+//! a peer: the broker believes a report only for the handshake it is about, and checks what it signs.
+
+mod wire;
+
+use std::os::fd::OwnedFd;
+
+use crate::{
+    crypto::{
+        certificate::UnixTime, key_schedule::TrafficSecret, kx::NamedGroup,
+        signature_scheme::SignatureScheme, suite::CipherSuite,
+    },
+    engine::{
+        AlertDescription, Direction, Psk, PskOffer,
+        config::{ClientConfig, ServerConfig},
+    },
+};
+
+pub(super) use wire::{MAX_MESSAGE, Parcel, Verifiers, read_order, read_report, write_order, write_report};
+
+/// The number of a handshake, as long as the agent runs.
+pub(super) type Number = u32;
+
+/// What a handshake may do and has to offer; a verifier in it stands for the one that the worker has.
+#[derive(Debug)]
+pub(super) enum Config {
+    Client(ClientConfig),
+    Server(ServerConfig),
+}
+
+/// What the broker tells a worker about one handshake.
+#[derive(Debug)]
+pub(super) enum Order {
+    /// Do a handshake on this socket, at this time.
+    Begin { config: Config, now: UnixTime, socket: OwnedFd },
+    /// The signature that was asked for; `None`: there is none.
+    Signature(Option<Vec<u8>>),
+    /// The PSK that was asked for, and which of the offers it is; `None`: none is known.
+    Psk(Option<(usize, Psk)>),
+    /// Give up, and tell the peer with this alert.
+    Abort(AlertDescription),
+    /// Verify peers with the trust stores in this file, from now on; it is for the worker as a whole.
+    Trust(OwnedFd),
+}
+
+/// What a worker tells the broker about one handshake.
+#[derive(Debug)]
+pub(super) enum Report {
+    /// Sign this with the private key of the certificate.
+    Sign { scheme: SignatureScheme, message: Vec<u8> },
+    /// Look for one of these.
+    FindPsk(Vec<PskOffer>),
+    /// The handshake is done.
+    Done(Box<Established>),
+    /// The handshake failed.
+    Failed(Verdict),
+}
+
+/// A session, as far as the kernel, its consumer and the log need it.
+#[derive(Debug)]
+pub(super) struct Established {
+    pub(super) suite: CipherSuite,
+    pub(super) group: NamedGroup,
+    pub(super) tx: Direction,
+    pub(super) rx: Direction,
+    pub(super) peer_record_size_limit: Option<u16>,
+    pub(super) alpn: Option<Vec<u8>>,
+    pub(super) peer: Proved,
+}
+
+/// Who the peer proved to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Proved {
+    Nobody,
+    /// The holder of a PSK: its identity, and which of the offers it was.
+    Psk {
+        identity: Vec<u8>,
+        index: usize,
+    },
+    /// The subject of a certificate, in words.
+    Certificate(String),
+}
+
+/// Why a handshake failed: for the kernel's consumer, for the peer, and for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Verdict {
+    /// What DONE says.
+    pub(super) errno: i32,
+    /// The alert that the peer was sent.
+    pub(super) alert: Option<AlertDescription>,
+    /// One line's worth of words; a peer may have chosen some of them.
+    pub(super) reason: String,
+}
+
+impl Established {
+    fn secrets(&self) -> [&TrafficSecret; 2] {
+        [&self.tx.secret, &self.rx.secret]
+    }
+}

@@ -1,0 +1,292 @@
+//! One worker process, from the broker's side: started, fed, listened to, and replaced when it is gone.
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    fs::File,
+    io::{self, IoSlice, Write},
+    os::{
+        fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
+        unix::process::CommandExt,
+    },
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use nix::{
+    errno::Errno,
+    fcntl::{FcntlArg, SealFlag, fcntl},
+    poll::PollFlags,
+    sys::{
+        memfd::{MFdFlags, memfd_create},
+        socket::{
+            AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, UnixAddr, recv, sendmsg, socketpair,
+        },
+    },
+};
+use zeroize::Zeroize;
+
+use crate::agent::{
+    border::{self, MAX_MESSAGE, Number, Order, Parcel, Report},
+    failure::Failure,
+    log,
+    material::Settings,
+    system::retry,
+    trust_store,
+};
+
+/// How many messages are read of one worker before the others have their turn.
+const MAX_MESSAGES: usize = 64;
+/// How long a worker must have lived for its successor to start at once.
+const LONG_LIFE: Duration = Duration::from_secs(10);
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// What a worker is started with.
+#[derive(Debug)]
+pub(in crate::agent) struct Recruitment {
+    pub(super) program: PathBuf,
+    pub(super) arguments: Vec<&'static str>,
+    /// The trust stores, in a sealed file without a name.
+    pub(super) trust: OwnedFd,
+}
+
+impl Recruitment {
+    /// Writes the trust stores of these settings into a file that nobody can change any more.
+    pub(in crate::agent) fn new(settings: &Settings) -> Result<Self, String> {
+        let trust = trust_store::write([settings.client.trust.as_ref(), settings.server.trust.as_ref()])?;
+        let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
+        let write = || -> io::Result<OwnedFd> {
+            let mut file = File::from(memfd_create("trust stores", flags)?);
+            file.write_all(&trust)?;
+            let seals = SealFlag::F_SEAL_SEAL
+                | SealFlag::F_SEAL_SHRINK
+                | SealFlag::F_SEAL_GROW
+                | SealFlag::F_SEAL_WRITE;
+            fcntl(&file, FcntlArg::F_ADD_SEALS(seals))?;
+            Ok(file.into())
+        };
+        let trust = write().map_err(|error| format!("the trust stores for the workers: {error}"))?;
+        Ok(Self { program: "/proc/self/exe".into(), arguments: vec!["worker"], trust })
+    }
+}
+
+/// A place for a worker.
+pub(in crate::agent) struct Member {
+    post: Option<Post>,
+    /// How long to wait before the next start, if the last one did not live long.
+    pause: Duration,
+    restart: Option<Instant>,
+    /// Those that were ended and not yet reaped.
+    remains: Vec<Child>,
+    buffer: Vec<u8>,
+}
+
+/// A worker at work.
+struct Post {
+    process: Child,
+    socket: OwnedFd,
+    started: Instant,
+    waiting: VecDeque<(Parcel, Option<OwnedFd>)>,
+}
+
+impl Member {
+    pub(super) fn start(recruitment: &Recruitment) -> Self {
+        let mut member = Self {
+            post: None,
+            pause: Duration::ZERO,
+            restart: Some(Instant::now()),
+            remains: Vec::new(),
+            buffer: vec![0; MAX_MESSAGE],
+        };
+        member.restart_if_due(recruitment);
+        member
+    }
+
+    pub(super) fn is_there(&self) -> bool {
+        self.post.is_some()
+    }
+
+    pub(super) fn interest(&self) -> Option<(BorrowedFd<'_>, PollFlags)> {
+        let post = self.post.as_ref()?;
+        let writing = if post.waiting.is_empty() { PollFlags::empty() } else { PollFlags::POLLOUT };
+        Some((post.socket.as_fd(), PollFlags::POLLIN | writing))
+    }
+
+    /// Its process, for tests.
+    #[cfg(test)]
+    pub(super) fn process(&self) -> Option<u32> {
+        self.post.as_ref().map(|post| post.process.id())
+    }
+
+    /// When it is to be started again, if it is gone.
+    pub(super) fn restart(&self) -> Option<Instant> {
+        self.restart
+    }
+
+    pub(super) fn restart_if_due(&mut self, recruitment: &Recruitment) {
+        self.remains.retain_mut(|child| matches!(child.try_wait(), Ok(None)));
+        if self.restart.is_none_or(|restart| restart > Instant::now()) {
+            return;
+        }
+        self.restart = None;
+        match Post::start(recruitment) {
+            Ok(post) => {
+                log::debug(format_args!("worker {} started", post.process.id()));
+                self.post = Some(post);
+                self.renew(recruitment);
+            }
+            Err(error) => {
+                log::error(format_args!("a worker could not be started: {error}"));
+                self.pause_before_restart();
+            }
+        }
+    }
+
+    /// Hands over the trust stores, for the handshakes from here on.
+    pub(super) fn renew(&mut self, recruitment: &Recruitment) {
+        match recruitment.trust.try_clone() {
+            Ok(trust) => self.send(0, Order::Trust(trust)),
+            Err(error) => {
+                log::error(format_args!("a worker could not be given the trust stores: {error}"));
+                self.dismiss();
+            }
+        }
+    }
+
+    /// Sends an order, now or when the worker takes it.
+    pub(super) fn send(&mut self, number: Number, order: Order) {
+        let Some(post) = &mut self.post else { return };
+        let parcel = border::write_order(number, &order);
+        let descriptor = match order {
+            Order::Begin { socket, .. } => Some(socket),
+            Order::Trust(file) => Some(file),
+            _ => None,
+        };
+        match parcel {
+            Ok(parcel) => {
+                post.waiting.push_back((parcel, descriptor));
+                self.flush();
+            }
+            Err(_) => {
+                log::error(format_args!("{self}: an order is too long to be sent"));
+                self.dismiss();
+            }
+        }
+    }
+
+    fn flush(&mut self) {
+        let Some(post) = &mut self.post else { return };
+        while let Some((parcel, descriptor)) = post.waiting.front() {
+            match send(post.socket.as_fd(), parcel, descriptor.as_ref()) {
+                Ok(()) => drop(post.waiting.pop_front()),
+                Err(Errno::EAGAIN) => return,
+                Err(error) => {
+                    log::error(format_args!("{self} takes no orders: {error}"));
+                    return self.dismiss();
+                }
+            }
+        }
+    }
+
+    /// Reads what it reports; only of handshakes that are its own.
+    pub(super) fn hear(
+        &mut self,
+        is_its_own: impl Fn(Number) -> bool,
+        reports: &mut VecDeque<(Number, Report)>,
+    ) {
+        self.flush();
+        for _ in 0..MAX_MESSAGES {
+            let Some(post) = &self.post else { return };
+            // A longer message than the buffer is cut, and then malformed. Descriptors are not taken.
+            let received = retry(|| recv(post.socket.as_raw_fd(), &mut self.buffer, MsgFlags::MSG_DONTWAIT));
+            let problem = match received {
+                Err(Errno::EAGAIN) => return,
+                Err(error) => error.to_string(),
+                Ok(0) => String::from("it ended"),
+                Ok(length) => {
+                    let bytes = self.buffer.get_mut(..length).unwrap_or_default();
+                    let report = border::read_report(bytes);
+                    bytes.zeroize();
+                    match report {
+                        Ok((number, report)) if is_its_own(number) => {
+                            reports.push_back((number, report));
+                            continue;
+                        }
+                        // One that was given up meanwhile.
+                        Ok(_) => continue,
+                        Err(error) => format!("it sent a malformed {}", error.0),
+                    }
+                }
+            };
+            log::error(format_args!("{self} is replaced: {problem}"));
+            return self.dismiss();
+        }
+    }
+
+    /// Ends it.
+    pub(super) fn dismiss(&mut self) {
+        let Some(mut post) = self.post.take() else { return };
+        // It may be gone already, which is the aim.
+        let _ = post.process.kill();
+        if post.started.elapsed() > LONG_LIFE {
+            self.pause = Duration::ZERO;
+        }
+        self.remains.push(post.process);
+        self.pause_before_restart();
+    }
+
+    fn pause_before_restart(&mut self) {
+        self.restart = Some(Instant::now() + self.pause);
+        self.pause = (self.pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
+    }
+}
+
+impl Post {
+    /// Starts ourselves again, with one end of a socket as standard input and no environment.
+    fn start(recruitment: &Recruitment) -> io::Result<Self> {
+        let flags = SockFlag::SOCK_CLOEXEC;
+        let (socket, theirs) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags)?;
+        let process = Command::new(&recruitment.program)
+            .arg0("handclasp")
+            .args(&recruitment.arguments)
+            .env_clear()
+            .stdin(Stdio::from(theirs))
+            .stdout(Stdio::null())
+            .spawn()?;
+        Ok(Self { process, socket, started: Instant::now(), waiting: VecDeque::new() })
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        if let Some(post) = &mut self.post {
+            let _gone_already = post.process.kill();
+            let _reaped = post.process.wait();
+        }
+    }
+}
+
+impl fmt::Display for Member {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.post {
+            Some(post) => write!(f, "worker {}", post.process.id()),
+            None => f.write_str("a worker"),
+        }
+    }
+}
+
+fn send(socket: BorrowedFd<'_>, parcel: &Parcel, descriptor: Option<&OwnedFd>) -> nix::Result<()> {
+    let parts = [IoSlice::new(&parcel.public), IoSlice::new(parcel.secrets.expose())];
+    let descriptors: Vec<_> = descriptor.iter().map(|descriptor| descriptor.as_raw_fd()).collect();
+    let rights = [ControlMessage::ScmRights(&descriptors)];
+    let control = if descriptors.is_empty() { &[][..] } else { &rights[..] };
+    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
+    retry(|| sendmsg::<UnixAddr>(socket.as_raw_fd(), &parts, control, flags, None)).map(drop)
+}
+
+/// What is told of a handshake whose worker is gone.
+pub(super) fn lost() -> Report {
+    Report::Failed(Failure::WorkerLost.verdict(false))
+}

@@ -1,0 +1,190 @@
+//! Real worker processes: this very test binary, which is told to run [`a_worker`] alone.
+
+use super::*;
+use crate::{
+    agent::{
+        border::{self, Config, Verdict},
+        driver::tests::psk_client,
+        material::Settings,
+        worker,
+    },
+    crypto::certificate::UnixTime,
+    engine::{Step, config::ServerConfig},
+};
+use nix::{
+    poll::{PollFd, PollTimeout, poll},
+    sys::socket::{MsgFlags, send},
+};
+use std::{
+    fs,
+    io::{Read, Write},
+    os::{
+        fd::{AsFd, AsRawFd},
+        unix::net::UnixStream,
+    },
+};
+
+#[test]
+#[ignore = "run by the tests below, in a process of its own"]
+fn a_worker() {
+    worker::process::run().unwrap();
+}
+
+struct Broker {
+    crew: Crew,
+    recruitment: Recruitment,
+}
+
+impl Broker {
+    fn new(count: usize) -> Self {
+        let settings = Settings::default();
+        let test = "agent::crew::tests::a_worker";
+        let recruitment = Recruitment {
+            program: std::env::current_exe().unwrap(),
+            arguments: vec!["--exact", test, "--ignored", "--nocapture"],
+            ..Recruitment::new(&settings).unwrap()
+        };
+        Self { crew: Crew::start(count, &recruitment), recruitment }
+    }
+
+    /// Begins the handshake of a server that looks for PSKs; the client's end of its connection.
+    fn begin(&mut self, number: Number) -> UnixStream {
+        let (client, socket) = UnixStream::pair().unwrap();
+        let config = Config::Server(ServerConfig { psk: true, ..ServerConfig::default() });
+        self.crew.order(number, Order::Begin { config, now: UnixTime(0), socket: socket.into() });
+        client
+    }
+
+    /// Turns until there is a report.
+    fn report(&mut self) -> (Number, Report) {
+        loop {
+            if let Some(report) = self.crew.report() {
+                return report;
+            }
+            let interests = self.crew.interests();
+            let mut entries: Vec<_> =
+                interests.into_iter().map(|(fd, flags)| PollFd::new(fd, flags)).collect();
+            let patience = self.crew.deadline().map_or(PollTimeout::NONE, |_| PollTimeout::from(10_u8));
+            poll(&mut entries, patience).unwrap();
+            let ready: Vec<bool> = entries.iter().map(|entry| entry.any().unwrap()).collect();
+            self.crew.advance(&ready, &self.recruitment);
+        }
+    }
+
+    fn processes(&self) -> Vec<u32> {
+        match &self.crew {
+            Crew::Processes { members, .. } => members.iter().filter_map(Member::process).collect(),
+            Crew::Alone(_) => vec![],
+        }
+    }
+}
+
+fn client_hello() -> Vec<u8> {
+    let mut handshake = psk_client();
+    let Step::Send(bytes) = handshake.step() else { unreachable!() };
+    bytes.to_vec()
+}
+
+fn is_lost(report: &Report) -> bool {
+    matches!(report, Report::Failed(Verdict { errno: libc::EIO, reason, .. }) if reason.contains("ended"))
+}
+
+#[test]
+fn a_worker_asks_and_reports() {
+    let mut broker = Broker::new(1);
+    let mut client = broker.begin(1);
+    client.write_all(&client_hello()).unwrap();
+    let (1, Report::FindPsk(offers)) = broker.report() else { panic!("a question") };
+    assert_eq!(offers[0].identity, b"client@example");
+    broker.crew.order(1, Order::Psk(None));
+    let (1, Report::Failed(verdict)) = broker.report() else { panic!("a failure") };
+    assert_eq!(verdict.errno, libc::EKEYREJECTED);
+    let mut alert = [0; 7];
+    client.read_exact(&mut alert).unwrap();
+    assert_eq!(alert, [21, 3, 3, 0, 2, 2, 115]);
+}
+
+#[test]
+fn handshakes_are_spread_and_a_lost_worker_costs_only_its_own() {
+    let mut broker = Broker::new(2);
+    let mut clients: Vec<_> = (1..=4).map(|number| broker.begin(number)).collect();
+    let [first, _] = broker.processes()[..] else { panic!("two workers") };
+    std::process::Command::new("kill").args(["-KILL", &first.to_string()]).status().unwrap();
+    let lost = [broker.report(), broker.report()];
+    assert!(lost.iter().all(|(_, report)| is_lost(report)), "{lost:?}");
+    let mut numbers: Vec<_> = lost.iter().map(|(number, _)| *number).collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, [1, 3], "every other one");
+    clients[1].write_all(&client_hello()).unwrap();
+    assert!(matches!(broker.report(), (2, Report::FindPsk(_))), "the other worker goes on");
+    while broker.processes().len() < 2 {
+        broker.crew.advance(&[false; 2], &broker.recruitment);
+    }
+    let mut client = broker.begin(5);
+    client.write_all(&client_hello()).unwrap();
+    assert!(matches!(broker.report(), (5, Report::FindPsk(_))), "and a new one comes");
+}
+
+#[test]
+fn a_worker_that_hangs_is_replaced() {
+    let mut broker = Broker::new(1);
+    let _client = broker.begin(1);
+    let process = broker.processes()[0];
+    std::process::Command::new("kill").args(["-STOP", &process.to_string()]).status().unwrap();
+    broker.crew.order(1, Order::Abort(crate::engine::AlertDescription::UserCanceled));
+    broker.crew.give_up_on(1);
+    while broker.processes().is_empty() {
+        broker.crew.advance(&[false], &broker.recruitment);
+    }
+    assert_ne!(broker.processes()[0], process);
+    let mut client = broker.begin(2);
+    client.write_all(&client_hello()).unwrap();
+    assert!(matches!(broker.report(), (2, Report::FindPsk(_))));
+}
+
+#[test]
+fn a_worker_has_no_privileges() {
+    let mut broker = Broker::new(1);
+    let mut client = broker.begin(1);
+    client.write_all(&client_hello()).unwrap();
+    broker.report();
+    // The test's thread is not its process's first.
+    let threads = fs::read_dir(format!("/proc/{}/task", broker.processes()[0])).unwrap();
+    let statuses = threads.map(|thread| fs::read_to_string(thread.unwrap().path().join("status")).unwrap());
+    let status = statuses.into_iter().find(|status| status.contains("Seccomp:\t2")).unwrap();
+    let field = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.trim().to_owned()
+    };
+    assert_eq!(field("NoNewPrivs:"), "1");
+    for set in ["CapInh:", "CapPrm:", "CapEff:", "CapBnd:", "CapAmb:"] {
+        assert_eq!(u64::from_str_radix(&field(set), 16), Ok(0), "{set}");
+    }
+    let uids = field("Uid:");
+    assert!(uids.split_whitespace().all(|uid| uid != "0"), "{uids}");
+    assert_eq!(field("Groups:"), "");
+}
+
+/// Says for a handshake of another worker that it is done, and then nothing that makes sense.
+#[test]
+#[ignore = "run by the test below, in a process of its own"]
+fn a_hostile_worker() {
+    let broker = std::io::stdin();
+    let verdict = Verdict { errno: 13, alert: None, reason: String::new() };
+    let report = border::write_report(2, &Report::Failed(verdict)).unwrap().public;
+    for bytes in [&report, &[0xff; 70_000][..]] {
+        send(broker.as_fd().as_raw_fd(), bytes, MsgFlags::empty()).unwrap();
+    }
+    poll(&mut [PollFd::new(broker.as_fd(), PollFlags::empty())], PollTimeout::NONE).unwrap();
+}
+
+#[test]
+fn a_hostile_worker_harms_only_its_own_handshakes() {
+    let mut broker = Broker::new(1);
+    broker.recruitment.arguments[1] = "agent::crew::tests::a_hostile_worker";
+    let Crew::Processes { members, .. } = &mut broker.crew else { panic!("processes") };
+    members.insert(0, Member::start(&broker.recruitment));
+    let _clients = [broker.begin(1), broker.begin(2)];
+    let (number, report) = broker.report();
+    assert!(is_lost(&report) && number == 1, "{number} {report:?}");
+}

@@ -1,0 +1,189 @@
+//! Does handshakes: the one part of the agent that parses what strangers send. It has no private key, no file and no kernel's ear.
+//!
+//! It never waits: it takes orders, goes on with whatever socket is ready, and reports.
+
+pub(super) mod process;
+mod sandbox;
+
+use std::{
+    collections::VecDeque,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    panic::{self, AssertUnwindSafe},
+    sync::Arc,
+};
+
+use nix::poll::PollFlags;
+
+use super::{
+    border::{Config, Established, Number, Order, Proved, Report, Verdict},
+    driver::{Answers, Driver, Progress},
+    failure::Failure,
+    log,
+};
+use crate::{
+    crypto::{certificate::UnixTime, random::SystemRandom, x509},
+    engine::{Handshake, Peer, Psk, PskOffer, Session, SignRequest, Step},
+};
+
+/// The handshakes of one worker, and what it has to report of them.
+#[derive(Default)]
+pub(super) struct Worker {
+    courses: Vec<Course>,
+    reports: VecDeque<(Number, Report)>,
+}
+
+/// One handshake on its way.
+struct Course {
+    number: Number,
+    socket: OwnedFd,
+    driver: Driver,
+    /// What to wait for on the socket; nothing while a question is open.
+    interest: PollFlags,
+    /// Whether the request was for a PSK, which decides how a failure is told.
+    psk: bool,
+}
+
+impl Worker {
+    /// The sockets, and what to wait for on each.
+    pub(super) fn interests(&self) -> impl Iterator<Item = (BorrowedFd<'_>, PollFlags)> {
+        self.courses.iter().map(|course| (course.socket.as_fd(), course.interest))
+    }
+
+    /// The next report, if there is one.
+    pub(super) fn report(&mut self) -> Option<(Number, Report)> {
+        self.reports.pop_front()
+    }
+
+    /// Takes an order; one for a handshake that has ended meanwhile is for nobody.
+    pub(super) fn take(&mut self, number: Number, order: Order) {
+        if let Order::Begin { config, now, socket } = order {
+            return self.begin(number, config, now, socket);
+        }
+        let Some(index) = self.courses.iter().position(|course| course.number == number) else { return };
+        let mut course = self.courses.swap_remove(index);
+        match order {
+            Order::Begin { .. } | Order::Trust(_) => {}
+            Order::Signature(signature) => {
+                self.advance_one(course, Some(Given { signature, psk: None }));
+            }
+            Order::Psk(psk) => self.advance_one(course, Some(Given { signature: None, psk })),
+            Order::Abort(alert) => {
+                course.driver.abort(course.socket.as_fd(), alert);
+                let reason = String::from("the broker gave up");
+                let verdict = Verdict { errno: libc::ETIMEDOUT, alert: Some(alert), reason };
+                self.reports.push_back((number, Report::Failed(verdict)));
+            }
+        }
+    }
+
+    /// Goes on with the handshakes whose sockets are ready, in the order of [`Self::interests`].
+    pub(super) fn advance(&mut self, ready: &[bool]) {
+        // From the last to the first, so that what takes the place of a removed one has had its turn.
+        for index in (0..self.courses.len()).rev() {
+            if ready.get(index).is_some_and(|ready| *ready) {
+                let course = self.courses.swap_remove(index);
+                self.advance_one(course, None);
+            }
+        }
+    }
+
+    /// Nothing is sent yet: the kernel's short queue of requests comes before anybody's cryptography.
+    fn begin(&mut self, number: Number, config: Config, now: UnixTime, socket: OwnedFd) {
+        let random = Box::new(SystemRandom);
+        let (psk, handshake) = match config {
+            Config::Client(config) => {
+                (!config.psks.is_empty(), Handshake::client(Arc::new(config), random, now))
+            }
+            Config::Server(config) => (config.psk, Handshake::server(Arc::new(config), random, now)),
+        };
+        match handshake {
+            Ok(handshake) => {
+                let (driver, interest) = (Driver::new(handshake), PollFlags::POLLIN | PollFlags::POLLOUT);
+                self.courses.push(Course { number, socket, driver, interest, psk });
+            }
+            Err(error) => self.fail(number, &error.into(), psk),
+        }
+    }
+
+    fn advance_one(&mut self, mut course: Course, given: Option<Given>) {
+        let number = course.number;
+        // A bug that panics costs one handshake, not all.
+        match panic::catch_unwind(AssertUnwindSafe(|| course.advance(given))) {
+            Ok(Progress::WaitReadable) => course.interest = PollFlags::POLLIN,
+            Ok(Progress::WaitWritable) => course.interest = PollFlags::POLLOUT,
+            Ok(Progress::Asks) => {
+                course.interest = PollFlags::empty();
+                self.reports.extend(course.question().map(|question| (number, question)));
+            }
+            Ok(Progress::Done(session)) => {
+                // The socket goes first: it is the consumer's from the moment that it hears of the session.
+                drop(course);
+                return self.reports.push_back((number, Report::Done(Box::new(Established::from(*session)))));
+            }
+            Ok(Progress::Failed(failure)) => {
+                let psk = course.psk;
+                drop(course);
+                return self.fail(number, &Failure::Handshake(failure), psk);
+            }
+            Err(_) => {
+                log::error(format_args!(
+                    "a handshake met a bug of the agent; please report the message above"
+                ));
+                return self.fail(number, &Failure::Bug, course.psk);
+            }
+        }
+        self.courses.push(course);
+    }
+
+    fn fail(&mut self, number: Number, failure: &Failure, psk: bool) {
+        self.reports.push_back((number, Report::Failed(failure.verdict(psk))));
+    }
+}
+
+impl Course {
+    fn advance(&mut self, given: Option<Given>) -> Progress {
+        given.into_iter().for_each(|mut given| self.driver.answer(&mut given));
+        self.driver.advance(self.socket.as_fd())
+    }
+
+    /// What the handshake asks for.
+    fn question(&mut self) -> Option<Report> {
+        match self.driver.handshake.step() {
+            Step::Sign(request) => {
+                Some(Report::Sign { scheme: request.scheme, message: request.message.into() })
+            }
+            Step::FindPsk(offers) => Some(Report::FindPsk(offers.into())),
+            _ => None,
+        }
+    }
+}
+
+/// An answer that has come.
+struct Given {
+    signature: Option<Vec<u8>>,
+    psk: Option<(usize, Psk)>,
+}
+
+impl Answers for Given {
+    fn sign(&mut self, _: &SignRequest<'_>) -> Option<Vec<u8>> {
+        self.signature.take()
+    }
+
+    fn find_psk(&mut self, _: &[PskOffer]) -> Option<(usize, Psk)> {
+        self.psk.take()
+    }
+}
+
+impl From<Session> for Established {
+    fn from(session: Session) -> Self {
+        let Session { suite, group, tx, rx, peer_record_size_limit, alpn, peer, .. } = session;
+        let peer = match peer {
+            Peer::Anonymous => Proved::Nobody,
+            Peer::Psk { identity, index } => Proved::Psk { identity, index },
+            Peer::Certificate { chain } => {
+                Proved::Certificate(chain.first().map(|leaf| x509::describe(leaf)).unwrap_or_default())
+            }
+        };
+        Self { suite, group, tx, rx, peer_record_size_limit, alpn, peer }
+    }
+}

@@ -1,0 +1,131 @@
+//! A worker as a process of its own: orders come on standard input, a socket, and reports go back the same way.
+
+use std::{
+    io::{self, IoSlice, IoSliceMut},
+    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
+    sync::Arc,
+};
+
+use nix::{
+    errno::Errno,
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    sys::{
+        socket::{ControlMessageOwned, MsgFlags, UnixAddr, recvmsg, sendmsg},
+        uio::pread,
+    },
+};
+use zeroize::Zeroize;
+
+use super::{Worker, sandbox};
+use crate::{
+    agent::{
+        border::{self, MAX_MESSAGE, Number, Order, Report, Verifiers},
+        system::{self, retry},
+        trust_store,
+    },
+    crypto::certificate::CertificateVerifier,
+};
+
+/// Works until the broker hangs up. The error says why it cannot.
+pub(in crate::agent) fn run() -> Result<(), String> {
+    sandbox::enter()?;
+    let stdin = io::stdin();
+    let mut post = Post {
+        broker: stdin.as_fd(),
+        worker: Worker::default(),
+        verifiers: [None, None],
+        buffer: vec![0; MAX_MESSAGE],
+    };
+    while post.turn()? {}
+    Ok(())
+}
+
+struct Post<'a> {
+    broker: BorrowedFd<'a>,
+    worker: Worker,
+    verifiers: Verifiers,
+    buffer: Vec<u8>,
+}
+
+impl Post<'_> {
+    /// One turn of the loop; `Ok(false)` when the broker has hung up.
+    fn turn(&mut self) -> Result<bool, String> {
+        let ready = self.wait().map_err(|error| format!("poll: {error}"))?;
+        let (called, ready) = ready.split_first().unwrap_or((&false, &[]));
+        self.worker.advance(ready);
+        let goes_on = !called || self.take_orders()?;
+        while let Some((number, report)) = self.worker.report() {
+            self.send(number, &report)?;
+        }
+        Ok(goes_on)
+    }
+
+    fn wait(&self) -> nix::Result<Vec<bool>> {
+        let mut entries = vec![PollFd::new(self.broker, PollFlags::POLLIN)];
+        entries.extend(self.worker.interests().map(|(socket, interest)| PollFd::new(socket, interest)));
+        retry(|| poll(&mut entries, PollTimeout::NONE))?;
+        Ok(entries.iter().map(|entry| entry.any().unwrap_or(true)).collect())
+    }
+
+    fn take_orders(&mut self) -> Result<bool, String> {
+        loop {
+            let (length, descriptor) = match self.receive() {
+                Ok((0, _)) => return Ok(false),
+                Ok(received) => received,
+                Err(Errno::EAGAIN) => return Ok(true),
+                Err(error) => return Err(format!("an order: {error}")),
+            };
+            let bytes = self.buffer.get_mut(..length).unwrap_or_default();
+            let order = border::read_order(bytes, descriptor, &self.verifiers);
+            bytes.zeroize();
+            match order.map_err(|error| format!("an order is malformed: {}", error.0))? {
+                (_, Order::Trust(file)) => self.verifiers = read_verifiers(&file)?,
+                (number, order) => self.worker.take(number, order),
+            }
+        }
+    }
+
+    /// One message and the descriptor beside it.
+    fn receive(&mut self) -> nix::Result<(usize, Option<OwnedFd>)> {
+        let mut control = nix::cmsg_space!([std::os::fd::RawFd; 1]);
+        let mut parts = [IoSliceMut::new(&mut self.buffer)];
+        let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
+        let received = recvmsg::<UnixAddr>(self.broker.as_raw_fd(), &mut parts, Some(&mut control), flags)?;
+        let mut descriptor = None;
+        for message in received.cmsgs()? {
+            if let ControlMessageOwned::ScmRights(descriptors) = message {
+                descriptor = descriptors.into_iter().find_map(system::adopt);
+            }
+        }
+        Ok((received.bytes, descriptor))
+    }
+
+    /// Waits if it must: the broker takes all reports, and never waits for us.
+    fn send(&self, number: Number, report: &Report) -> Result<(), String> {
+        let parcel = border::write_report(number, report).map_err(|_| "a report is too long".to_owned())?;
+        let parts = [IoSlice::new(&parcel.public), IoSlice::new(parcel.secrets.expose())];
+        let flags = MsgFlags::MSG_NOSIGNAL;
+        retry(|| sendmsg::<UnixAddr>(self.broker.as_raw_fd(), &parts, &[], flags, None))
+            .map(drop)
+            .map_err(|error| format!("a report: {error}"))
+    }
+}
+
+fn read_verifiers(file: &OwnedFd) -> Result<Verifiers, String> {
+    let bytes = read_file(file).map_err(|error| format!("the trust stores: {error}"))?;
+    let [for_servers, for_clients] = trust_store::read_verifiers(&bytes)?;
+    let shared = |verifier: Option<_>| verifier.map(|v| Arc::new(v) as Arc<dyn CertificateVerifier>);
+    Ok([shared(for_servers), shared(for_clients)])
+}
+
+/// Reads from the start: the file's position is the broker's and every worker's.
+fn read_file(file: &OwnedFd) -> nix::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut chunk = [0; 16 * 1024];
+    loop {
+        match retry(|| pread(file, &mut chunk, i64::try_from(bytes.len()).unwrap_or(i64::MAX)))? {
+            0 => return Ok(bytes),
+            length => bytes.extend_from_slice(chunk.get(..length).unwrap_or_default()),
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! What a worker gives up before it takes its first order: everything but its memory, the sockets it is handed, and randomness.
+//!
+//! ```text
+//!   uid, gid, groups    nobody's, or those of the user "handclasp" if there is one; no capability, now or later
+//!   no_new_privs        nothing that is executed gains anything (and nothing can be executed)
+//!   resource limits     no file grows, no process starts, memory is bounded, no core
+//!   Landlock            no path of the file system, no TCP port, where the kernel has it
+//!   seccomp             the system calls in [`ALLOWED`] and no other; no memory becomes executable
+//! ```
+//! Whatever of this fails ends the worker, save that a kernel may be too old for Landlock.
+
+use nix::{
+    sys::{
+        prctl,
+        resource::{Resource, setrlimit},
+        signal::Signal,
+    },
+    unistd::{Gid, Uid, User, getuid, setgroups, setresgid, setresuid},
+};
+
+use crate::agent::system;
+
+/// Far above what a worker needs: 1024 handshakes with the longest messages.
+const MAX_MEMORY: u64 = 512 << 20;
+const NOBODY: u32 = 65534;
+/// The user that a worker is, if the system has it.
+const USER: &str = "handclasp";
+
+/// The system calls that a worker makes: to talk on the sockets it has, to wait, to have memory and randomness, and to end.
+const ALLOWED: &[libc::c_long] = &[
+    libc::SYS_read,
+    libc::SYS_pread64,
+    libc::SYS_write,
+    libc::SYS_recvfrom,
+    libc::SYS_recvmsg,
+    libc::SYS_sendto,
+    libc::SYS_sendmsg,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_poll,
+    libc::SYS_ppoll,
+    libc::SYS_close,
+    libc::SYS_fcntl,
+    libc::SYS_brk,
+    libc::SYS_munmap,
+    libc::SYS_mremap,
+    libc::SYS_madvise,
+    libc::SYS_futex,
+    libc::SYS_getrandom,
+    libc::SYS_clock_gettime,
+    libc::SYS_rt_sigprocmask,
+    libc::SYS_rt_sigreturn,
+    libc::SYS_sigaltstack,
+    libc::SYS_restart_syscall,
+    libc::SYS_exit,
+    libc::SYS_exit_group,
+];
+
+/// The same, as long as their third argument (the protection) does not make memory executable.
+const ALLOWED_WITHOUT_EXEC: &[libc::c_long] = &[libc::SYS_mmap, libc::SYS_mprotect];
+
+/// Gives everything up.
+pub(super) fn enter() -> Result<(), String> {
+    let step = |what: &'static str| move |error| format!("sandbox: {what}: {error}");
+    become_nobody().map_err(step("changing the user"))?;
+    let errno = |what: &'static str| move |error: nix::Error| format!("sandbox: {what}: {error}");
+    // Both are undone by a change of user, so they come after it.
+    prctl::set_dumpable(false).map_err(errno("PR_SET_DUMPABLE"))?;
+    prctl::set_pdeathsig(Signal::SIGKILL).map_err(errno("PR_SET_PDEATHSIG"))?;
+    prctl::set_no_new_privs().map_err(errno("PR_SET_NO_NEW_PRIVS"))?;
+    for (resource, limit) in [
+        (Resource::RLIMIT_CORE, 0),
+        (Resource::RLIMIT_FSIZE, 0),
+        (Resource::RLIMIT_NPROC, 0),
+        (Resource::RLIMIT_AS, MAX_MEMORY),
+    ] {
+        setrlimit(resource, limit, limit).map_err(errno("resource limits"))?;
+    }
+    system::landlock().map_err(step("Landlock"))?;
+    system::seccomp(ALLOWED, ALLOWED_WITHOUT_EXEC).map_err(step("seccomp"))
+}
+
+/// Root becomes somebody else for good; whoever is not root stays who it is, and has no capability anyway.
+fn become_nobody() -> std::io::Result<()> {
+    if !getuid().is_root() {
+        return Ok(());
+    }
+    let user = User::from_name(USER).ok().flatten();
+    let (uid, gid) = user.map_or((Uid::from_raw(NOBODY), Gid::from_raw(NOBODY)), |user| (user.uid, user.gid));
+    system::drop_capability_bounds()?;
+    setgroups(&[])?;
+    setresgid(gid, gid, gid)?;
+    // The last step: with the last uid of root's the kernel clears the permitted, effective and ambient capabilities.
+    setresuid(uid, uid, uid)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::keyring::{self, KeySerial};
+    use nix::{sys::signal::kill, unistd::Pid};
+    use std::{
+        env, fs,
+        net::UdpSocket,
+        os::unix::process::ExitStatusExt,
+        process::{Command, ExitStatus},
+        thread,
+    };
+
+    const PROBE: &str = "HANDCLASP_SANDBOX_PROBE";
+
+    /// What a worker that was taken over might try, one by one.
+    const FORBIDDEN: &[(&str, fn())] = &[
+        ("open a file", || drop(fs::read("/etc/passwd"))),
+        ("make a file", || drop(fs::write("/tmp/handclasp-sandbox", ""))),
+        ("remove a file", || drop(fs::remove_file("/tmp/handclasp-sandbox"))),
+        ("make a socket", || drop(UdpSocket::bind("127.0.0.1:0"))),
+        ("run a program", || drop(Command::new("/bin/true").status())),
+        ("start a thread", || drop(thread::Builder::new().spawn(|| {}))),
+        ("send a signal", || {
+            let _ = kill(Pid::from_raw(1), None);
+        }),
+        ("read a key", || drop(keyring::read(KeySerial::new(1).unwrap()))),
+        ("become root again", || {
+            let _ = setresuid(Uid::from_raw(0), Uid::from_raw(0), Uid::from_raw(0));
+        }),
+        ("raise a limit", || {
+            let _ = setrlimit(Resource::RLIMIT_CORE, 1, 1);
+        }),
+        ("make memory executable", system::tests::map_executable),
+        ("trace a process", system::tests::trace),
+    ];
+
+    /// Runs in a process of its own, which ends in it.
+    #[test]
+    #[ignore = "run by the tests below, in a process of its own"]
+    fn probe() {
+        let Ok(wanted) = env::var(PROBE) else { return };
+        enter().unwrap();
+        if let Some((_, attempt)) = FORBIDDEN.iter().find(|(name, _)| *name == wanted) {
+            attempt();
+        }
+        std::process::exit(0);
+    }
+
+    fn run(probe: &str) -> ExitStatus {
+        let mut command = Command::new(env::current_exe().unwrap());
+        command.args(["--exact", "agent::worker::sandbox::tests::probe", "--ignored", "--nocapture"]);
+        command.env(PROBE, probe).output().unwrap().status
+    }
+
+    #[test]
+    fn whatever_is_forbidden_ends_the_worker() {
+        for (probe, _) in FORBIDDEN {
+            assert_eq!(run(probe).signal(), Some(libc::SIGSYS), "{probe}");
+        }
+        assert_eq!(run("nothing").code(), Some(0));
+    }
+}
