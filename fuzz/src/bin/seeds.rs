@@ -29,6 +29,7 @@ fn main() -> Result<()> {
         ("certificate", certificates()),
         ("configuration", configurations()),
         ("netlink", netlink()),
+        ("border", border()),
         ("arguments", arguments()),
     ] {
         let folder = folder.join(target);
@@ -245,6 +246,30 @@ fn configurations() -> Vec<Vec<u8>> {
     ]
     .map(|text| text.as_bytes().to_vec())
     .into()
+}
+
+/// Orders and reports between broker and worker: Begin (a server without credentials), Signature, Psk, Abort; Sign, FindPsk, Done, Failed.
+fn border() -> Vec<Vec<u8>> {
+    let message = |kind: u8, public: &[u8], secrets: &[u8]| {
+        let [.., a, b, c] = public.len().to_be_bytes();
+        [&[0, 0, 0, 7, kind, a, b, c], public, secrets].concat()
+    };
+    let time = 1_900_000_000_u64.to_be_bytes();
+    let codes = [0, 2, 0x13, 1, 0, 2, 0, 29];
+    let server = [&time[..], &codes, &[0, 0, 0, 1, 0, 0, 0, 2, 4, 3, 0, 0, 0, 1, 0x40, 1, 0]].concat();
+    let identity = [0, 0, 4, b'h', b'o', b's', b't'];
+    let psk = [&[1, 0, 0][..], &identity, &[1, 0]].concat();
+    let done = [&[0x13, 1, 0, 29][..], &[0; 16], &[0, 0, 1], &identity, &[0, 0]].concat();
+    vec![
+        message(2, &server, &[]),
+        message(3, &[1, 0, 0, 2, 1, 2], &[]),
+        message(4, &psk, &[7; 32]),
+        message(5, &[90], &[]),
+        message(6, &[4, 3, 0, 2, 1, 2], &[]),
+        message(7, &[0, 4, b'h', b'o', b's', b't', 0, 0, 0, 0], &[]),
+        message(8, &done, &[7; 64]),
+        message(9, &[0, 0, 0, 13, 1, 40, 0, 3, b'w', b'h', b'y'], &[]),
+    ]
 }
 
 /// The kernel's answers to ACCEPT, to GETFAMILY, to GETPOLICY, an error, and the READY event.
