@@ -357,8 +357,7 @@ mod tests {
         };
         let written = line(session());
         assert!(written.contains("TLS_AES_128_GCM_SHA256, x25519, psk \"client@example\""), "{written}");
-        let written =
-            line(Session { peer: Peer::Anonymous, alpn: Some(b"sunrpc".into()), ..session() });
+        let written = line(Session { peer: Peer::Anonymous, alpn: Some(b"sunrpc".into()), ..session() });
         assert!(
             written.contains("x25519, peer without a certificate, alpn sunrpc, our certificate not shown")
         );

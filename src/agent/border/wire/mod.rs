@@ -254,3 +254,37 @@ fn printable(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     text.chars().take(LONGEST).map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Psk;
+
+    #[test]
+    fn every_message_reads_back_and_no_prefix_of_one_does() {
+        let psk = || Psk::external(b"host", &[7; 32], crate::crypto::hash::Hash::Sha384).unwrap();
+        let orders = [Order::Signature(Some(vec![1, 2])), Order::Psk(Some((3, psk()))), Order::Psk(None)];
+        for order in orders {
+            let Parcel { public, secrets } = write_order(7, &order).unwrap();
+            let bytes = [&public, secrets.expose()].concat();
+            let (number, read) = read_order(&bytes, None, &[None, None]).unwrap();
+            assert_eq!((number, format!("{read:?}")), (7, format!("{order:?}")));
+            for length in 0..bytes.len() {
+                assert!(read_order(&bytes[..length], None, &[None, None]).is_err());
+            }
+            assert!(read_order(&[&bytes, &[0][..]].concat(), None, &[None, None]).is_err());
+        }
+        let offer = PskOffer { identity: b"host".into(), obfuscated_ticket_age: 9 };
+        let verdict =
+            Verdict { errno: 13, alert: Some(AlertDescription::BadCertificate), reason: "a\nb".into() };
+        for report in [Report::FindPsk(vec![offer.clone(), offer]), Report::Failed(verdict)] {
+            let bytes = write_report(7, &report).unwrap().public;
+            let (_, read) = read_report(&bytes).unwrap();
+            assert_eq!(format!("{read:?}"), format!("{report:?}").replace("\\n", "\u{fffd}"));
+            for length in 0..bytes.len() {
+                assert!(read_report(&bytes[..length]).is_err());
+            }
+        }
+        assert!(read_report(&write_order(7, &Order::Signature(None)).unwrap().public).is_err());
+    }
+}
