@@ -1,7 +1,8 @@
 //! Certificate revocation lists (RFC 5280, Section 5): read once, looked up by serial number.
 //!
 //! A list is complete for its issuer or it is not used: delta CRLs, indirect ones and those of a distribution point are refused
-//! when they are read, with every unknown critical extension. A list past its nextUpdate still revokes, but no longer clears.
+//! when they are read, with every unknown critical extension. One of version 1 has none. A list past its nextUpdate still revokes,
+//! but no longer clears.
 
 use alloc::{
     format,

@@ -43,8 +43,9 @@
 //!
 //! # What is not here
 //!
-//! OCSP, delta and indirect CRLs, policy mapping where a policy is required, internationalised mailboxes (RFC 8398), and the
-//! normalisation of Unicode in directoryName constraints: two spellings of one accented letter count as different.
+//! OCSP, delta and indirect CRLs, policy mapping where a policy is required, internationalised mailboxes (RFC 8398), names in
+//! UniversalString, and the normalisation of Unicode in directoryName constraints: two spellings of one accented letter count as
+//! different.
 
 mod authority;
 mod budget;
