@@ -10,6 +10,8 @@ mod protocol;
 mod side;
 mod world;
 
+use std::env;
+
 use common::flows::{Cast, Flow};
 use handclasp::{
     crypto::hash::Hash,
@@ -22,6 +24,9 @@ use proptest::{
 };
 use protocol::State;
 use world::{Action, World, strangers};
+
+/// A few seconds.
+const CASES: u32 = 1000;
 
 /// One that nobody offers.
 fn a_psk() -> Psk {
@@ -115,7 +120,8 @@ fn whatever_the_schedule_both_ends_do_what_the_model_does() {
     let cast = Cast::new();
     let strangers = Flow::ALL.map(|flow| strangers(&cast, flow));
     let schedules = (0..Flow::ALL.len(), proptest::collection::vec(action(), 0..40));
-    let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::default() });
+    let cases = if env::var("PROPTEST_CASES").is_ok() { Config::default().cases } else { CASES };
+    let mut runner = TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() });
     let mut outcomes = [0; 4];
     let counted = std::cell::RefCell::new(&mut outcomes);
     let result = runner.run(&schedules, |(flow, schedule)| {
