@@ -228,6 +228,7 @@ const SERVER_HELLOS: &[Case] = &[
     //# set to 0x0300 MUST abort the handshake with a "protocol_version" alert.
     (Cert, SH, |m| m[4..6].copy_from_slice(&[3, 0]), "LegacyVersion", A::ProtocolVersion, "D.5"),
     (Cert, SH, |m| ext(m, |e| remove(e, 43)), "NotTls13", A::ProtocolVersion, "4.2.1"),
+    (Cert, SH, |m| { let at = suites_at(m) + 3; *m = message(2, &m[4..at]) }, "NotTls13", A::ProtocolVersion, "4.2.1"),
     //= rfc8446#section-4.2.1
     //= type=test
     //# Clients MUST check for this extension prior to processing the rest of the ServerHello
