@@ -96,7 +96,11 @@ fn unsafe_stands_in_one_file() {
     }
     let system = sources("agent").into_iter().find(|(path, _)| path.ends_with("system.rs")).unwrap().1;
     let blocks = code(&system).matches("unsafe {").count();
-    assert_eq!(shipped(&system).matches("// SAFETY:").count(), blocks, "each unsafe block says why it is sound");
+    assert_eq!(
+        shipped(&system).matches("// SAFETY:").count(),
+        blocks,
+        "each unsafe block says why it is sound"
+    );
 }
 
 #[test]

@@ -74,19 +74,31 @@ fn of_file(name: &str, text: &str) -> Vec<Citation> {
             kind == Kind::Exception,
             "{place}: an exception has a reason, and nothing else"
         );
-        assert!(kind != Kind::Implementation || name.starts_with("src/"), "{place}: lacks type=test");
+        let is_test = is_test_code(name, text, number);
+        assert_eq!(kind == Kind::Test, is_test, "{place}: type=test is for tests, and for tests alone");
         let (rfc, section, quotation) = (rfc.into(), section.into(), quotation.trim().into());
         citations.push(Citation { rfc, section, kind, quotation, place });
     }
     citations
 }
 
+/// Whether a line belongs to a test: in tests/, in a module of tests at a file's end, or in a file of nothing else.
+fn is_test_code(name: &str, text: &str, line: usize) -> bool {
+    let module = text.find("#[cfg(test)]\nmod ").map(|at| text[..at].lines().count());
+    name.starts_with("tests/") || module.map_or(text.contains("#[test]"), |module| line > module)
+}
+
 #[test]
 fn quotations_are_read() {
-    let text =
-        "//= rfc1#section-2\n//= type=test\n//# A MUST\n//# b.\n//= rfc1#section-3\n//# C.\nfn f() {}\n";
-    let citations = of_file("src/a.rs", text);
+    let code = "//= rfc1#section-2\n//# A MUST\n//# b.\nfn f() {}\n";
+    let test =
+        "#[cfg(test)]\nmod tests {\n    //= rfc1#section-3\n    //= type=test\n    //# C.\n    #[test]\n}\n";
+    let citations = of_file("src/a.rs", &[code, test].concat());
     assert_eq!(citations.len(), 2);
-    assert_eq!((citations[0].kind, &citations[0].quotation[..]), (Kind::Test, "A MUST b."));
-    assert_eq!((citations[1].kind, &citations[1].place[..]), (Kind::Implementation, "src/a.rs:5"));
+    assert_eq!((citations[0].kind, &citations[0].quotation[..]), (Kind::Implementation, "A MUST b."));
+    assert_eq!((citations[1].kind, &citations[1].place[..]), (Kind::Test, "src/a.rs:7"));
+    for (name, misplaced) in [("src/a.rs", "//= type=test\n"), ("tests/a.rs", "")] {
+        let text = format!("//= rfc1#section-2\n{misplaced}//# A MUST\n");
+        assert!(std::panic::catch_unwind(|| of_file(name, &text)).is_err());
+    }
 }

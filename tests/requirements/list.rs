@@ -3,7 +3,7 @@
 //! Blocks with blank lines between them. The first says what the file is. `left out NAME: ...` gives a reason a name.
 //! `section-4.1.2` or `appendix-D.5`, perhaps with `, left out: NAME` behind it, stands above a sentence in the RFC's words.
 //! A sentence without MUST is there because somebody quotes it; `section-6.1.3, required` makes it a requirement nevertheless,
-//! such as a step of an algorithm that an RFC wants done. `incomplete` means that gaps are printed, and no fault.
+//! such as a step of an algorithm that an RFC wants done.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -85,7 +85,6 @@ pub(crate) struct List {
     /// Why something is left out, by name.
     pub(crate) reasons: BTreeMap<String, String>,
     pub(crate) sentences: Vec<Sentence>,
-    pub(crate) is_incomplete: bool,
 }
 
 impl List {
@@ -98,8 +97,6 @@ impl List {
                 head.strip_prefix("left out ").and_then(|head| head.split_once(": "))
             {
                 list.reasons.insert(name.into(), format!("{reason} {words}"));
-            } else if head == "incomplete" {
-                list.is_incomplete = true;
             } else {
                 assert!(head.starts_with("section-") || head.starts_with("appendix-"), "{block}");
                 let (head, name) =
@@ -129,9 +126,8 @@ impl List {
 
 #[test]
 fn a_list_reads_back() {
-    let text = "A list\n\nincomplete\n\nleft out old: It is\nold.\n\nsection-1.2, left out: old\nA MUST NOT b.\n\nappendix-D\nShould c.\n\nsection-2, required\nDo d.";
+    let text = "A list\n\nleft out old: It is\nold.\n\nsection-1.2, left out: old\nA MUST NOT b.\n\nappendix-D\nShould c.\n\nsection-2, required\nDo d.";
     let list = List::read(text);
-    assert!(list.is_incomplete);
     assert_eq!(list.reasons["old"], "It is old.");
     assert_eq!(list.sentences[0].to_string(), "section-1.2, left out: old\nA MUST NOT b.");
     assert_eq!(list.sentences[0].keywords(), [1]);
