@@ -15,7 +15,7 @@ use nix::poll::PollFlags;
 
 use super::{
     border::{Number, Order, Report},
-    log,
+    failure::GIVING_UP,
     worker::Worker,
 };
 use member::{Member, lost};
@@ -48,11 +48,11 @@ impl Crew {
         }
     }
 
-    /// When somebody is to be started again.
+    /// When somebody is to be started again, or has been silent for too long.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self {
             Self::Alone(_) => None,
-            Self::Processes { members, .. } => members.iter().filter_map(Member::restart).min(),
+            Self::Processes { members, .. } => members.iter().filter_map(Member::deadline).min(),
         }
     }
 
@@ -89,6 +89,7 @@ impl Crew {
                     if member.is_there() && ready.next() == Some(&true) {
                         member.hear(|number| assigned.get(&number) == Some(&index), reports);
                     }
+                    member.dismiss_if_silent();
                 }
                 self.bury();
                 self.restart(recruitment);
@@ -96,14 +97,17 @@ impl Crew {
         }
     }
 
-    /// Takes the worker of this handshake for lost: it does not answer any more.
-    pub(super) fn give_up_on(&mut self, number: Number) {
-        let Self::Processes { members, assigned, .. } = self else { return };
-        if let Some(member) = assigned.remove(&number).and_then(|index| members.get_mut(index)) {
-            log::error(format_args!("{member} does not answer any more"));
-            member.dismiss();
+    /// Ends a handshake that has had its answer without the worker's last word.
+    pub(super) fn forget(&mut self, number: Number) {
+        if let Self::Processes { assigned, .. } = self
+            && !assigned.contains_key(&number)
+        {
+            return;
         }
-        self.bury();
+        self.order(number, Order::Abort(GIVING_UP));
+        if let Self::Processes { assigned, .. } = self {
+            assigned.remove(&number);
+        }
     }
 
     /// New settings: who starts a handshake from now on starts it with these.

@@ -24,7 +24,7 @@ use super::{
     system,
 };
 
-/// How long a worker has to tell the peer of our giving up; then it is taken for lost.
+/// How long a worker has to tell the peer of our giving up before the consumer is answered without its word.
 const GRACE: Duration = Duration::from_millis(200);
 
 /// A handshake that a worker does: the broker's half of it.

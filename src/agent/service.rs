@@ -266,9 +266,12 @@ impl Service {
     fn hear(&mut self) {
         while let Some((number, report)) = self.crew.report() {
             let Some(flight) = self.flights.remove(&number) else { continue };
-            if let Some((flight, order)) = contained(|| flight.hear(report)) {
-                self.flights.insert(number, flight);
-                self.crew.order(number, order);
+            match contained(|| flight.hear(report)) {
+                Some((flight, order)) => {
+                    self.flights.insert(number, flight);
+                    self.crew.order(number, order);
+                }
+                None => self.crew.forget(number),
             }
         }
     }
@@ -282,7 +285,7 @@ impl Service {
                 self.flights.insert(number, flight);
                 self.crew.order(number, order);
             }
-            None => self.crew.give_up_on(number),
+            None => self.crew.forget(number),
         }
     }
 

@@ -40,6 +40,8 @@ use crate::agent::{
 const MAX_MESSAGES: usize = 64;
 /// How long a worker must have lived for its successor to start at once.
 const LONG_LIFE: Duration = Duration::from_secs(10);
+/// How long a worker may owe an answer that takes it no time.
+const LONGEST_SILENCE: Duration = Duration::from_secs(2);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
@@ -88,6 +90,8 @@ struct Post {
     process: Child,
     socket: OwnedFd,
     started: Instant,
+    /// Since when it owes an answer to an Abort, which takes no time.
+    owes: Option<Instant>,
     waiting: VecDeque<(Parcel, Option<OwnedFd>)>,
 }
 
@@ -120,9 +124,18 @@ impl Member {
         self.post.as_ref().map(|post| post.process.id())
     }
 
-    /// When it is to be started again, if it is gone.
-    pub(super) fn restart(&self) -> Option<Instant> {
-        self.restart
+    /// When it is to be started again, if it is gone, or is taken for lost, if it is silent.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.restart.or_else(|| Some(self.post.as_ref()?.owes? + LONGEST_SILENCE))
+    }
+
+    /// Ends it if it hangs. A busy host is no reason: whoever waits for one of its handshakes was answered long ago.
+    pub(super) fn dismiss_if_silent(&mut self) {
+        let owes = self.post.as_ref().and_then(|post| post.owes);
+        if owes.is_some_and(|since| since.elapsed() >= LONGEST_SILENCE) {
+            log::error(format_args!("{self} is replaced: it does not answer any more"));
+            self.dismiss();
+        }
     }
 
     pub(super) fn restart_if_due(&mut self, recruitment: &Recruitment) {
@@ -158,6 +171,9 @@ impl Member {
     /// Sends an order, now or when the worker takes it.
     pub(super) fn send(&mut self, number: Number, order: Order) {
         let Some(post) = &mut self.post else { return };
+        if matches!(order, Order::Abort(_)) {
+            post.owes.get_or_insert_with(Instant::now);
+        }
         let parcel = border::write_order(number, &order);
         let descriptor = match order {
             Order::Begin { socket, .. } => Some(socket),
@@ -198,7 +214,7 @@ impl Member {
     ) {
         self.flush();
         for _ in 0..MAX_MESSAGES {
-            let Some(post) = &self.post else { return };
+            let Some(post) = &mut self.post else { return };
             // A longer message than the buffer is cut, and then malformed. Descriptors are not taken.
             let received = retry(|| recv(post.socket.as_raw_fd(), &mut self.buffer, MsgFlags::MSG_DONTWAIT));
             let problem = match received {
@@ -209,6 +225,7 @@ impl Member {
                     let bytes = self.buffer.get_mut(..length).unwrap_or_default();
                     let report = border::read_report(bytes);
                     bytes.zeroize();
+                    post.owes = None;
                     match report {
                         Ok((number, report)) if is_its_own(number) => {
                             reports.push_back((number, report));
@@ -255,7 +272,7 @@ impl Post {
             .stdin(Stdio::from(theirs))
             .stdout(Stdio::null())
             .spawn()?;
-        Ok(Self { process, socket, started: Instant::now(), waiting: VecDeque::new() })
+        Ok(Self { process, socket, started: Instant::now(), owes: None, waiting: VecDeque::new() })
     }
 }
 

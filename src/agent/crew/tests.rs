@@ -132,7 +132,8 @@ fn a_worker_that_hangs_is_replaced() {
     let process = broker.processes()[0];
     std::process::Command::new("kill").args(["-STOP", &process.to_string()]).status().unwrap();
     broker.crew.order(1, Order::Abort(crate::engine::AlertDescription::UserCanceled));
-    broker.crew.give_up_on(1);
+    let (1, report) = broker.report() else { panic!("the handshake's end") };
+    assert!(is_lost(&report));
     while broker.processes().is_empty() {
         broker.crew.advance(&[false], &broker.recruitment);
     }
