@@ -98,7 +98,7 @@ fn explained(graph: &Graph, ours: &Result<(), Rejection>, theirs: &Result<(), we
 fn random_graphs_are_judged_alike() {
     let keys: Vec<_> = (0..8).map(|_| Key::generate()).collect();
     let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
-    compare(GRAPHS, &mut dice, |dice| Graph::random(&keys, dice));
+    compare(GRAPHS, &mut dice, |dice| Graph::random(&keys, dice, true));
 }
 
 #[test]

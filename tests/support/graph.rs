@@ -51,8 +51,9 @@ fn faults(template: &mut Template<'_>, dice: &mut Dice) {
 }
 
 impl Graph {
-    /// Names are shared among keys and keys among names, so that there are loops, twins and dead ends.
-    pub fn random(keys: &[Key], dice: &mut Dice) -> Self {
+    /// Names are shared among keys and keys among names, so that there are loops, twins and dead ends; without key identifiers
+    /// only signatures tell twins apart.
+    pub fn random(keys: &[Key], dice: &mut Dice, key_identifiers: bool) -> Self {
         let mut root = Template::new("Root", &keys[0]);
         root.ca = Some(None);
         let roots = vec![root.issue("Root", &keys[0])];
@@ -60,6 +61,8 @@ impl Graph {
         let mut leaf = Template::new("leaf", &keys[7]);
         leaf.names = (0..1 + dice.roll(3)).map(|_| dice.pick(&NAMES).to_owned()).collect();
         faults(&mut leaf, dice);
+        leaf.serial = 1 + dice.roll(2) as u8;
+        leaf.key_identifiers = key_identifiers;
         let names = leaf.names.clone();
         chain.push(leaf.issue(AUTHORITIES[0], &keys[1 + dice.roll(2) as usize]));
         for _ in 0..2 + dice.roll(6) {
@@ -67,6 +70,7 @@ impl Graph {
             let mut authority =
                 Template::new(AUTHORITIES[subject], &keys[1 + dice.roll(2) as usize + subject]);
             authority.ca = Some(if dice.one_in(3) { Some(dice.roll(3) as u8) } else { None });
+            authority.key_identifiers = key_identifiers;
             if dice.one_in(15) {
                 authority.ca = None;
             }
