@@ -134,7 +134,8 @@ fn comparison_of_verify_data() {
             count
         });
         println!("comparison of verify_data, {hash:?}: {counts:?}");
-        assert_eq!(counts, [1; 4], "the verdict alone");
+        // Optimised code asks for the verdict only later, where nothing is counted.
+        assert_eq!(counts, [usize::from(cfg!(debug_assertions)); 4], "the verdict alone");
     }
 }
 
