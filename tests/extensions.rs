@@ -141,6 +141,12 @@ enum Verdict {
 //# which it recognizes and which is not specified for the message in
 //# which it appears, it MUST abort the handshake with an
 //# "illegal_parameter" alert.
+//= rfc8446#section-4.2.5
+//= type=test
+//# This extension, if provided by the server, MUST only be sent in the CertificateRequest message.
+//= rfc8446#section-4.2.9
+//= type=test
+//# The server MUST NOT send a "psk_key_exchange_modes" extension.
 fn verdict(row: &Row, place: &str, requested: &[u16]) -> Verdict {
     let is_response = matches!(place, "SH" | "HRR" | "EE" | "CT");
     if !row.places.contains(&place) {

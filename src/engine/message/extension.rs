@@ -313,28 +313,4 @@ mod tests {
         }
         assert_eq!(ExtensionType::RECORD_SIZE_LIMIT.row().unwrap().2, [Place::CH, Place::EE]);
     }
-
-    //= rfc8446#section-4.2.5
-    //= type=test
-    //# This extension, if provided by the server, MUST only be sent in the CertificateRequest message.
-    //= rfc8446#section-4.2.9
-    //= type=test
-    //# The server MUST NOT send a "psk_key_exchange_modes" extension.
-    #[test]
-    fn an_extension_is_refused_exactly_where_it_cannot_stand() {
-        for (name, code, places) in rows() {
-            for (_, place) in PLACES {
-                let block = [&[0, 4][..], &code.to_be_bytes(), &[0, 0]].concat();
-                let mut seen = 0;
-                let result = read_extensions(&mut Reader::new(&block, "test"), place, |_, _| {
-                    seen += 1;
-                    Ok(())
-                });
-                let misplaced = Err(Violation::MisplacedExtension(ExtensionType(code)));
-                let stands = places.contains(&place);
-                assert_eq!(result, if stands { Ok(()) } else { misplaced }, "{name} in {place:?}");
-                assert_eq!(seen, u8::from(stands), "{name} in {place:?}");
-            }
-        }
-    }
 }
