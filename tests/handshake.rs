@@ -4,11 +4,16 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{End, NOW, client_config, connect, edit, identity, keys, server_config};
+use common::{End, NOW, Pinned, client_config, connect, edit, identity, keys, server_config};
 use handclasp::{
     crypto::{
-        certificate::ServerName, hash::Hash, kx::NamedGroup, random::SystemRandom,
-        signature_scheme::SignatureScheme, suite::CipherSuite,
+        certificate::{CertificateVerifier, Purpose, Rejection, ServerName, UnixTime},
+        hash::Hash,
+        kx::NamedGroup,
+        public_key::PublicKey,
+        random::SystemRandom,
+        signature_scheme::SignatureScheme,
+        suite::CipherSuite,
     },
     engine::{
         AlertDescription, ConfigError, Connection, Error, Event, Handshake, LocalError, Peer, Psk, Session,
@@ -102,6 +107,68 @@ fn client_certificates_none_optional_required() {
         let expected =
             if proved { Peer::Certificate { chain: vec![b"client".to_vec()] } } else { Peer::Anonymous };
         assert_eq!(server.peer, expected);
+    }
+}
+
+/// A verifier that names the authorities it trusts.
+#[derive(Debug)]
+struct Naming(Arc<Pinned>, Vec<Vec<u8>>);
+
+impl CertificateVerifier for Naming {
+    fn verify(&self, chain: &[Vec<u8>], purpose: Purpose<'_>, now: UnixTime) -> Result<PublicKey, Rejection> {
+        self.0.verify(chain, purpose, now)
+    }
+
+    fn authorities(&self) -> &[Vec<u8>] {
+        &self.1
+    }
+}
+
+#[test]
+fn a_credential_for_named_issuers_alone_is_shown_to_no_other_peer() {
+    let (alice, bob) = (identity("server"), identity("client"));
+    let (ours, others) = (b"0\x0b our issuer".to_vec(), b"0\x0b no issuer".to_vec());
+    for (named, certificate_required, is_shown) in
+        [(ours.clone(), false, true), (others.clone(), false, false), (others, true, false)]
+    {
+        let credential =
+            Credential { issuers: vec![ours.clone()], issuer_required: true, ..bob.credential.clone() };
+        let client =
+            ClientConfig { credentials: vec![credential], certificate_required, ..client_config(&alice) };
+        let server = ServerConfig {
+            client_authentication: ClientAuthentication::Optional,
+            verifier: Some(Arc::new(Naming(bob.pinned.clone(), vec![named]))),
+            ..server_config(&alice)
+        };
+        let outcome = connect(End::client(client, Some(&bob.key)), End::server(server, Some(&alice.key)));
+        if certificate_required {
+            assert_eq!(outcome.client.unwrap_err(), Error::Peer(Violation::NoNamedIssuer));
+            assert_eq!(outcome.server.unwrap_err(), Error::Alert(AlertDescription::HandshakeFailure));
+        } else {
+            assert_eq!(outcome.server.unwrap().peer != Peer::Anonymous, is_shown);
+        }
+    }
+}
+
+#[test]
+fn a_client_that_must_prove_itself_does_not_go_on_without_a_scheme_in_common() {
+    let (alice, bob) = (identity("server"), identity("client"));
+    for certificate_required in [false, true] {
+        let client = ClientConfig {
+            credentials: vec![bob.credential.clone()],
+            certificate_required,
+            ..client_config(&alice)
+        };
+        let server = ServerConfig {
+            client_authentication: ClientAuthentication::Optional,
+            verifier: Some(bob.pinned.clone()),
+            signature_schemes: vec![SignatureScheme::EcdsaSecp384r1Sha384],
+            ..server_config(&alice)
+        };
+        let outcome = connect(End::client(client, Some(&bob.key)), End::server(server, Some(&alice.key)));
+        let expected = certificate_required.then_some(Error::Peer(Violation::NoCommonScheme));
+        assert_eq!(outcome.client.err(), expected);
+        assert_eq!(outcome.server.is_ok(), !certificate_required);
     }
 }
 

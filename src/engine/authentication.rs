@@ -221,12 +221,13 @@ impl PendingSignature {
 
 /// The first credential that can sign in one of the peer's schemes, and that scheme: our preference decides.
 ///
-/// A chain from one of the peer's authorities comes before the others; which authority it will accept is the peer's to judge.
+/// A chain from one of the peer's authorities comes before the others; which authority it will accept is the peer's to judge, unless
+/// the credential is for those alone that name its issuer.
 pub(super) fn choose_credential(
     credentials: &[Credential],
     schemes: Codes<'_>,
     authorities: Option<DistinguishedNames<'_>>,
-) -> Option<(usize, SignatureScheme)> {
+) -> Result<(usize, SignatureScheme), Violation> {
     //= rfc8446#section-4.2.3
     //# These values refer solely to signatures
     //# which appear in certificates (see Section 4.4.2.2) and are not
@@ -248,11 +249,13 @@ pub(super) fn choose_credential(
     //= rfc8446#section-4.4.2.2
     //# public key (and associated restrictions) MUST be compatible with the selected authentication algorithm
     let able = || credentials.iter().enumerate().filter_map(|(i, c)| Some((i, c, scheme_of(c)?)));
+    able().next().ok_or(Violation::NoCommonScheme)?;
     //= rfc8446#section-4.4.2.2
     //= type=exception
     //= reason=A credential is chosen by its key and its issuers; who signed its chain how is the administrator's choice.
     //# All certificates provided by the server MUST be signed by a signature algorithm advertised by the
     //# client if it is able to provide such a chain
-    let chosen = able().find(|(_, credential, _)| is_named(credential)).or_else(|| able().next());
-    chosen.map(|(index, _, scheme)| (index, scheme))
+    let named = able().find(|(_, credential, _)| is_named(credential));
+    let chosen = named.or_else(|| able().find(|(_, credential, _)| !credential.issuer_required));
+    chosen.map(|(index, _, scheme)| (index, scheme)).ok_or(Violation::NoNamedIssuer)
 }

@@ -21,12 +21,14 @@ pub struct Credential {
     pub schemes: Vec<SignatureScheme>,
     /// The issuers of the chain, as distinguished names in DER, to find it by a peer's certificate_authorities; may be empty.
     pub issuers: Vec<Vec<u8>>,
+    /// Whether a peer that names none of `issuers` never sees it.
+    pub issuer_required: bool,
 }
 
 impl Credential {
     /// A chain whose end entity has a key of this kind.
     pub fn new(chain: Vec<Vec<u8>>, algorithm: KeyAlgorithm) -> Self {
-        Self { chain, schemes: algorithm.schemes().into(), issuers: vec![] }
+        Self { chain, schemes: algorithm.schemes().into(), issuers: vec![], issuer_required: false }
     }
 }
 
@@ -51,8 +53,11 @@ pub struct ClientConfig {
     pub verifier: Option<Arc<dyn CertificateVerifier>>,
     /// Schemes in which the server may prove its key, in order of preference; those of its certificates are the verifier's to judge.
     pub signature_schemes: Vec<SignatureScheme>,
-    /// Certificates to answer a CertificateRequest with.
+    /// Certificates to answer a CertificateRequest with, in order of preference.
     pub credentials: Vec<Credential>,
+    /// Whether to end the handshake if a server asks for a certificate and none of `credentials` will do. Otherwise it gets an empty
+    /// one, and may go on with a client that it does not know.
+    pub certificate_required: bool,
     /// PSKs, offered in this order.
     pub psks: Vec<Psk>,
     /// Application protocols in order of preference.
@@ -75,6 +80,7 @@ impl Default for ClientConfig {
             verifier: None,
             signature_schemes: SignatureScheme::HANDSHAKE.into(),
             credentials: vec![],
+            certificate_required: false,
             psks: vec![],
             alpn: vec![],
             record_size_limit: None,

@@ -166,6 +166,7 @@ violations! {
     NoCommonSuite => HandshakeFailure, "no cipher suite in common";
     NoCommonGroup => HandshakeFailure, "no group in common";
     NoCommonScheme => HandshakeFailure, "no signature scheme in common";
+    NoNamedIssuer => HandshakeFailure, "no authority that issued one of our certificates";
     NoCommonProtocol => NoApplicationProtocol, "no application protocol in common";
     NoPskOffered => HandshakeFailure, "no PSK (nor can it use a certificate)";
     UnknownPskIdentity => UnknownPskIdentity, "only unknown PSK identities";

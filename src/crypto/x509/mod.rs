@@ -281,6 +281,11 @@ pub fn validity(der: &[u8]) -> Result<Validity, Problem> {
     Certificate::read(der).map(|certificate| certificate.validity)
 }
 
+/// The issuer of a certificate, as a distinguished name in DER: what a peer's certificate_authorities may name.
+pub fn issuer(der: &[u8]) -> Result<Vec<u8>, Problem> {
+    Certificate::read(der).map(|certificate| certificate.issuer.to_vec())
+}
+
 /// The key of a certificate.
 pub fn public_key(der: &[u8]) -> Result<PublicKey, Problem> {
     Certificate::read(der).and_then(|certificate| certificate.key())

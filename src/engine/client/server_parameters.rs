@@ -91,7 +91,10 @@ impl WaitCertificate {
         }
         let credentials = &protected.config.credentials;
         let choice = choose_credential(credentials, request.signature_algorithms, request.authorities);
+        if protected.config.certificate_required {
+            choice?;
+        }
         protected.transcript.add(message.bytes);
-        Ok(Self { protected, requested: Some(choice) })
+        Ok(Self { protected, requested: Some(choice.ok()) })
     }
 }

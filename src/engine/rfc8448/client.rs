@@ -22,7 +22,7 @@ use crate::{
 pub(super) fn credential(message: &[u8], scheme: SignatureScheme) -> Credential {
     let certificate = Certificate::read(Message::read(message).unwrap().body).unwrap();
     let chain = certificate.entries().map(<[u8]>::to_vec).collect();
-    Credential { chain, schemes: vec![scheme], issuers: vec![] }
+    Credential { chain, schemes: vec![scheme], issuers: vec![], issuer_required: false }
 }
 
 /// A handshake after the trace's first ClientHello.

@@ -231,7 +231,6 @@ fn select_certificate(
     };
     choose_credential(&config.credentials, schemes, hello.extensions.certificate_authorities)
         .map(|(index, scheme)| Authentication::Certificate(index, scheme))
-        .ok_or(Violation::NoCommonScheme)
 }
 
 /// The first of our groups that the client supports; if the client sent no share for it, a HelloRetryRequest asks for one.

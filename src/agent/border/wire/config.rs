@@ -35,6 +35,7 @@ pub(super) fn write_client(w: &mut Writer, config: &ClientConfig, now: UnixTime)
         verifier,
         signature_schemes,
         credentials,
+        certificate_required,
         psks,
         alpn,
         record_size_limit,
@@ -49,6 +50,7 @@ pub(super) fn write_client(w: &mut Writer, config: &ClientConfig, now: UnixTime)
     write_flag(w, verifier.is_some());
     write_codes(w, signature_schemes.iter().map(|scheme| scheme.code()));
     write_list(w, credentials, write_credential);
+    write_flag(w, *certificate_required);
     write_list(w, psks, write_psk);
     write_list(w, alpn, |w, name| write_blob(w, name));
     write_option(w, record_size_limit.as_ref(), |w, limit| w.u16(*limit));
@@ -69,6 +71,7 @@ pub(super) fn read_client(
         verifier: read_verifier(r, verifier)?,
         signature_schemes: read_codes(r, SignatureScheme::from_code)?,
         credentials: read_list(r, read_credential)?,
+        certificate_required: read_flag(r)?,
         psks: read_list(r, |r| read_psk(r, secrets))?,
         alpn: read_list(r, read_blob)?,
         record_size_limit: read_option(r, Reader::u16)?,
@@ -159,10 +162,11 @@ pub(super) fn read_psk(r: &mut Reader<'_>, secrets: &mut Reader<'_>) -> Result<P
 }
 
 pub(super) fn write_credential(w: &mut Writer, credential: &Credential) {
-    let Credential { chain, schemes, issuers } = credential;
+    let Credential { chain, schemes, issuers, issuer_required } = credential;
     write_list(w, chain, |w, certificate| write_blob(w, certificate));
     write_codes(w, schemes.iter().map(|scheme| scheme.code()));
     write_list(w, issuers, |w, issuer| write_blob(w, issuer));
+    write_flag(w, *issuer_required);
 }
 
 pub(super) fn read_credential(r: &mut Reader<'_>) -> Result<Credential, Malformed> {
@@ -170,6 +174,7 @@ pub(super) fn read_credential(r: &mut Reader<'_>) -> Result<Credential, Malforme
         chain: read_list(r, read_blob)?,
         schemes: read_codes(r, SignatureScheme::from_code)?,
         issuers: read_list(r, read_blob)?,
+        issuer_required: read_flag(r)?,
     })
 }
 
