@@ -96,6 +96,8 @@ fn client_certificate(request: &Request, circumstances: &Circumstances<'_>) -> R
         //= rfc9289#section-5
         //# Implementations MUST support certificate-based mutual authentication.
         credentials: identity.iter().map(|identity| identity.credential.clone()).collect(),
+        // Who asked for mutual authentication is not to become an anonymous client instead.
+        certificate_required: identity.is_some(),
         //= rfc9289#section-5
         //# Client implementations MUST include the "application_layer_protocol_negotiation(16)" extension
         //# [RFC7301] in their "ClientHello" message and MUST include the protocol identifier
