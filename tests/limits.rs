@@ -196,8 +196,8 @@ fn certificates(side: Role, count: u8) -> Error {
 fn the_longest_certificate_list() {
     for side in [Role::Client, Role::Server] {
         // What is accepted still is not what was signed.
-        assert_eq!(certificates(side, 32), Error::Peer(V::BadCertificateVerify));
-        assert_eq!(certificates(side, 33), Error::Peer(V::TooManyCertificates));
+        assert_eq!(certificates(side, 64), Error::Peer(V::BadCertificateVerify));
+        assert_eq!(certificates(side, 65), Error::Peer(V::TooManyCertificates));
     }
     assert_eq!(V::TooManyCertificates.alert(), A::IllegalParameter);
 }

@@ -22,9 +22,9 @@ use super::{
     extension::{Place, read_extensions},
 };
 
-/// The longest certificate list: above the longest path that is verified (24), as a list may hold more than the path. Each of a
-/// stranger's certificates costs memory of its own, however short it is.
-const MAX_CERTIFICATES: usize = 32;
+/// The longest certificate list: above the longest path that is verified (24), as a list may hold more than the path, and above the
+/// longest that BoringSSL sends to test others with (51). Each of a stranger's certificates costs memory of its own, however short it is.
+const MAX_CERTIFICATES: usize = 64;
 
 /// A Certificate as received; no entry may carry an extension, because none is ever asked for.
 #[derive(Debug)]
