@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Prints what a run of BoGo came to: the failures, a table by area, and the cases that config.json excludes.
+"""Prints what a run of BoGo came to: the failures, a table by area, the cases that config.json excludes, and the certificate core.
 
     report.py CONFIG CASES RESULTS
 
 Fails if a case failed, or if config.json says something that is not so: a pattern that matches no case, a group without a
-reason. The runner knows only DisabledTests and ErrorMap of config.json; Groups and Areas are for this report.
+reason, a case that ends otherwise than it says. The runner knows only DisabledTests and ErrorMap of config.json; the rest is for
+this report.
 """
 
 import collections
@@ -13,10 +14,16 @@ import json
 import sys
 import textwrap
 
+PASSED, OTHERWISE, FAILED, UNIMPLEMENTED = "passed", "otherwise", "failed", "unimplemented"
+
 
 def load(path):
     with open(path, encoding="utf-8") as file:
         return json.load(file)
+
+
+def matches(name, pattern):
+    return fnmatch.fnmatchcase(name, pattern.replace("[^", "[!"))
 
 
 def first_match(name, patterns):
@@ -24,59 +31,106 @@ def first_match(name, patterns):
     return next((value for pattern, value in patterns.items() if matches(name, pattern)), None)
 
 
-def matches(name, pattern):
-    return fnmatch.fnmatchcase(name, pattern.replace("[^", "[!"))
+class Report:
+    def __init__(self, config, cases, results):
+        self.config, self.cases = config, cases
+        self.excluded = {name: first_match(name, config["DisabledTests"]) for name in cases}
+        self.otherwise = {pattern: name for name, group in config["Otherwise"].items() for pattern in group["cases"]}
+        self.wrong = list(self.mistakes())
+        self.ended = {name: self.end_of(name, result) for name, result in results.items()}
+
+    def mistakes(self):
+        """The sentences of config.json that are not so."""
+        groups = self.config["Groups"]
+        for pattern, group in self.config["DisabledTests"].items():
+            if group not in groups:
+                yield f"DisabledTests: {pattern!r} names the group {group!r}, which has no reason in Groups"
+        for group in groups.keys() - self.config["DisabledTests"].values():
+            yield f"Groups: {group!r} has no case in DisabledTests"
+        for section in ("DisabledTests", "Areas"):
+            yield from self.unmatched(section, self.config[section])
+        yield from self.unmatched("Otherwise", self.otherwise)
+
+    def unmatched(self, section, patterns):
+        for pattern in patterns:
+            if not any(matches(name, pattern) for name in self.cases):
+                yield f"{section}: {pattern!r} matches no case"
+
+    def end_of(self, name, result):
+        """How a case ended: as the runner expects it, otherwise but exactly as config.json says, or badly."""
+        otherwise = first_match(name, self.otherwise)
+        if result["actual"] == "SKIP":
+            print(f"UNIMPLEMENTED {name}")
+            return UNIMPLEMENTED
+        if result["actual"] == "PASS":
+            if otherwise:
+                self.wrong.append(f"Otherwise: {name} passes, though {otherwise!r} says how it fails")
+            return PASSED
+        if otherwise and all(part in result["error"] for part in self.config["Otherwise"][otherwise]["outcome"]):
+            return OTHERWISE
+        print(f"FAILED {name}\n{result['error']}")
+        return FAILED
+
+    def print_areas(self):
+        columns = (PASSED, OTHERWISE, FAILED, UNIMPLEMENTED)
+        counts = {area: collections.Counter() for area in self.config["Areas"].values()}
+        for name, ending in self.ended.items():
+            counts[first_match(name, self.config["Areas"])][ending] += 1
+        counts["total"] = sum(counts.values(), collections.Counter())
+        print(f"{'area':<40}" + "".join(f"{column:>14}" for column in columns))
+        for area, count in counts.items():
+            if count:
+                print(f"{area:<40}" + "".join(f"{count[column]:>14}" for column in columns))
+
+    def print_otherwise(self):
+        print("\nNot as the runner expects it, but exactly so:")
+        counts = collections.Counter(
+            first_match(name, self.otherwise) for name, ending in self.ended.items() if ending == OTHERWISE
+        )
+        for group, count in counts.items():
+            print_group(count, group, self.config["Otherwise"][group]["reason"])
+
+    def print_excluded(self):
+        counts = collections.Counter(self.excluded.values())
+        print(f"\n{len(self.cases)} cases are known to the runner, {counts[None]} apply; excluded:")
+        for group, reason in self.config["Groups"].items():
+            print_group(counts[group], group, reason)
+
+    def print_core(self):
+        """The certificate core: all that applies but PSKs, named policies and what resumes, and the groups that are a part of it."""
+        core = self.config["Core"]
+
+        def is_outside(name):
+            return any(matches(name, pattern) for pattern in core["without"]) or (
+                first_match(name, self.otherwise) in core["without"]
+            )
+
+        inside = collections.Counter(ending for name, ending in self.ended.items() if not is_outside(name))
+        missing = sum(group in core["groups"] for group in self.excluded.values())
+        total = inside.total() + missing
+        right = inside[PASSED] + inside[OTHERWISE]
+        print(
+            f"\ncertificate core: {total} cases, {inside[PASSED]} ({inside[PASSED] / total:.1%}) passed, with those that end as "
+            f"an RFC says instead {right} ({right / total:.1%}); {missing} excluded"
+        )
 
 
-def mistakes(config, cases):
-    """The sentences of config.json that are not so."""
-    groups = config["Groups"]
-    for pattern, group in config["DisabledTests"].items():
-        if group not in groups:
-            yield f"DisabledTests: {pattern!r} names the group {group!r}, which has no reason in Groups"
-        if not any(matches(name, pattern) for name in cases):
-            yield f"DisabledTests: {pattern!r} matches no case"
-    for group in groups.keys() - config["DisabledTests"].values():
-        yield f"Groups: {group!r} has no case in DisabledTests"
-    for pattern in config["Areas"]:
-        if not any(matches(name, pattern) for name in cases):
-            yield f"Areas: {pattern!r} matches no case"
-
-
-def print_table(config, results):
-    areas = dict.fromkeys(config["Areas"].values())
-    counts = {area: collections.Counter() for area in areas}
-    for name, result in results.items():
-        counts[first_match(name, config["Areas"])][result["actual"]] += 1
-    print(f"{'area':<36} {'passed':>7} {'failed':>7} {'unimplemented':>14}")
-    for area, count in counts.items():
-        if count:
-            print(f"{area:<36} {count['PASS']:>7} {count['FAIL']:>7} {count['SKIP']:>14}")
-
-
-def print_excluded(config, cases):
-    excluded = collections.Counter(first_match(name, config["DisabledTests"]) for name in cases)
-    print(f"\n{excluded[None]} of {len(cases)} cases apply; excluded:")
-    for group, reason in config["Groups"].items():
-        print(textwrap.fill(f"{excluded[group]:>6}  {group}: {reason}", 120, subsequent_indent=" " * 8))
+def print_group(count, group, reason):
+    print(textwrap.fill(f"{count:>6}  {group}: {reason}", 120, subsequent_indent=" " * 8))
 
 
 def main(config_path, cases_path, results_path):
-    config, cases, results = load(config_path), load(cases_path)["tests"], load(results_path)["tests"]
-    wrong = list(mistakes(config, cases))
-    for name, result in results.items():
-        if result["actual"] == "FAIL":
-            print(f"FAILED {name}\n{result['error']}")
-        elif result["actual"] == "SKIP":
-            print(f"UNIMPLEMENTED {name}")
-    print_table(config, results)
-    print_excluded(config, cases)
-    for mistake in wrong:
+    report = Report(load(config_path), load(cases_path)["tests"], load(results_path)["tests"])
+    report.print_areas()
+    report.print_otherwise()
+    report.print_excluded()
+    report.print_core()
+    for mistake in report.wrong:
         print(f"config.json: {mistake}")
-    passed = sum(result["actual"] == "PASS" for result in results.values())
-    failed = len(results) - passed + len(wrong)
-    print(f"{passed} passed, {failed} failed")
-    return 0 if passed and not failed else 1
+    counts = collections.Counter(report.ended.values())
+    failed = counts[FAILED] + counts[UNIMPLEMENTED] + len(report.wrong)
+    print(f"{counts[PASSED]} passed, {counts[OTHERWISE]} otherwise, {failed} failed")
+    return 0 if counts[PASSED] and not failed else 1
 
 
 if __name__ == "__main__":

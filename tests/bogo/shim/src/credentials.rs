@@ -9,6 +9,7 @@ use handclasp::{
         public_key::KeyError,
         sign::{SigningError, SigningKey},
         signature_scheme::SignatureScheme,
+        x509,
     },
     engine::{Error, ExternalPsk, Psk, PskOffer, SignRequest, config::Credential},
 };
@@ -126,6 +127,12 @@ fn certified(flags: &CredentialFlags, number: i32) -> Result<Option<Certified>, 
     if !flags.signing_prefs.is_empty() {
         let preferred = flags.signing_prefs.iter().filter_map(|code| SignatureScheme::from_code(*code));
         credential.schemes = preferred.collect();
+    }
+    if flags.must_match_issuer {
+        let issuers: Result<_, _> = credential.chain.iter().map(|der| x509::issuer(der)).collect();
+        credential.issuers =
+            issuers.map_err(|problem| Failure::Unexpected(format!("{cert_file}: {problem}")))?;
+        credential.issuer_required = true;
     }
     Ok(Some(Certified { number, credential, key }))
 }

@@ -45,6 +45,7 @@ pub struct CredentialFlags {
     pub cert_file: Option<String>,
     pub key_file: Option<String>,
     pub signing_prefs: Vec<u16>,
+    pub must_match_issuer: bool,
     pub psk: Vec<u8>,
     pub psk_identity: Vec<u8>,
     pub psk_context: Vec<u8>,
@@ -69,6 +70,7 @@ pub struct Flags {
     /// `-use-client-ca-list`: distinguished names in DER.
     pub client_ca_list: Vec<Vec<u8>>,
     pub fail_early_callback: bool,
+    pub fail_ddos_callback: bool,
     pub fail_cert_callback: bool,
     pub fail_cert_callback_alert: Option<u8>,
 
@@ -165,8 +167,8 @@ impl Flags {
             | "-expect-secure-renegotiation"
             | "-no-legacy-server-connect"
             | "-renegotiate-freely" => {}
-            // Of DTLS alone.
-            "-srtp-profiles" => drop(argument.text()?),
+            // Of DTLS alone, of TLS 1.2 alone.
+            "-srtp-profiles" | "-select-next-proto" | "-advertise-npn" => drop(argument.text()?),
             "-no-tls13" => return Err(argument.unimplemented()),
             "-min-version" => argument.require(|version| version <= TLS13)?,
             "-max-version" => argument.require(|version| version >= TLS13)?,
@@ -202,6 +204,7 @@ impl Flags {
             "-verify-fail" => self.verify_fail = true,
             "-use-client-ca-list" => self.client_ca_list = argument.hex_list()?,
             "-fail-early-callback" => self.fail_early_callback = true,
+            "-fail-ddos-callback" => self.fail_ddos_callback = true,
             "-fail-cert-callback" => self.fail_cert_callback = true,
             "-fail-cert-callback-alert" => self.fail_cert_callback_alert = Some(argument.number()?),
             // Where BoringSSL's caller hands in certificates and verdicts; we have one place for each.
@@ -254,6 +257,7 @@ impl Flags {
             "-expect-server-name" => self.expect_server_name = Some(argument.text()?),
             "-expect-no-server-name" => self.expect_no_server_name = true,
             "-expect-session-miss" => self.expect_session_miss = true,
+            "-use-ticket-callback" | "-use-ticket-aead-callback" | "-skip-ticket" => {}
             // Resumption is never offered.
             "-no-ticket" | "-expect-no-session" | "-expect-no-session-id" | "-expect-no-offer-early-data" => {
             }
@@ -290,6 +294,7 @@ impl CredentialFlags {
         match argument.name {
             "-cert-file" => self.cert_file = Some(argument.text()?),
             "-key-file" => self.key_file = Some(argument.text()?),
+            "-must-match-issuer" => self.must_match_issuer = true,
             "-signing-prefs" => self.signing_prefs.push(argument.number()?),
             "-psk-importer-key" => self.psk = argument.base64()?,
             "-psk-importer-identity" => self.psk_identity = argument.base64()?,

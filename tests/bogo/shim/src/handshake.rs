@@ -53,6 +53,7 @@ fn client(flags: &Flags, policy: &Policy, credentials: &Credentials) -> Result<H
         server_name: Some(server_name(flags)?),
         verifier: takes_certificates.then(|| Verifier::new(flags) as _),
         signature_schemes: signature_schemes(flags, policy),
+        certificate_required: !credentials.certificates().is_empty(),
         credentials: credentials.certificates(),
         psks,
         alpn: flags.advertise_alpn.as_deref().map(protocols).unwrap_or_default(),
@@ -158,6 +159,7 @@ fn drive(
             }
             Step::Receive(length) => match wire.read(length)? {
                 Some(_) if flags.fail_early_callback => handshake.abort(AlertDescription::HandshakeFailure),
+                Some(_) if flags.fail_ddos_callback => handshake.abort(AlertDescription::InternalError),
                 Some(bytes) => handshake.receive(&bytes),
                 None => return Err(Failure::EndOfStream),
             },

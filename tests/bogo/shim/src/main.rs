@@ -82,9 +82,6 @@ fn run(arguments: &[String]) -> Result<(), Failure> {
     let initial = Flags::parse(arguments, 0)?;
     let connections = (0..=initial.resume_count).map(|index| Flags::parse(arguments, index));
     let connections = connections.collect::<Result<Vec<_>, _>>()?;
-    if connections.iter().skip(1).any(|flags| !flags.expect_session_miss) {
-        return Err(FlagError::Unimplemented("resumption".into()).into());
-    }
     if initial.wait_for_debugger {
         stop();
     }
