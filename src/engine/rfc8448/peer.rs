@@ -178,7 +178,8 @@ fn rsa_signature(message: Message<'_>) -> Option<&[u8]> {
 /// Everything that waits to be sent.
 pub(super) fn sent(handshake: &mut Handshake) -> Vec<u8> {
     let bytes = handshake.records.outgoing().to_vec();
-    handshake.sent(bytes.len());
+    // Past the public door: what a trace sends before a question is compared before the question is answered.
+    handshake.records.sent(bytes.len());
     bytes
 }
 
