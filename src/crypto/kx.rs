@@ -3,13 +3,22 @@
 use alloc::{boxed::Box, vec::Vec};
 use core::{fmt, hint, mem};
 
-use ring::agreement;
+use ring::{agreement, rand::SecureRandom};
 
-use super::secret::{CURVE_STACK, Secret, without_trace};
+use super::{
+    random::Random,
+    secret::{CURVE_STACK, Secret, without_trace},
+};
+
+#[cfg(feature = "pq")]
+pub mod hybrid;
 
 /// A group for (EC)DHE.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum NamedGroup {
+    /// X25519MLKEM768, ML-KEM-768 beside X25519 (draft-ietf-tls-ecdhe-mlkem)
+    #[cfg(feature = "pq")]
+    X25519MlKem768,
     /// x25519 (RFC 7748)
     X25519,
     /// secp256r1, NIST P-256
@@ -25,11 +34,13 @@ impl NamedGroup {
     //= rfc8446#appendix-B.3.1.4
     //# Values within "obsolete_RESERVED" ranges are used in previous versions of TLS and MUST NOT be offered
     //# or negotiated by TLS 1.3 implementations.
-    pub const ALL: [Self; 3] = [Self::X25519, Self::Secp256r1, Self::Secp384r1];
+    pub const ALL: &[Self] = &[Self::X25519, Self::Secp256r1, Self::Secp384r1];
 
     /// The code point (RFC 8446, Section 4.2.7).
     pub fn code(self) -> u16 {
         match self {
+            #[cfg(feature = "pq")]
+            Self::X25519MlKem768 => 0x11ec,
             Self::X25519 => 0x001d,
             Self::Secp256r1 => 0x0017,
             Self::Secp384r1 => 0x0018,
@@ -38,23 +49,26 @@ impl NamedGroup {
 
     /// The group of a code point, if it is one of ours.
     pub fn from_code(code: u16) -> Option<Self> {
-        Self::ALL.into_iter().find(|group| group.code() == code)
+        Self::ALL.iter().copied().find(|group| group.code() == code)
     }
 
     /// The name in the IANA registry.
     pub fn name(self) -> &'static str {
         match self {
+            #[cfg(feature = "pq")]
+            Self::X25519MlKem768 => "X25519MLKEM768",
             Self::X25519 => "x25519",
             Self::Secp256r1 => "secp256r1",
             Self::Secp384r1 => "secp384r1",
         }
     }
 
-    fn ring(self) -> &'static agreement::Algorithm {
+    /// Whether traffic that is recorded today stays secret from a quantum computer.
+    pub fn is_post_quantum(self) -> bool {
         match self {
-            Self::X25519 => &agreement::X25519,
-            Self::Secp256r1 => &agreement::ECDH_P256,
-            Self::Secp384r1 => &agreement::ECDH_P384,
+            #[cfg(feature = "pq")]
+            Self::X25519MlKem768 => true,
+            Self::X25519 | Self::Secp256r1 | Self::Secp384r1 => false,
         }
     }
 }
@@ -78,6 +92,16 @@ pub trait KeyShare: Send {
 
     /// Computes the shared secret with the peer's `key_exchange` (RFC 8446, Section 7.4).
     fn agree(self: Box<Self>, peer: &[u8]) -> Result<Secret, KeyExchangeError>;
+
+    /// The share within a hybrid that can be offered on its own too.
+    fn part(&self) -> Option<&dyn KeyShare> {
+        None
+    }
+
+    /// What is left of a hybrid when only [`KeyShare::part`] is used.
+    fn into_part(self: Box<Self>) -> Option<Box<dyn KeyShare>> {
+        None
+    }
 }
 
 impl fmt::Debug for dyn KeyShare {
@@ -93,13 +117,22 @@ struct EphemeralKey {
     public: agreement::PublicKey,
 }
 
-/// Generates an ephemeral key.
-pub(crate) fn generate(
+/// Generates an ephemeral key; what is not made by ring alone takes its randomness from `random`.
+pub(crate) fn generate<R: Random>(
     group: NamedGroup,
-    random: &dyn ring::rand::SecureRandom,
+    ring_random: &dyn SecureRandom,
+    #[cfg_attr(not(feature = "pq"), expect(unused_variables, reason = "only hybrids ask for it"))]
+    random: &mut R,
 ) -> Result<Box<dyn KeyShare>, KeyExchangeError> {
+    let algorithm = match group {
+        #[cfg(feature = "pq")]
+        NamedGroup::X25519MlKem768 => return hybrid::generate(random),
+        NamedGroup::X25519 => &agreement::X25519,
+        NamedGroup::Secp256r1 => &agreement::ECDH_P256,
+        NamedGroup::Secp384r1 => &agreement::ECDH_P384,
+    };
     without_trace::<CURVE_STACK, _>(|| {
-        let private = private_key(group, random)?;
+        let private = private_key(algorithm, ring_random)?;
         let public = private.compute_public_key().map_err(|_| KeyExchangeError::Random)?;
         let share: Box<dyn KeyShare> = Box::new(EphemeralKey { group, private, public });
         Ok(share)
@@ -107,16 +140,16 @@ pub(crate) fn generate(
 }
 
 fn private_key(
-    group: NamedGroup,
-    random: &dyn ring::rand::SecureRandom,
+    algorithm: &'static agreement::Algorithm,
+    random: &dyn SecureRandom,
 ) -> Result<agreement::EphemeralPrivateKey, KeyExchangeError> {
-    agreement::EphemeralPrivateKey::generate(group.ring(), random).map_err(|_| KeyExchangeError::Random)
+    agreement::EphemeralPrivateKey::generate(algorithm, random).map_err(|_| KeyExchangeError::Random)
 }
 
 impl EphemeralKey {
     /// Takes the private key, and leaves one in its place that nobody uses.
     fn take(&mut self) -> Result<agreement::EphemeralPrivateKey, KeyExchangeError> {
-        let nobodys = private_key(self.group, &ring::rand::SystemRandom::new())?;
+        let nobodys = private_key(self.private.algorithm(), &ring::rand::SystemRandom::new())?;
         let private = mem::replace(&mut self.private, nobodys);
         hint::black_box(&self.private);
         Ok(private)
@@ -140,7 +173,7 @@ impl KeyShare for EphemeralKey {
 
     fn agree(mut self: Box<Self>, peer: &[u8]) -> Result<Secret, KeyExchangeError> {
         without_trace::<CURVE_STACK, _>(|| {
-            let peer = agreement::UnparsedPublicKey::new(self.group.ring(), peer);
+            let peer = agreement::UnparsedPublicKey::new(self.private.algorithm(), peer);
             //= rfc8446#section-4.2.8.2
             //# peers MUST validate each other's public value Q by ensuring that the point is a valid point on
             //# the elliptic curve.

@@ -17,6 +17,10 @@ pub trait Random: Send {
 
     /// Answers a client's share.
     fn respond(&mut self, group: NamedGroup, peer: &[u8]) -> Result<Response, KeyExchangeError> {
+        #[cfg(feature = "pq")]
+        if group == NamedGroup::X25519MlKem768 {
+            return kx::hybrid::respond(self, peer);
+        }
         let share = self.key_share(group)?;
         let public = share.public().into();
         Ok(Response { public, shared_secret: share.agree(peer)? })
@@ -39,6 +43,6 @@ impl Random for SystemRandom {
     }
 
     fn key_share(&mut self, group: NamedGroup) -> Result<Box<dyn KeyShare>, KeyExchangeError> {
-        kx::generate(group, &ring::rand::SystemRandom::new())
+        kx::generate(group, &ring::rand::SystemRandom::new(), self)
     }
 }

@@ -8,9 +8,12 @@ use super::{
     hkdf,
     kx::{self, NamedGroup},
     public_key::{PublicKey, SignatureAlgorithm, SignatureHash},
+    random::SystemRandom,
     signature_scheme::SignatureScheme,
     suite::CipherSuite,
 };
+#[cfg(feature = "pq")]
+use super::{ml_kem, secret::Secret};
 
 /// What is expected; an "acceptable" vector may go either way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,7 +147,7 @@ fn check_exchange(text: &str, count: usize, group: NamedGroup, length: usize) {
         let mut bytes = alloc::vec![0; length.saturating_sub(private.len())];
         bytes.extend_from_slice(&private[start..]);
         let random = ring::test::rand::FixedSliceRandom { bytes: &bytes };
-        let share = kx::generate(group, &random).unwrap();
+        let share = kx::generate(group, &random, &mut SystemRandom).unwrap();
         let secret = share.agree(public);
         // What is accepted is right, and on x25519 not the all-zero secret (RFC 8446, Section 7.4.2).
         let accepted = secret.is_ok();
@@ -181,6 +184,39 @@ fn secp256r1() {
 #[test]
 fn secp384r1() {
     check_exchange(file!("ecdh_secp384r1_ecpoint"), 790, NamedGroup::Secp384r1, 48);
+}
+
+#[cfg(feature = "pq")]
+#[test]
+fn ml_kem_key_pairs() {
+    for vector in vectors(file!("mlkem_768_keygen_seed"), 100) {
+        let [seed, public, private] = &vector.fields[..] else { panic!("three fields") };
+        let (ours, key) = ml_kem::generate(&Secret::from_slice(seed)).unwrap();
+        vector.check(ours == *public && key.expose() == private);
+    }
+}
+
+/// The invalid keys have a wrong length or a coefficient of q or more.
+#[cfg(feature = "pq")]
+#[test]
+fn ml_kem_encapsulation() {
+    for vector in vectors(file!("mlkem_768_encaps"), 265) {
+        let [public, message, ciphertext, shared] = &vector.fields[..] else { panic!("four fields") };
+        let ours = ml_kem::encapsulate(public, &Secret::from_slice(message));
+        vector.check(ours.is_some_and(|(c, secret)| c == *ciphertext && secret.expose() == shared));
+    }
+}
+
+/// The invalid ones have a wrong length. A ciphertext that was not made for the key is valid, and gives the secret of implicit rejection.
+#[cfg(feature = "pq")]
+#[test]
+fn ml_kem_decapsulation() {
+    for vector in vectors(file!("mlkem_768"), 201) {
+        let [seed, ciphertext, shared] = &vector.fields[..] else { panic!("three fields") };
+        let ours =
+            ml_kem::generate(&Secret::from_slice(seed)).and_then(|(_, key)| key.decapsulate(ciphertext));
+        vector.check(ours.is_some_and(|secret| secret.expose() == shared));
+    }
 }
 
 fn check_signatures(text: &str, count: usize, algorithm: SignatureAlgorithm) {

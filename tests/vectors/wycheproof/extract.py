@@ -11,6 +11,9 @@ HMAC = ["key", "msg", "tag"]
 HKDF = ["ikm", "salt", "info", "okm"]
 EXCHANGE = ["public", "private", "shared"]
 SIGNATURE = ["msg", "sig"]
+ENCAPSULATION = ["ek", "m", "c", "K"]
+DECAPSULATION = ["seed", "c", "K"]
+KEY_PAIR = ["seed", "ek", "dk"]
 FILES = {
     "aes_gcm": AEAD,
     "chacha20_poly1305": AEAD,
@@ -36,9 +39,15 @@ FILES = {
     "rsa_pss_2048_sha384_mgf1_48": SIGNATURE,
     "rsa_pss_4096_sha384_mgf1_48": SIGNATURE,
     "rsa_pss_4096_sha512_mgf1_64": SIGNATURE,
+<<<<<<< HEAD
     "rsa_pss_2048_sha256_mgf1_0": SIGNATURE,
     "rsa_pss_2048_sha256_mgf1_0_params": SIGNATURE,
     "rsa_pss_2048_sha512_mgf1sha256_32_params": SIGNATURE,
+=======
+    "mlkem_768": DECAPSULATION,
+    "mlkem_768_encaps": ENCAPSULATION,
+    "mlkem_768_keygen_seed": KEY_PAIR,
+>>>>>>> ff1233a (x)
 }
 
 for name, fields in FILES.items():

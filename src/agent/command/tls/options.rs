@@ -283,7 +283,7 @@ fn parse_protocol(name: &str) -> Option<Vec<u8>> {
 }
 
 fn find_group(name: &str) -> Option<NamedGroup> {
-    NamedGroup::ALL.into_iter().find(|group| group.name().eq_ignore_ascii_case(name))
+    NamedGroup::ALL.iter().copied().find(|group| group.name().eq_ignore_ascii_case(name))
 }
 
 fn find_suite(name: &str) -> Option<CipherSuite> {

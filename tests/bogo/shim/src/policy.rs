@@ -20,7 +20,7 @@ pub struct Policy {
 /// All that we have. As with BoringSSL, Ed25519 is not among it unless it is asked for.
 pub const DEFAULT: Policy = Policy {
     suites: &CipherSuite::ALL,
-    groups: &NamedGroup::ALL,
+    groups: NamedGroup::ALL,
     schemes: &[
         EcdsaSecp256r1Sha256,
         EcdsaSecp384r1Sha384,
