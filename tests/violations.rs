@@ -171,7 +171,8 @@ const CLIENT_HELLOS: &[Case] = &[
     //= type=test
     //# semantically invalid (e.g., a DHE share of p - 1, or an invalid enum) MUST terminate the connection
     //# with an "illegal_parameter" alert.
-    (Cert, CH, |m| ext(m, |e| set(e, 51, &vector16(b"\0\x1d\0\x01a"))), "BadKeyShare", A::IllegalParameter, "4.2.8.2"),
+    (Cert, CH, |m| ext(m, |e| set(e, 51, &vector16(b"\x11\xec\0\x01a"))), "BadKeyShare", A::IllegalParameter, "draft-ietf-tls-ecdhe-mlkem, 4.2"),
+    (Cert, CH, |m| ext(m, |e| { set(e, 10, &[0, 2, 0, 29]); set(e, 51, &vector16(b"\0\x1d\0\x01a")) }), "BadKeyShare", A::IllegalParameter, "4.2.8.2"),
     (Cert, CH, |m| ext(m, |e| set(e, 51, &vector16(b"\0\x1d\0\0"))), "Malformed(\"key_share\")", A::DecodeError, "4.2.8"),
     (Cert, CH, |m| ext(m, |e| set(e, 16, b"\0\x02\x01a")), "NoCommonProtocol", A::NoApplicationProtocol, "RFC 7301, 3.2"),
     //= rfc7301#section-3.1
@@ -259,6 +260,7 @@ const SERVER_HELLOS: &[Case] = &[
     //# This value MUST be in the same group as the KeyShareEntry value offered by the client
     (Cert, SH, |m| ext(m, |e| set(e, 51, b"\0\x17\0\x01a")), "UnofferedGroup", A::IllegalParameter, "4.2.8"),
     (Cert, SH, |m| ext(m, |e| set(e, 51, b"\0\x1d\0\x01a")), "BadKeyShare", A::IllegalParameter, "4.2.8.2"),
+    (Cert, SH, |m| ext(m, |e| set(e, 51, b"\x11\xec\0\x01a")), "BadKeyShare", A::IllegalParameter, "draft-ietf-tls-ecdhe-mlkem, 4.2"),
     (Cert, SH, |m| ext(m, |e| set(e, 41, &[0, 0])), "UnsolicitedExtension(pre_shared_key)", A::UnsupportedExtension, "4.2"),
     (Cert, SH, |m| ext(m, |e| set(e, 0xfefe, &[])), "UnsolicitedExtension(extension 65278)", A::UnsupportedExtension, "4.2"),
     (Cert, SH, |m| ext(m, |e| set(e, 16, &[])), "MisplacedExtension(application_layer_protocol_negotiation)", A::IllegalParameter, "4.2"),
@@ -465,7 +467,7 @@ const IGNORED_BY_SERVERS: &[Case] = &[
     //= rfc8446#section-9.3
     //= type=test
     //# For this to work, implementations MUST correctly handle extensible fields:
-    (Cert, CH, |m| ext(m, |e| set(e, 10, &[0, 6, 0x2a, 0x2a, 1, 0, 0, 29])), "BadRecordMac", A::BadRecordMac, "9.3"),
+    (Cert, CH, |m| ext(m, |e| set(e, 10, &[0, 8, 0x2a, 0x2a, 1, 0, 0x11, 0xec, 0, 29])), "BadRecordMac", A::BadRecordMac, "9.3"),
     (Cert, CH, |m| ext(m, |e| set(e, 13, &[0, 6, 0x2a, 0x2a, 8, 7, 2, 1])), "BadRecordMac", A::BadRecordMac, "9.3"),
     //= rfc8449#section-4
     //= type=test

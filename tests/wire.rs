@@ -174,8 +174,8 @@ fn a_first_client_hello() {
     assert_eq!(hello.extension(SERVER_NAME), Some(&b"\0\x0e\0\0\x0bserver.test"[..]));
     assert_eq!(
         hello.extension(SUPPORTED_GROUPS),
-        Some(&b"\0\x06\0\x1d\0\x17\0\x18"[..]),
-        "x25519, secp256r1, secp384r1"
+        Some(&b"\0\x08\x11\xec\0\x1d\0\x17\0\x18"[..]),
+        "X25519MLKEM768, x25519, secp256r1, secp384r1"
     );
     // Nothing of other versions, of 0-RTT, of post-handshake authentication; no cookie, no PSK.
     let mut codes = hello.codes();
@@ -309,7 +309,8 @@ fn psks_stand_last_and_with_their_mode() {
         // Each identity, with an age of zero.
         let offered = hello.extension(PRE_SHARED_KEY).unwrap();
         assert!(offered.starts_with(b"\0\x12\0\x03one\0\0\0\0\0\x03two\0\0\0\0"));
-        assert_eq!(hello.key_shares().len(), 1);
+        // Of X25519MLKEM768 and x25519: a PSK is used with (EC)DHE alone.
+        assert_eq!(hello.key_shares().len(), 2);
     }
 }
 
@@ -366,7 +367,7 @@ fn a_new_share_takes_the_place_of_all_others() {
     let said = listen(End::client(ours, None), End::server(theirs, Some(&alice.key)), &log);
     let groups =
         |at: usize| Hello::read(&said.client[at]).key_shares().iter().map(|s| s.0).collect::<Vec<_>>();
-    assert_eq!((groups(0), groups(1)), (vec![0x1d, 0x17], vec![0x18]));
+    assert_eq!((groups(0), groups(1)), (vec![0x11ec, 0x1d], vec![0x18]));
     // The first ClientHello of the next connection knows nothing of it.
     let (_, next) = first_hello(ClientConfig { key_shares: 2, ..client_config(&alice) });
     assert_eq!((next.extension(COOKIE), next.key_shares().len()), (None, 2));

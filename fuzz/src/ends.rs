@@ -6,7 +6,7 @@ use handclasp::{
     crypto::{
         certificate::{CertificateVerifier, Purpose, Reason, Rejection, ServerName, UnixTime},
         hash::Hash,
-        kx::{KeyExchangeError, KeyShare, NamedGroup},
+        kx::{self, KeyExchangeError, KeyShare, NamedGroup},
         public_key::PublicKey,
         random::Random,
         secret::Secret,
@@ -50,18 +50,16 @@ impl Random for Scripted {
     }
 
     fn key_share(&mut self, group: NamedGroup) -> Result<Box<dyn KeyShare>, KeyExchangeError> {
-        let mut public = vec![0; share_length(group)];
+        let length = match group {
+            NamedGroup::X25519MlKem768 => return kx::hybrid::generate(self),
+            NamedGroup::X25519 => 32,
+            NamedGroup::Secp256r1 => 65,
+            NamedGroup::Secp384r1 => 97,
+        };
+        let mut public = vec![0; length];
         self.fill(&mut public)?;
         public[0] = 4;
         Ok(Box::new(Share { group, public }))
-    }
-}
-
-fn share_length(group: NamedGroup) -> usize {
-    match group {
-        NamedGroup::X25519 => 32,
-        NamedGroup::Secp256r1 => 65,
-        NamedGroup::Secp384r1 => 97,
     }
 }
 
@@ -209,6 +207,12 @@ impl Shape {
         std::iter::once(first).chain(others).collect()
     }
 
+    /// X25519MLKEM768 in a part of the cases: it takes ten times as long as all the rest.
+    fn groups(self) -> Vec<NamedGroup> {
+        let wanted = |group: &&NamedGroup| self.bit(15) || !group.is_post_quantum();
+        NamedGroup::ALL.iter().filter(wanted).copied().collect()
+    }
+
     /// Both ends' secret under an identity, for the first suite's hash.
     fn psk_of(self, identity: &[u8]) -> Psk {
         Psk::external(identity, PSK_SECRET, self.psk_hash()).expect("a good PSK")
@@ -236,6 +240,7 @@ impl Shape {
         }
         ClientConfig {
             suites: self.suites(),
+            groups: self.groups(),
             key_shares: if self.bit(7) { 0 } else { 1 + usize::from(self.bit(8)) },
             server_name: ServerName::parse("server.test"),
             verifier: self.certificates().then(|| Identity::of(Role::Server).pinned()),
@@ -256,6 +261,7 @@ impl Shape {
     fn server(self, secrets: &Arc<Secrets>) -> ServerConfig {
         ServerConfig {
             suites: self.suites(),
+            groups: self.groups(),
             credentials: if self.certificates() {
                 vec![Identity::of(Role::Server).credential()]
             } else {

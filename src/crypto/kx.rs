@@ -34,7 +34,13 @@ impl NamedGroup {
     //= rfc8446#appendix-B.3.1.4
     //# Values within "obsolete_RESERVED" ranges are used in previous versions of TLS and MUST NOT be offered
     //# or negotiated by TLS 1.3 implementations.
-    pub const ALL: &[Self] = &[Self::X25519, Self::Secp256r1, Self::Secp384r1];
+    pub const ALL: &[Self] = &[
+        #[cfg(feature = "pq")]
+        Self::X25519MlKem768,
+        Self::X25519,
+        Self::Secp256r1,
+        Self::Secp384r1,
+    ];
 
     /// The code point (RFC 8446, Section 4.2.7).
     pub fn code(self) -> u16 {
@@ -107,6 +113,63 @@ pub trait KeyShare: Send {
 impl fmt::Debug for dyn KeyShare {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "KeyShare({})", self.group().name())
+    }
+}
+
+/// The ephemeral keys of a ClientHello.
+#[derive(Debug)]
+pub(crate) struct KeyShares {
+    groups: Vec<NamedGroup>,
+    shares: Vec<Box<dyn KeyShare>>,
+}
+
+impl KeyShares {
+    /// Makes shares for the first `count` of `groups`. A hybrid's X25519 share is offered on its own too wherever X25519 stands among
+    /// them: RFC 9954, Section 3.2, lifts for this the rule that no two shares have a key in common. Only one of them is ever used.
+    pub(crate) fn generate(
+        groups: &[NamedGroup],
+        count: usize,
+        random: &mut dyn Random,
+    ) -> Result<Self, KeyExchangeError> {
+        let mut made = Self { groups: groups.into(), shares: Vec::new() };
+        for group in groups.iter().take(count) {
+            if !made.has(*group) {
+                made.shares.push(random.key_share(*group)?);
+            }
+        }
+        Ok(made)
+    }
+
+    /// What is offered, in the order of the groups: each group, and its `key_exchange`.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (NamedGroup, &[u8])> {
+        self.groups.iter().filter_map(|group| {
+            let mut shares = self.shares.iter().flat_map(|share| [Some(&**share), share.part()]).flatten();
+            let share = shares.find(|share| share.group() == *group)?;
+            Some((*group, share.public()))
+        })
+    }
+
+    pub(crate) fn has(&self, group: NamedGroup) -> bool {
+        self.iter().any(|(offered, _)| offered == group)
+    }
+
+    /// The share that the server chose, if it was offered; the others are dropped.
+    pub(crate) fn take(self, code: u16) -> Option<Box<dyn KeyShare>> {
+        let (group, _) = self.iter().find(|(offered, _)| offered.code() == code)?;
+        self.shares.into_iter().find_map(|share| {
+            if share.group() == group {
+                return Some(share);
+            }
+            share.into_part().filter(|part| part.group() == group)
+        })
+    }
+}
+
+#[cfg(test)]
+impl KeyShares {
+    /// As if another implementation had made it.
+    pub(crate) fn of(share: Box<dyn KeyShare>) -> Self {
+        Self { groups: Vec::from([share.group()]), shares: Vec::from([share]) }
     }
 }
 

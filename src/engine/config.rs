@@ -45,7 +45,8 @@ pub struct ClientConfig {
     pub suites: Vec<CipherSuite>,
     /// Groups in order of preference.
     pub groups: Vec<NamedGroup>,
-    /// How many of `groups`, from the first, get a key share in the first ClientHello; 0 asks for a HelloRetryRequest.
+    /// How many of `groups`, from the first, get a key share in the first ClientHello; 0 asks for a HelloRetryRequest. X25519 gets one
+    /// beside X25519MLKEM768 whatever the number: it costs nothing.
     pub key_shares: usize,
     /// The name that the server's certificate must prove; a DNS name is sent as server_name. `None` only with PSKs.
     pub server_name: Option<ServerName>,

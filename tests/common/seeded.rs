@@ -2,7 +2,7 @@
 
 use handclasp::{
     crypto::{
-        kx::{KeyExchangeError, KeyShare, NamedGroup},
+        kx::{self, KeyExchangeError, KeyShare, NamedGroup},
         public_key::PublicKey,
         random::Random,
         secret::Secret,
@@ -53,11 +53,15 @@ impl Random for Seeded {
     }
 
     fn key_share(&mut self, group: NamedGroup) -> Result<Box<dyn KeyShare>, KeyExchangeError> {
-        Ok(Box::new(ToyShare { group, public: self.block() }))
+        match group {
+            #[cfg(feature = "pq")]
+            NamedGroup::X25519MlKem768 => kx::hybrid::generate(self),
+            curve => Ok(Box::new(ToyShare { group: curve, public: self.block() })),
+        }
     }
 }
 
-/// No secret at all: both ends hash the two public values. ring takes no seed, and what is tested here is not the group.
+/// No secret at all, where a curve is needed: both ends hash the two public values. ring takes no seed, and what is tested here is not the group.
 struct ToyShare {
     group: NamedGroup,
     public: [u8; 32],

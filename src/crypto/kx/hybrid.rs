@@ -21,19 +21,16 @@ struct HybridKey {
 
 /// Makes a client's share, of an X25519 share and of randomness for ML-KEM.
 pub fn generate<R: Random + ?Sized>(random: &mut R) -> Result<Box<dyn KeyShare>, KeyExchangeError> {
+    let x25519 = random.key_share(NamedGroup::X25519)?;
     let seed = secret(random, ml_kem::SEED)?;
     let (mut public, decapsulation_key) = ml_kem::generate(&seed).ok_or(KeyExchangeError::Random)?;
-    let x25519 = random.key_share(NamedGroup::X25519)?;
     public.extend_from_slice(x25519.public());
     Ok(Box::new(HybridKey { public, decapsulation_key, x25519 }))
 }
 
 /// Answers a client's share.
-//= draft-ietf-tls-ecdhe-mlkem-04
-//# For all groups, the server MUST perform the encapsulation key check
-//# described in Section 7.2 of [NIST-FIPS-203] on the client's
-//# encapsulation key, and abort with an illegal_parameter alert if it
-//# fails.
+// Section 4.2: "For all groups, the server MUST perform the encapsulation key check described in Section 7.2 of [NIST-FIPS-203] on
+// the client's encapsulation key, and abort with an illegal_parameter alert if it fails."
 pub(in crate::crypto) fn respond<R: Random + ?Sized>(
     random: &mut R,
     peer: &[u8],
@@ -55,10 +52,8 @@ impl KeyShare for HybridKey {
         &self.public
     }
 
-    //= draft-ietf-tls-ecdhe-mlkem-04
-    //# For all groups, the client MUST check if the ciphertext length
-    //# matches the selected group, and abort with an illegal_parameter alert
-    //# if it fails.
+    // Section 4.2: "For all groups, the client MUST check if the ciphertext length matches the selected group, and abort with an
+    // illegal_parameter alert if it fails."
     fn agree(self: Box<Self>, peer: &[u8]) -> Result<Secret, KeyExchangeError> {
         let (ciphertext, point) =
             peer.split_at_checked(ml_kem::CIPHERTEXT).ok_or(KeyExchangeError::PeerShare)?;

@@ -7,7 +7,7 @@ use crate::{
     crypto::{
         certificate::UnixTime,
         key_schedule::EarlySecret,
-        kx::{KeyShare, NamedGroup},
+        kx::{KeyShares, NamedGroup},
         random::Random,
         suite::CipherSuite,
     },
@@ -38,7 +38,7 @@ struct Offered {
     log: Log,
     random: Box<dyn Random>,
     session_id: Vec<u8>,
-    key_shares: Vec<Box<dyn KeyShare>>,
+    key_shares: KeyShares,
     /// The PSKs on offer, as indices into the configuration's; the server answers with an index into this.
     psks: Vec<usize>,
 }
@@ -83,10 +83,10 @@ impl WaitServerHello {
         //= rfc8446#section-4.2.8
         //# Clients MUST NOT offer any KeyShareEntry values for groups not listed in the client's
         //# "supported_groups" extension.
-        let groups = config.groups.iter().take(config.key_shares);
         //= rfc8446#section-4.2.8
         //# The key_exchange values for each KeyShareEntry MUST be generated independently.
-        let key_shares = groups.map(|group| random.key_share(*group)).collect::<Result<_, _>>()?;
+        // RFC 9954, Section 3.2, excepts X25519 beside a hybrid with it.
+        let key_shares = KeyShares::generate(&config.groups, config.key_shares, &mut *random)?;
         let psks = (0..config.psks.len()).collect();
         let log = Log { key_log: config.key_log.clone(), client_random };
         let offered = Offered { config, now, log, random, session_id, key_shares, psks };
@@ -170,7 +170,9 @@ impl Offered {
         let config = &self.config;
         let if_verifying = |codes| if config.verifier.is_some() { codes } else { Vec::new() };
         let psks: Vec<_> = self.psks().map(|psk| (psk.identity(), psk.hash().length())).collect();
-        let key_shares: Vec<_> = self.key_shares.iter().map(|share| entry_of(share.as_ref())).collect();
+        let entry =
+            |(group, key_exchange): (NamedGroup, _)| KeyShareEntry { group: group.code(), key_exchange };
+        let key_shares: Vec<_> = self.key_shares.iter().map(entry).collect();
         //= rfc8446#section-9.3
         //# A client sending a ClientHello MUST support all parameters advertised in it.
         let offer = Offer {
@@ -270,13 +272,13 @@ impl Offered {
             //# "illegal_parameter" alert.
             let group = NamedGroup::from_code(code).filter(|group| self.config.groups.contains(group));
             let group = group.ok_or(Violation::UnofferedGroup)?;
-            if self.key_shares.iter().any(|share| share.group() == group) {
+            if self.key_shares.has(group) {
                 return Err(Violation::RetryChangesNothing.into());
             }
             //= rfc8446#section-4.2.8
             //# the client MUST replace the original "key_share" extension with one containing only a new
             //# KeyShareEntry
-            self.key_shares = Vec::from([self.random.key_share(group)?]);
+            self.key_shares = KeyShares::generate(&[group], 1, &mut *self.random)?;
         }
         let config = Arc::clone(&self.config);
         self.psks.retain(|index| config.psks.get(*index).is_some_and(|psk| psk.hash() == suite.hash()));
@@ -312,13 +314,12 @@ impl Offered {
         //# KeyShareEntry in the ServerHello.  This value MUST be in the same
         //# group as the KeyShareEntry value offered by the client that the
         //# server has selected for the negotiated key exchange.
-        let share = key_shares.into_iter().find(|share| share.group().code() == server_hello.key_share.group);
         //= rfc8446#section-4.2.8
         //# the client MUST verify that the selected NamedGroup in the ServerHello is the same as that in the
         //# HelloRetryRequest.
         //= rfc8446#section-4.2.8
         //# If this check fails, the client MUST abort the handshake with an "illegal_parameter" alert.
-        let share = share.ok_or(Violation::UnofferedGroup)?;
+        let share = key_shares.take(server_hello.key_share.group).ok_or(Violation::UnofferedGroup)?;
         let group = share.group();
         let shared_secret = share.agree(server_hello.key_share.key_exchange)?;
         transcript.add(bytes);
@@ -354,10 +355,6 @@ impl Offered {
             _ => Err(Violation::PskHash),
         }
     }
-}
-
-fn entry_of(share: &dyn KeyShare) -> KeyShareEntry<'_> {
-    KeyShareEntry { group: share.group().code(), key_exchange: share.public() }
 }
 
 #[cfg(test)]

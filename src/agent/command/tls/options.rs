@@ -87,7 +87,7 @@ impl TlsOptions {
                           its hash (default sha256, whatever the key's length:
                           a PSK belongs to one hash, and its length does not tell)
   --alpn A,B              application protocols in order of preference
-  --groups G,G            of x25519, secp256r1, secp384r1, in order of preference
+  --groups G,G            of X25519MLKEM768, x25519, secp256r1, secp384r1, in order of preference
   --suites S,S            of TLS_AES_128_GCM_SHA256, TLS_AES_256_GCM_SHA384,
                           TLS_CHACHA20_POLY1305_SHA256, in order of preference
   --keylog FILE           append the secrets in NSS key log format, for Wireshark:

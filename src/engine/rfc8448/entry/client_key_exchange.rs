@@ -1,6 +1,6 @@
 //! Where the traces of RFC 8448 enter.
 use super::*;
-use crate::engine::message::ClientHello;
+use crate::{crypto::kx::KeyShare, engine::message::ClientHello};
 
 impl WaitServerHello {
     /// As after a ClientHello that another implementation wrote.
@@ -12,7 +12,7 @@ impl WaitServerHello {
     ) -> Self {
         let hello = ClientHello::read(Message::read(client_hello).unwrap().body).unwrap();
         let log = Log { key_log: config.key_log.clone(), client_random: *hello.random };
-        let (session_id, key_shares) = (hello.session_id.into(), Vec::from([key_share]));
+        let (session_id, key_shares) = (hello.session_id.into(), KeyShares::of(key_share));
         let (now, psks) = (UnixTime(0), Vec::new());
         let offered = Offered { config, now, log, random, session_id, key_shares, psks };
         Self { offered, client_hello: client_hello.into() }
