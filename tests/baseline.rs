@@ -15,6 +15,7 @@ use issue::{Key, SERVER_AUTH, Template, sequence, tlv};
 
 const NOW: UnixTime = UnixTime(1_900_000_000); // in 2030
 const EXTENDED_KEY_USAGE: &[u8] = &[0x55, 0x1d, 37];
+const ANY_EXTENDED_KEY_USAGE: &[u8] = &[0x55, 0x1d, 37, 0];
 const AUTHORITY_KEY_IDENTIFIER: &[u8] = &[0x55, 0x1d, 35];
 
 fn server_auth() -> Vec<u8> {
@@ -55,7 +56,22 @@ fn refused_unless_waived(rule: &str, change: impl Fn(&mut Template<'_>, &mut Tem
 fn a_root_has_no_purposes_and_an_end_entity_no_critical_ones() {
     refused_unless_waived("7.1.2.1.2", |root, _| root.purposes = vec![SERVER_AUTH]);
     refused_unless_waived("7.1.2.7.6", |_, leaf| leaf.others.push((EXTENDED_KEY_USAGE, true, server_auth())));
+    refused_unless_waived("7.1.2.7.10", |_, leaf| leaf.purposes = vec![ANY_EXTENDED_KEY_USAGE, SERVER_AUTH]);
     assert_eq!(judge(Side::Server, true, |_, leaf| leaf.purposes = vec![SERVER_AUTH]), Ok(()));
+    let any_alone =
+        |_: &mut Template<'_>, leaf: &mut Template<'_>| leaf.purposes = vec![ANY_EXTENDED_KEY_USAGE];
+    assert!(judge(Side::Server, false, any_alone).unwrap_err().ends_with("does not allow serverAuth"));
+}
+
+#[test]
+fn serial_numbers_of_zero_are_a_fault_of_issuers() {
+    for of_root in [false, true] {
+        let change = |root: &mut Template<'_>, leaf: &mut Template<'_>| {
+            *(if of_root { &mut root.serial } else { &mut leaf.serial }) = 0;
+        };
+        assert!(judge(Side::Server, true, change).unwrap_err().contains("a serial number must be positive"));
+        assert_eq!(judge(Side::Server, false, change), Ok(()));
+    }
 }
 
 #[test]

@@ -5,7 +5,8 @@ use super::*;
 /// A rule broken: what is edited how, and what is found.
 type Case = (fn(&mut Parts), &'static str);
 
-const SERIAL: &str = "its serial number is not a positive integer of at most 20 octets";
+const SERIAL: &str = "its serial number is negative, or has more than 20 octets";
+const SERIAL_ZERO: &str = "a serial number must be positive (Section 4.1.2.2)";
 const NOT_VERSION_3: &str = "it is not of version 3";
 const TWO_IDENTIFIERS: &str = "unique identifiers must not be used (Section 4.1.2.8)";
 const NO_BITS: &str = "keyUsage is empty or ends in zero bits";
@@ -34,7 +35,7 @@ const OF_ANY_CERTIFICATE: &[Case] = &[
     //= rfc5280#section-4.1.2.2
     //= type=test
     //# The serial number MUST be a positive integer
-    (|p| p.serial = tlv(2, &[0]), SERIAL),
+    (|p| p.serial = tlv(2, &[0]), SERIAL_ZERO),
     //= rfc5280#section-4.1.2.2
     //= type=test
     //# CAs MUST force the serialNumber to be a non-negative integer.

@@ -197,12 +197,10 @@ fn read_serial<'a>(reader: &mut SliceReader<'a>) -> Result<&'a [u8], Problem> {
     let integer = AnyRef::decode(reader)?;
     integer.tag().assert_eq(Tag::Integer)?;
     serial_octets(integer.value())
-        .ok_or(Problem::Malformed("its serial number is not a positive integer of at most 20 octets"))
+        .ok_or(Problem::Malformed("its serial number is negative, or has more than 20 octets"))
 }
 
-/// The contents of an INTEGER if they are a serial number's: minimal, positive, and of at most 20 octets beside the sign.
-//= rfc5280#section-4.1.2.2
-//# The serial number MUST be a positive integer
+/// The contents of an INTEGER if they are a serial number's: minimal, not negative, and of at most 20 octets beside the sign.
 //= rfc5280#section-4.1.2.2
 //# CAs MUST force the serialNumber to be a non-negative integer.
 //= rfc5280#section-4.1.2.2
@@ -218,7 +216,7 @@ fn read_serial<'a>(reader: &mut SliceReader<'a>) -> Result<&'a [u8], Problem> {
 //# Conforming CAs MUST NOT use serialNumber values longer than 20 octets.
 pub(super) fn serial_octets(contents: &[u8]) -> Option<&[u8]> {
     let octets = match contents {
-        [] | [0x80..=0xff, ..] | [0] | [0, ..=0x7f, ..] => return None,
+        [] | [0x80..=0xff, ..] | [0, ..=0x7f, ..] => return None,
         [0, rest @ ..] | rest => rest,
     };
     (octets.len() <= 20).then_some(contents)

@@ -22,8 +22,12 @@
 //!
 //! * **Trust anchors** are certificates, and held to the same form as any other CA's (`authority`); RFC 5280, Section 6.1.1 (d)
 //!   leaves that to us. One need not be self-signed (an intermediate in the store ends a path), and its own signature is not
-//!   verified. It is not an anchor outside its validity: whoever let a root expire did not mean to trust it for ever. Its name
+//!   verified. It is not an anchor outside its validity, as with OpenSSL and
+//!   GnuTLS: whoever let a root expire did not mean to trust it for ever. Its name
 //!   constraints, pathLenConstraint, extendedKeyUsage and policyConstraints bind the path below it.
+//!   Certificates of the store that are not of this form are set aside and named in the log: of Debian's 144 (ca-certificates
+//!   20230311) three, for a time in the wrong form (one) and a keyUsage that is not DER (two). Nine have the serial number 0: that
+//!   is a fault of their issuers alone.
 //! * **A certificate that is itself in the store** is trusted as an end entity, whoever issued it, CA or not: storage appliances
 //!   come with a self-signed one. Its validity, names and purpose, keyUsage and key are checked like any other's; CRLs are not.
 //! * **Form**: version 3, a positive serial number of at most 20 octets, one algorithm inside and outside, and what Section 4.2
@@ -34,7 +38,7 @@
 //!   -384; Ed25519. No SHA-1, no MD5.
 //! * **Names**: subjectAltName alone, never the common name; see `names`. Constraints on them: see `constraints`.
 //! * **Purposes**: an end entity's extendedKeyUsage has serverAuth or clientAuth, or rpcTLSServer or rpcTLSClient, or is absent;
-//!   [`RequiredPurpose::RpcTls`] demands the latter two. One that lists anyExtendedKeyUsage is refused. Each CA in the path that has
+//!   [`RequiredPurpose::RpcTls`] demands the latter two. anyExtendedKeyUsage does not stand for any of them. Each CA in the path that has
 //!   the extension must leave the purpose over. keyUsage of an end entity has digitalSignature, or is absent (RFC 8446, 4.4.2.2).
 //! * **Policies**: any will do, unless a CA in the path requires one; see `policy`.
 //! * **Revocation**: by CRLs that are at hand, and as [`Revocation`] demands; nothing is ever fetched. See `crl`.
@@ -95,11 +99,11 @@ pub struct Policy {
     pub purpose: RequiredPurpose,
     /// Whether what is asked of issuers alone, and what endangers nobody, is asked for too.
     ///
-    /// By RFC 5280: authorityKeyIdentifier, a CA's subjectKeyIdentifier and keyUsage, its basicConstraints critical, subjectAltName critical
-    /// if and only if the subject is empty. By the Baseline Requirements for public CAs: extendedKeyUsage not critical, and none in a
-    /// root; authorityKeyIdentifier without issuer and serial number; a server's common name, if it is a host's, written as in
-    /// subjectAltName. Many private CAs in use break one of these; the agent and the tools waive them all, and `handclasp verify`
-    /// does with `--as-agent`.
+    /// By RFC 5280: authorityKeyIdentifier, a CA's subjectKeyIdentifier and keyUsage, its basicConstraints critical, subjectAltName
+    /// critical if and only if the subject is empty, a serial number other than 0. By the Baseline Requirements for public CAs:
+    /// extendedKeyUsage not critical, without anyExtendedKeyUsage, and none in a root; authorityKeyIdentifier without issuer and
+    /// serial number; a server's common name, if it is a host's, written as in subjectAltName. Many private CAs in use break one of
+    /// these; the agent and the tools waive them all, and `handclasp verify` does with `--as-agent`.
     pub issuer_profile: bool,
     /// Of which certificates it must be known that they are not revoked.
     pub revocation: Revocation,
@@ -239,7 +243,7 @@ impl Verifier {
         if extensions.key_usage.is_some_and(|usage| !usage.digital_signature()) {
             return Err(Problem::KeyUsage("digitalSignature"));
         }
-        self.policy.purpose.check_end_entity(request.side, extensions.extended_key_usage)?;
+        self.policy.purpose.check(request.side, extensions.extended_key_usage)?;
         names::check(end_entity, request.names)?;
         Ok(key)
     }

@@ -9,6 +9,7 @@ use super::{
     distinguished_name,
     general_name::{GeneralName, ip_address},
     problem::Problem,
+    purpose::KeyPurposes,
 };
 
 impl Certificate<'_> {
@@ -42,6 +43,10 @@ impl Certificate<'_> {
         //# 4.2.1.9) where the value of cA is TRUE.
         } else if is_authority && extensions.subject_key_identifier.is_none() {
             Some("a CA must have a subjectKeyIdentifier (Section 4.2.1.2)")
+        //= rfc5280#section-4.1.2.2
+        //# The serial number MUST be a positive integer
+        } else if self.serial == [0] {
+            Some("a serial number must be positive (Section 4.1.2.2)")
         } else {
             None
         }
@@ -49,10 +54,14 @@ impl Certificate<'_> {
 
     fn baseline_fault(&self) -> Option<&'static str> {
         let named = self.extensions.authority_key_identifier;
+        let is_authority = self.extensions.basic_constraints.is_some_and(|constraints| constraints.ca);
+        let purposes = self.extensions.extended_key_usage.filter(|_| !is_authority);
         if named.is_some_and(|named| named.issuer_and_serial.is_some()) {
             Some("authorityKeyIdentifier has a keyIdentifier alone (7.1.2.11.1)")
         } else if self.extensions.extended_key_usage_critical {
             Some("extendedKeyUsage is not critical (7.1.2.7.6)")
+        } else if purposes.is_some_and(KeyPurposes::lists_any) {
+            Some("an end entity's extendedKeyUsage does not list anyExtendedKeyUsage (7.1.2.7.10)")
         } else {
             None
         }

@@ -41,19 +41,11 @@ impl RequiredPurpose {
         }
     }
 
-    /// Whether an end entity with these purposes (`None`: without extendedKeyUsage) will do.
+    /// Whether these purposes, or what is left of them, will do (`None`: without extendedKeyUsage).
     ///
-    /// One that lists anyExtendedKeyUsage is refused, as RFC 5280 allows: its key may have signed anything.
+    /// In an end entity anyExtendedKeyUsage does not stand for the purpose, as RFC 5280 allows: its key may have signed anything.
     //= rfc5280#section-4.2.1.12
     //# If the extension is present, then the certificate MUST only be used for one of the purposes indicated.
-    pub(super) fn check_end_entity(self, side: Side, purposes: Option<KeyPurposes>) -> Result<(), Problem> {
-        if purposes.is_some_and(|purposes| purposes.any) {
-            return Err(Problem::Purpose("TLS alone: it lists anyExtendedKeyUsage"));
-        }
-        self.check(side, purposes)
-    }
-
-    /// Whether what is left of the purposes will do.
     pub(super) fn check(self, side: Side, purposes: Option<KeyPurposes>) -> Result<(), Problem> {
         let (accepted, name) = self.of(side);
         let allowed = match purposes {
@@ -94,6 +86,10 @@ impl KeyPurposes {
             Ok(())
         })?;
         Ok(purposes)
+    }
+
+    pub(super) fn lists_any(self) -> bool {
+        self.any
     }
 
     /// What an authority with this extension lets its certificates do: there, anyExtendedKeyUsage restricts nothing.
