@@ -20,10 +20,10 @@ use image::Image;
 use needles::Needles;
 use subject::Case;
 
-/// What stays behind in memory that is ring's to wipe, and how many bytes: a long-term private key that was dropped. The Ed25519 key
-/// of the test is there twice, once for each end.
+/// What stays behind in memory that is ring's to wipe, and how many bytes: long-term private keys that were dropped, 32 bytes of each on
+/// P-256 and 64 of each of Ed25519. The cases have two or four of them.
 const LEFT_BY_RING: [(&str, usize); 2] =
-    [("private key in ring's form", 64), ("prefix of the private key", 64)];
+    [("private key in ring's form", 128), ("prefix of the private key", 128)];
 
 /// The process of a case, and what it told.
 struct Subject {

@@ -28,7 +28,7 @@ impl Needles {
                 ^ MASK
         });
         let bytes = bytes.collect();
-        if label == "x25519" { self.public_keys.push(bytes) } else { self.add(label, bytes) }
+        if label.ends_with("x25519") { self.public_keys.push(bytes) } else { self.add(label, bytes) }
     }
 
     fn add(&mut self, label: &str, secret: Vec<u8>) {
@@ -103,9 +103,13 @@ impl Needles {
         let key_length = usize::from(case.suite().key_length());
         self.add(&format!("key of {label}"), schedule.expand(&secret, "key", b"", key_length));
         self.add(&format!("iv of {label}"), schedule.expand(&secret, "iv", b"", 12));
+        let length = schedule.0.length();
         if label.contains("HANDSHAKE") {
-            let length = schedule.0.length();
             self.add(&format!("finished key of {label}"), schedule.expand(&secret, "finished", b"", length));
+        } else {
+            let next = schedule.expand(&secret, "traffic upd", b"", length);
+            self.add(&format!("next key of {label}"), schedule.expand(&next, "key", b"", key_length));
+            self.add(&format!("next of {label}"), next);
         }
     }
 

@@ -21,7 +21,7 @@ use handclasp::{
         suite::CipherSuite,
     },
     engine::{
-        ExternalPsk, Handshake, Psk, PskOffer, Session, SignRequest,
+        AlertDescription, Connection, ExternalPsk, Handshake, Psk, PskOffer, Session, SignRequest, Step,
         config::{ClientAuthentication, ClientConfig, Credential, KeyLog, ServerConfig},
     },
 };
@@ -309,6 +309,38 @@ fn shake_hands(case: Case, told: &Arc<Told>) -> ([Box<Session>; 2], [Option<Box<
     ([sessions.0.expect("done"), sessions.1.expect("done")], [client.key, server.key])
 }
 
+/// Two ends that gave up once they had keys, and that nobody has dropped: a handshake that fails forgets by itself.
+fn given_up(case: Case, told: &Arc<Told>) -> [Box<Handshake>; 2] {
+    let (mut client, mut server) = ends(case, told);
+    let (mut to_client, mut to_server) = (Vec::new(), Vec::new());
+    for _ in 0..3 {
+        client.run(&mut to_client, &mut to_server);
+        server.run(&mut to_server, &mut to_client);
+        // Not all of the server's Finished; a HelloRetryRequest is shorter.
+        if to_client.len() > 150 {
+            to_client.pop();
+        }
+    }
+    [client.handshake, server.handshake].map(|mut handshake| {
+        handshake.abort(AlertDescription::UserCanceled);
+        assert!(matches!(handshake.step(), Step::Send(_)));
+        handshake
+    })
+}
+
+/// Exchanges data and new keys over both sessions, as far as they last.
+fn converse(sessions: [Box<Session>; 2]) {
+    let [mut client, mut server] = sessions.map(|session| Connection::new(*session));
+    client.write(b"data").expect("it writes");
+    client.update_keys(true).expect("it updates");
+    client.write(b"data").expect("it writes");
+    let mut outgoing = client.outgoing().to_vec();
+    while !outgoing.is_empty() {
+        let record: Vec<u8> = outgoing.drain(..server.wanted()).collect();
+        server.receive(&record).expect("it receives");
+    }
+}
+
 /// Lives through one case.
 pub(crate) fn live(case: Case) {
     let told = Arc::new(Told::default());
@@ -319,9 +351,16 @@ pub(crate) fn live(case: Case) {
     let exported =
         sessions.each_ref().map(|session| session.exporter.export(b"EXPORTER-test", b"", 32).expect("short"));
     tell("exported", &mask(exported[0].expose()));
+    let first = told.0.lock().expect("one thread").len();
+    let failed = given_up(case, &told);
+    for (label, masked) in told.0.lock().expect("one thread").iter().skip(first) {
+        tell(&format!("given-up-{label}"), masked);
+    }
     let unused = Telling(told).key_share(NamedGroup::X25519).expect("randomness");
     tell("x25519", &mask(unused.public()));
     stop_when("alive");
-    drop((sessions, keys, exported, unused));
+    converse(sessions);
+    drop((keys, exported, unused));
     stop_when("dropped");
+    drop(failed);
 }
