@@ -101,7 +101,7 @@ pub(crate) fn write(sides: [Option<&Trust>; 2]) -> Result<Vec<u8>, String> {
     w.finish().map_err(|TooLong| "the trust stores and CRLs are larger than 16 MiB".into())
 }
 
-/// Makes verifiers of what [`write`] wrote.
+/// Makes verifiers of what [`write()`] wrote.
 pub(crate) fn read_verifiers(bytes: &[u8]) -> Result<[Option<Verifier>; 2], String> {
     let mut r = Reader::new(bytes, "trust stores");
     let mut side = || -> Result<Option<Verifier>, String> {
