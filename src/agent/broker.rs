@@ -123,10 +123,14 @@ impl Answers for Broker {
     }
 
     fn find_psk(&mut self, offers: &[PskOffer]) -> Option<(usize, Psk)> {
-        let Source::Finder { keyrings, found: None } = &self.source else { return None };
-        let keyrings = keyrings.clone();
+        let Source::Finder { keyrings, found } = &self.source else { return None };
+        let (keyrings, given) = (keyrings.clone(), *found);
         for (index, offer) in offers.iter().enumerate() {
             if let Some((key, psk)) = self.look_up(&keyrings, &offer.identity) {
+                // After a HelloRetryRequest the question comes again; a second PSK is not for it.
+                if given.is_some_and(|given| given != key) {
+                    return None;
+                }
                 self.source = Source::Finder { keyrings, found: Some(key) };
                 return Some((index, psk));
             }
