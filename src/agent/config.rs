@@ -9,6 +9,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::crypto::kx::NamedGroup;
+
 /// Where the configuration is looked for, in this order.
 const PATHS: [&str; 3] = ["/etc/handclasp/config", "/etc/tlshd/config", "/etc/tlshd.conf"];
 
@@ -26,6 +28,18 @@ pub(super) struct Section {
     pub(super) crl: Option<FileAt>,
     pub(super) certificate: Option<FileAt>,
     pub(super) private_key: Option<FileAt>,
+    /// `policy.groups`, in order of preference; empty: the default.
+    groups: Vec<NamedGroup>,
+    /// `policy.require_pq`
+    require_pq: bool,
+}
+
+impl Section {
+    /// The groups to negotiate, in order of preference; none if nothing is left of them.
+    pub(super) fn groups(&self) -> Vec<NamedGroup> {
+        let groups = if self.groups.is_empty() { NamedGroup::ALL } else { &self.groups };
+        groups.iter().copied().filter(|group| !self.require_pq || group.is_post_quantum()).collect()
+    }
 }
 
 /// What the file says; nothing that it names is read yet.
@@ -159,10 +173,15 @@ impl Config {
                 )));
             }
             "x509.private_key" => side.private_key = file,
+            "policy.groups" => side.groups = groups(key, value).map_err(error)?,
+            "policy.require_pq" => side.require_pq = boolean(key, value).map_err(error)?,
             "x509.pq.certificate" | "x509.pq.private_key" => {
                 return Ok(Some(error(format!("{key} has no effect: ML-DSA is not supported"))));
             }
             _ => return Err(error(format!("there is no setting {key:?} in [{section}]"))),
+        }
+        if side.groups().is_empty() {
+            return Err(error("policy.require_pq leaves nothing of the groups".into()));
         }
         Ok(None)
     }
@@ -196,6 +215,23 @@ fn known_section(name: &str) -> Result<&'static str, String> {
 
 fn number(key: &str, value: &str) -> Result<u32, String> {
     value.parse().map_err(|_| format!("{key} takes a number, not {value:?}"))
+}
+
+fn boolean(key: &str, value: &str) -> Result<bool, String> {
+    value.parse().map_err(|_| format!("{key} is true or false, not {value:?}"))
+}
+
+fn groups(key: &str, value: &str) -> Result<Vec<NamedGroup>, String> {
+    let mut groups = Vec::new();
+    for name in list(value) {
+        let group =
+            NamedGroup::from_name(&name).ok_or_else(|| format!("{key}: there is no group {name:?}"))?;
+        if groups.contains(&group) {
+            return Err(format!("{key} names {name} twice"));
+        }
+        groups.push(group);
+    }
+    Ok(groups)
 }
 
 /// A list separated by semicolons, the last of which may be missing.
@@ -255,6 +291,29 @@ mod tests {
         assert_eq!(config.server.certificate, file("/etc/a b.pem", 13));
         assert_eq!(config.server.private_key, file("/etc/key.pem", 14));
         assert_eq!(parse("").unwrap().client, Section::default());
+    }
+
+    #[test]
+    fn groups_are_ordered_and_restricted() {
+        let groups = |text: &str| parse(&format!("[authenticate.client]\n{text}")).map(|c| c.client.groups());
+        assert_eq!(groups("").unwrap(), NamedGroup::ALL);
+        let ordered = groups("policy.groups=secp384r1;X25519").unwrap();
+        assert_eq!(ordered, [NamedGroup::Secp384r1, NamedGroup::X25519]);
+        let refused = |text| groups(text).unwrap_err().to_string();
+        assert_eq!(refused("policy.groups=x25519;x448"), "c:2: policy.groups: there is no group \"x448\"");
+        assert_eq!(refused("policy.groups=x25519;x25519"), "c:2: policy.groups names x25519 twice");
+        assert_eq!(refused("policy.require_pq=1"), "c:2: policy.require_pq is true or false, not \"1\"");
+    }
+
+    #[cfg(feature = "pq")]
+    #[test]
+    fn a_post_quantum_group_can_be_required() {
+        let text = "[authenticate.server]\npolicy.require_pq=true\npolicy.groups=x25519;X25519MLKEM768";
+        let config = parse(text).unwrap();
+        assert_eq!(config.server.groups(), [NamedGroup::X25519MlKem768]);
+        assert_eq!(config.client.groups(), NamedGroup::ALL);
+        let error = parse("[authenticate.server]\npolicy.groups=x25519\npolicy.require_pq=true").unwrap_err();
+        assert_eq!(error.to_string(), "c:3: policy.require_pq leaves nothing of the groups");
     }
 
     #[test]

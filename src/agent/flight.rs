@@ -44,6 +44,8 @@ pub(super) struct Subject {
     name: Option<ServerName>,
     address: Option<SocketAddr>,
     started: Instant,
+    /// Only post-quantum groups are allowed.
+    requires_pq: bool,
 }
 
 impl Flight {
@@ -54,13 +56,15 @@ impl Flight {
         now: UnixTime,
         prepare: impl FnOnce(&Request, SocketAddr) -> Result<Flow, Failure>,
     ) -> Option<(Self, Order)> {
-        let mut subject = Subject { flow: None, name: None, address: None, started: Instant::now() };
+        let mut subject =
+            Subject { flow: None, name: None, address: None, started: Instant::now(), requires_pq: false };
         let prepared = request.map_err(Failure::from).and_then(|request| {
             subject.flow = Some((request.role, request.authentication));
             subject.name.clone_from(&request.peer_name);
             let address = peer_address(pending.socket())?;
             subject.address = Some(address);
             let Flow { config, broker } = prepare(&request, address)?;
+            subject.requires_pq = config.groups().iter().all(|group| group.is_post_quantum());
             let socket = pending.socket().try_clone_to_owned().map_err(Failure::Socket)?;
             Ok((Order::Begin { config, now, socket }, broker, time_limit(&request)))
         });
@@ -142,7 +146,8 @@ impl Flight {
 
     fn fail(self, verdict: &Verdict) {
         let verdict = self.given_up.as_ref().unwrap_or(verdict);
-        refuse(self.pending, &self.subject, verdict, self.broker.trouble());
+        let pq = self.subject.requires_pq.then_some("policy.require_pq allows no group but X25519MLKEM768");
+        refuse(self.pending, &self.subject, verdict, self.broker.trouble().or(pq));
     }
 }
 
@@ -350,7 +355,8 @@ mod tests {
     #[test]
     fn a_line_says_what_protects_a_session_and_who_the_peer_is() {
         let flow = Some((Role::Client, Authentication::X509));
-        let subject = Subject { flow, name: None, address: None, started: Instant::now() };
+        let subject =
+            Subject { flow, name: None, address: None, started: Instant::now(), requires_pq: false };
         let broker = Broker::finder(vec![]);
         let line = |session: Session| {
             Outcome { session: &session.into(), broker: &broker, subject: &subject }.to_string()

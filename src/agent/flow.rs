@@ -216,11 +216,13 @@ fn server_psk(request: &Request, circumstances: &Circumstances<'_>) -> Result<Fl
 }
 
 fn client_config(circumstances: &Circumstances<'_>) -> ClientConfig {
-    ClientConfig { record_size_limit: record_size_limit(circumstances), ..ClientConfig::default() }
+    let groups = circumstances.settings.config.client.groups();
+    ClientConfig { groups, record_size_limit: record_size_limit(circumstances), ..ClientConfig::default() }
 }
 
 fn server_config(circumstances: &Circumstances<'_>) -> ServerConfig {
-    ServerConfig { record_size_limit: record_size_limit(circumstances), ..ServerConfig::default() }
+    let groups = circumstances.settings.config.server.groups();
+    ServerConfig { groups, record_size_limit: record_size_limit(circumstances), ..ServerConfig::default() }
 }
 
 fn record_size_limit(circumstances: &Circumstances<'_>) -> Option<u16> {

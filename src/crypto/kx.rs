@@ -69,6 +69,11 @@ impl NamedGroup {
         }
     }
 
+    /// The group of a name, in letters of either case.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|group| group.name().eq_ignore_ascii_case(name))
+    }
+
     /// Whether traffic that is recorded today stays secret from a quantum computer.
     pub fn is_post_quantum(self) -> bool {
         match self {

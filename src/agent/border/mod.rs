@@ -38,6 +38,15 @@ pub(super) enum Config {
     Server(ServerConfig),
 }
 
+impl Config {
+    pub(super) fn groups(&self) -> &[NamedGroup] {
+        match self {
+            Self::Client(config) => &config.groups,
+            Self::Server(config) => &config.groups,
+        }
+    }
+}
+
 /// What the broker tells a worker about one handshake.
 #[derive(Debug)]
 pub(super) enum Order {
