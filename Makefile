@@ -40,7 +40,8 @@ miri: tools
 
 # OpenSSL and GnuTLS as peers, in both directions; openssl as a second opinion on certificate paths.
 peers: tools
-	@tests/need openssl:openssl gnutls-serv:gnutls-bin
+	@tests/need openssl:openssl gnutls-serv:gnutls-bin mmdebstrap:mmdebstrap gpg:gpg
+	tests/peers/prepare
 	$(CARGO) test --locked --test peers -- --ignored --nocapture
 	$(CARGO) test --locked --test openssl_agree -- --ignored --nocapture
 

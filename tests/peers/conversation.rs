@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::{
     ends::{
-        Implementation::{self, GnuTls, Handclasp, OpenSsl},
+        Implementation::{self, GnuTls, Handclasp, OpenSsl, OpenSsl35},
         Options,
     },
     lab::Lab,
@@ -121,7 +121,7 @@ impl Conversation {
         let result = self.client.exit_with(0);
         let result = result.and_then(|()| match self.pair.server {
             GnuTls => Ok(()),
-            OpenSsl | Handclasp => self.server.exit_with(0),
+            OpenSsl | OpenSsl35 | Handclasp => self.server.exit_with(0),
         });
         result.map_err(|problem| self.both(&problem))
     }
@@ -147,7 +147,7 @@ impl Conversation {
         }
         result = result.and_then(|()| match self.implementation(refused) {
             Handclasp => self.expect_failure(refused, &received),
-            OpenSsl | GnuTls => self.process(refused).expect(&received),
+            OpenSsl | OpenSsl35 | GnuTls => self.process(refused).expect(&received),
         });
         result.map_err(|problem| self.both(&problem))
     }
@@ -172,7 +172,7 @@ impl Implementation {
     fn received(self, Alert(name, number): Alert, side: Side) -> String {
         match (self, side) {
             (Handclasp, _) => format!("refused with alert {name}"),
-            (OpenSsl, _) => format!("SSL alert number {number}"),
+            (OpenSsl | OpenSsl35, _) => format!("SSL alert number {number}"),
             (GnuTls, Side::Client) => format!("Received alert [{number}]"),
             (GnuTls, Side::Server) => format!("Received alert '{number}'"),
         }

@@ -6,7 +6,7 @@ use crate::{
     Case, Outcome,
     conversation::{Conversation, Pair, Side},
     ends::{
-        Implementation::{self, GnuTls, Handclasp, OpenSsl},
+        Implementation::{self, GnuTls, Handclasp, OpenSsl, OpenSsl35},
         Options,
     },
     lab::{Lab, PSK_SHA256},
@@ -109,7 +109,7 @@ impl Implementation {
     fn quiet_client(self) -> &'static [&'static str] {
         match self {
             Handclasp => &[],
-            OpenSsl => &["-quiet", "-nocommands", "-no_ign_eof"],
+            OpenSsl | OpenSsl35 => &["-quiet", "-nocommands", "-no_ign_eof"],
             GnuTls => &["--logfile", "/dev/null"],
         }
     }
@@ -117,7 +117,7 @@ impl Implementation {
     fn quiet_server(self) -> &'static [&'static str] {
         match self {
             Handclasp => &[],
-            OpenSsl => &["-quiet"],
+            OpenSsl | OpenSsl35 => &["-quiet"],
             GnuTls => &["--quiet"],
         }
     }
@@ -266,7 +266,7 @@ impl Implementation {
         const LABEL: &str = "EXPORTER-Handclasp-Test";
         match self {
             Handclasp => &["--keymatexport", LABEL],
-            OpenSsl => &["-keymatexport", LABEL, "-keymatexportlen", "32"],
+            OpenSsl | OpenSsl35 => &["-keymatexport", LABEL, "-keymatexportlen", "32"],
             GnuTls => &["--keymatexport", LABEL, "--keymatexportsize", "32"],
         }
     }

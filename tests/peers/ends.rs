@@ -1,6 +1,10 @@
 //! The programs at either end of a connection, and how each is told the same thing.
 
-use std::{fmt, path::PathBuf, process::Command};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use crate::lab::Lab;
 
@@ -9,16 +13,19 @@ use crate::lab::Lab;
 pub enum Implementation {
     Handclasp,
     OpenSsl,
+    /// OpenSSL of Debian trixie, which has X25519MLKEM768.
+    OpenSsl35,
     GnuTls,
 }
 
-use Implementation::{GnuTls, Handclasp, OpenSsl};
+use Implementation::{GnuTls, Handclasp, OpenSsl, OpenSsl35};
 
 impl fmt::Display for Implementation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Handclasp => "handclasp",
             OpenSsl => "openssl",
+            OpenSsl35 => "openssl-3.5",
             GnuTls => "gnutls",
         })
     }
@@ -80,6 +87,8 @@ pub struct Group {
     gnutls: &'static str,
 }
 
+pub const X25519MLKEM768: Group =
+    Group { name: "X25519MLKEM768", openssl: "X25519MLKEM768", gnutls: "X25519-MLKEM768" };
 pub const X25519: Group = Group { name: "x25519", openssl: "X25519", gnutls: "X25519" };
 pub const SECP256R1: Group = Group { name: "secp256r1", openssl: "P-256", gnutls: "SECP256R1" };
 pub const SECP384R1: Group = Group { name: "secp384r1", openssl: "P-384", gnutls: "SECP384R1" };
@@ -135,7 +144,7 @@ impl Implementation {
                 }
                 line.add(&[&format!("127.0.0.1:{port}")]);
             }
-            OpenSsl => {
+            OpenSsl | OpenSsl35 => {
                 line.openssl();
                 line.add(&["-connect", &format!("127.0.0.1:{port}"), "-servername", options.name]);
                 if options.authority.is_some() {
@@ -160,7 +169,7 @@ impl Implementation {
                 line.add_if(options.require_certificate, &["--require-client-cert"]);
                 line.add(&["--accept", "1", "127.0.0.1:0"]);
             }
-            OpenSsl => {
+            OpenSsl | OpenSsl35 => {
                 line.openssl();
                 line.add(&["-accept", "127.0.0.1:0", "-naccept", "1"]);
                 line.add_if(options.certificate.is_none(), &["-nocert"]);
@@ -181,9 +190,14 @@ impl Implementation {
     }
 
     fn program(self, ours: &str, openssl: &str, gnutls: &str) -> Command {
+        if self == OpenSsl35 {
+            let mut command = openssl35();
+            command.arg(openssl);
+            return command;
+        }
         let (program, arguments) = match self {
             Handclasp => (env!("CARGO_BIN_EXE_handclasp"), vec![ours]),
-            OpenSsl => ("openssl", vec![openssl]),
+            OpenSsl | OpenSsl35 => ("openssl", vec![openssl]),
             // Line by line, or what the server prints about a session stays in its buffer.
             GnuTls if gnutls == "gnutls-serv" => ("stdbuf", vec!["-oL", gnutls]),
             GnuTls => (gnutls, vec![]),
@@ -192,6 +206,15 @@ impl Implementation {
         command.args(arguments);
         command
     }
+}
+
+/// The program of tests/peers/prepare, with its own loader and libraries.
+fn openssl35() -> Command {
+    let tree = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers/trixie/usr");
+    let libraries = tree.join("lib/x86_64-linux-gnu");
+    let mut command = Command::new(libraries.join("ld-linux-x86-64.so.2"));
+    command.arg("--library-path").arg(libraries).arg(tree.join("bin/openssl"));
+    command
 }
 
 /// A command line that grows.

@@ -1,4 +1,4 @@
-//! Handclasp's client and server against those of OpenSSL and GnuTLS, as Debian packages them.
+//! Handclasp's client and server against those of OpenSSL and GnuTLS, as Debian packages them; for X25519MLKEM768 with trixie's OpenSSL.
 //!
 //! `make peers` runs everything, `cargo test --test peers -- --ignored WORD...` the cases whose names contain every word; without
 //! `--ignored` they only say that they are there, as they need other programs. With `--control` the same cases run between the peers themselves: they show that the command lines do what they say.
@@ -10,6 +10,7 @@ mod data;
 mod ends;
 mod lab;
 mod negotiation;
+mod post_quantum;
 mod process;
 mod psk;
 mod refusal;
@@ -79,6 +80,7 @@ fn cases(control: bool) -> Vec<Case> {
     let mut cases: Vec<Case> =
         pairs.iter().flat_map(|&pair| parts.iter().flat_map(move |part| part(pair))).collect();
     if !control {
+        cases.extend(post_quantum::cases());
         cases.extend(tools::cases());
     }
     cases
