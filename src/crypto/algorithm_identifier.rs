@@ -153,8 +153,7 @@ pub(crate) fn explicit<'a, T>(
     number: u8,
     read: impl FnOnce(&mut SliceReader<'a>) -> Result<T, der::Error>,
 ) -> Result<Option<T>, der::Error> {
-    let tag = Tag::ContextSpecific { constructed: true, number: der::TagNumber(u32::from(number)) };
-    if reader.is_finished() || Tag::peek(reader)? != tag {
+    if reader.peek_byte() != Some(0xa0 | number) {
         return Ok(None);
     }
     let field = reader.decode::<AnyRef<'a>>()?;

@@ -3,7 +3,7 @@
 use alloc::string::ToString;
 
 use der::{
-    Decode, Reader, SliceReader, Tag, TagNumber, Tagged,
+    Decode, Reader, SliceReader, Tag, Tagged,
     asn1::{AnyRef, BitStringRef, ObjectIdentifier, OctetStringRef, UintRef},
 };
 
@@ -341,11 +341,12 @@ pub(super) fn for_each<'a>(
 /// Reads the contents of an optional field with an IMPLICIT context-specific tag.
 pub(super) fn implicit<'a>(
     reader: &mut SliceReader<'a>,
-    number: u32,
+    number: u8,
     constructed: bool,
 ) -> Result<Option<&'a [u8]>, Problem> {
-    let tag = Tag::ContextSpecific { constructed, number: TagNumber(number) };
-    if reader.is_finished() || Tag::peek(reader)? != tag {
+    // X.690, Section 8.1.2: class, form and number, as long as the number is below 31, are one octet.
+    let tag = 0x80 | if constructed { 0x20 } else { 0 } | number;
+    if reader.peek_byte() != Some(tag) {
         return Ok(None);
     }
     Ok(Some(AnyRef::decode(reader)?.value()))
@@ -362,8 +363,10 @@ pub(super) fn saturate(number: UintRef<'_>) -> u8 {
 
 /// BOOLEAN DEFAULT FALSE: DER writes TRUE or nothing.
 fn default_false(reader: &mut SliceReader<'_>) -> Result<bool, Problem> {
-    match reader.decode::<Option<bool>>()? {
-        Some(false) => Err(Problem::Malformed("a default value is written out")),
-        value => Ok(value.is_some()),
+    /// The tag of a BOOLEAN.
+    const BOOLEAN: u8 = 1;
+    if reader.peek_byte() != Some(BOOLEAN) {
+        return Ok(false);
     }
+    if bool::decode(reader)? { Ok(true) } else { Err(Problem::Malformed("a default value is written out")) }
 }

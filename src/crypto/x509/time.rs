@@ -121,8 +121,11 @@ fn civil(year: u16, [month, day, hour, minute, second]: [u16; 5]) -> Option<Unix
 }
 
 fn number(digits: &[u8]) -> Option<u16> {
-    let text = core::str::from_utf8(digits).ok()?;
-    text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok())?
+    digits.first()?;
+    digits.iter().try_fold(0_u16, |number, digit| {
+        let digit = char::from(*digit).to_digit(10).and_then(|digit| u16::try_from(digit).ok())?;
+        number.checked_mul(10)?.checked_add(digit)
+    })
 }
 
 /// Writes a time as "2024-04-01T00:00:00Z".
