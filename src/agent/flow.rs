@@ -23,7 +23,7 @@ use super::{
     broker::Broker,
     failure::Failure,
     keyring::{self, KeySerial},
-    material::{Identity, Settings, identity_from_keys},
+    material::{Identity, Settings, Side, identity_from_keys},
     request::{Authentication, Request, Role},
 };
 
@@ -62,7 +62,7 @@ impl Flow {
             (Role::Client, Authentication::Psk) => client_psk(request, circumstances),
             (Role::Client, _) => client_certificate(request, circumstances),
             (Role::Server, Authentication::Psk) => server_psk(request, circumstances),
-            (Role::Server, _) => server_certificate(circumstances),
+            (Role::Server, _) => server_certificate(request, circumstances),
         }
     }
 }
@@ -70,7 +70,7 @@ impl Flow {
 fn client_certificate(request: &Request, circumstances: &Circumstances<'_>) -> Result<Flow, Failure> {
     let Circumstances { settings, peer, .. } = circumstances;
     let identity = match request.authentication {
-        Authentication::X509 => Some(client_identity(request, settings)?),
+        Authentication::X509 => Some(own_identity(request, &settings.client, "client")?),
         _ => None,
     };
     let verifier = settings.client.verifier.clone().ok_or_else(|| {
@@ -111,15 +111,15 @@ fn client_certificate(request: &Request, circumstances: &Circumstances<'_>) -> R
     Ok(Flow { config: Config::Client(config), broker: Broker::signer(identity) })
 }
 
-fn client_identity(request: &Request, settings: &Settings) -> Result<Arc<Identity>, Failure> {
+/// Our certificate: the one that the request names, else the configured one.
+fn own_identity(request: &Request, side: &Side, section: &str) -> Result<Arc<Identity>, Failure> {
     if let Some((certificate, private_key)) = request.certificate {
         return identity_from_keys(certificate, private_key).map(Arc::new);
     }
-    settings.client.identity.clone().ok_or_else(|| {
-        Failure::Missing(
-            "there is no client certificate: set x509.certificate and x509.private_key in [authenticate.client]"
-                .into(),
-        )
+    side.identity.clone().ok_or_else(|| {
+        Failure::Missing(format!(
+            "there is no {section} certificate: set x509.certificate and x509.private_key in [authenticate.{section}]"
+        ))
     })
 }
 
@@ -170,16 +170,11 @@ fn suites_for(psks: &[Psk]) -> Vec<CipherSuite> {
     suites
 }
 
-fn server_certificate(circumstances: &Circumstances<'_>) -> Result<Flow, Failure> {
+fn server_certificate(request: &Request, circumstances: &Circumstances<'_>) -> Result<Flow, Failure> {
     let side = &circumstances.settings.server;
     //= rfc9289#section-4.2
     //# Each RPC server that supports RPC-with-TLS MUST possess a unique global identity
-    let identity = side.identity.clone().ok_or_else(|| {
-        Failure::Missing(
-            "there is no server certificate: set x509.certificate and x509.private_key in [authenticate.server]"
-                .into(),
-        )
-    })?;
+    let identity = own_identity(request, side, "server")?;
     let config = ServerConfig {
         credentials: vec![identity.credential.clone()],
         // Without a truststore of the administrator's choice nobody is asked: any certificate of a public authority would do.
