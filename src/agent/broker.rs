@@ -101,6 +101,8 @@ impl Broker {
     /// Looks an identity up; the first keyring that has it decides.
     fn look_up(&mut self, keyrings: &[KeySerial], identity: &[u8]) -> Option<(KeySerial, Psk)> {
         for keyring in keyrings {
+            // One that we may not link may still be one that we may search.
+            let _possessed = keyring::possess_requested(*keyring);
             let outcome = match keyring::find_psk(*keyring, identity) {
                 Ok(None) => continue,
                 Ok(Some(key)) => read_psk(key).map(|psk| (key, psk)).map_err(|error| error.to_string()),

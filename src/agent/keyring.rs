@@ -6,7 +6,9 @@ use crate::crypto::secret::Secret;
 
 use super::{log, system};
 
-/// KEY_SPEC_PROCESS_KEYRING and KEY_SPEC_USER_KEYRING
+/// KEY_SPEC_THREAD_KEYRING, KEY_SPEC_PROCESS_KEYRING and KEY_SPEC_USER_KEYRING. What the agent possesses for good is linked to
+/// the thread's, because the process' is where the kernel links the keyring of each request that it hands out.
+const THREAD_KEYRING: KeySerial = KeySerial(-1);
 const PROCESS_KEYRING: KeySerial = KeySerial(-2);
 const USER_KEYRING: KeySerial = KeySerial(-4);
 /// The largest payload of a key (keyrings(7): 32767 for "user"; "big_key" holds 1 MiB, which no key of ours needs).
@@ -164,14 +166,29 @@ fn find_in_list(list: &str, name: &str) -> Option<KeySerial> {
     })
 }
 
-/// Links a keyring to our process keyring, so that keys which only a possessor may read are ours to read.
+/// Links a keyring to our thread keyring, so that keys which only a possessor may read are ours to read.
 pub(super) fn possess(keyring: KeySerial) -> io::Result<()> {
+    system::keyctl_link(keyring.0, THREAD_KEYRING.0)
+}
+
+/// Possesses the keyring of a request until the next request.
+pub(super) fn possess_requested(keyring: KeySerial) -> io::Result<()> {
     system::keyctl_link(keyring.0, PROCESS_KEYRING.0)
+}
+
+/// Gives up the keyrings of requests, so that no request is served from another one's.
+pub(super) fn forget_requested() -> io::Result<()> {
+    system::keyctl_clear(PROCESS_KEYRING.0)
+}
+
+/// The keyring of the request that was handed out last; kernels before 6.16 link it without telling its number.
+pub(super) fn requested() -> Option<KeySerial> {
+    keys_of(PROCESS_KEYRING).ok()?.first().copied()
 }
 
 /// Links root's user keyring: mount options name keys that an administrator put there (`keyctl padd user NAME @u`).
 pub(super) fn possess_user_keyring() -> io::Result<()> {
-    system::keyctl_link(USER_KEYRING.0, PROCESS_KEYRING.0)
+    system::keyctl_link(USER_KEYRING.0, THREAD_KEYRING.0)
 }
 
 /// The keyrings of the configuration, found by name; they may come and go with kernel modules.

@@ -126,7 +126,7 @@ impl Service {
 
     /// ACCEPT needs CAP_NET_ADMIN; without it the agent would sit in the kernel's way, which queues requests for it.
     fn check_permission(&mut self) -> Result<(), String> {
-        match self.kernel.accept() {
+        match self.take() {
             Ok(None) => Ok(()),
             Ok(Some(incoming)) => {
                 self.begin(incoming);
@@ -202,7 +202,7 @@ impl Service {
         self.ask = Instant::now() + SLOW_TIMER;
         let mut refusals = 0;
         while self.flights.len() < self.max_in_flight && refusals < MAX_REFUSALS {
-            match self.kernel.accept() {
+            match self.take() {
                 Ok(Some(incoming)) => self.begin(incoming),
                 Ok(None) => return,
                 Err(error) => {
@@ -217,6 +217,18 @@ impl Service {
                 }
             }
         }
+    }
+
+    /// Takes a request, and makes the keyring that it came with its own.
+    fn take(&self) -> io::Result<Option<Incoming>> {
+        if let Err(error) = keyring::forget_requested() {
+            log::debug(format_args!("the keyrings of former requests stay linked: {error}"));
+        }
+        let mut incoming = self.kernel.accept()?;
+        if let Some(Ok(request)) = incoming.as_mut().map(|incoming| incoming.request.as_mut()) {
+            request.keyring = request.keyring.or_else(keyring::requested);
+        }
+        Ok(incoming)
     }
 
     fn begin(&mut self, incoming: Incoming) {

@@ -104,6 +104,12 @@ pub(super) fn keyctl_link(key: i32, keyring: i32) -> io::Result<()> {
     check(unsafe { libc::syscall(libc::SYS_keyctl, libc::KEYCTL_LINK, key, keyring) }).map(drop)
 }
 
+/// `KEYCTL_CLEAR`
+pub(super) fn keyctl_clear(keyring: i32) -> io::Result<()> {
+    // SAFETY: KEYCTL_CLEAR takes a number and touches no memory of ours.
+    check(unsafe { libc::syscall(libc::SYS_keyctl, libc::KEYCTL_CLEAR, keyring) }).map(drop)
+}
+
 /// Takes all capabilities out of the bounding set: nothing that is executed can have them.
 pub(super) fn drop_capability_bounds() -> io::Result<()> {
     // PR_CAPBSET_READ fails beyond the last capability that the kernel knows.
