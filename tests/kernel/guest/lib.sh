@@ -116,8 +116,14 @@ program_of() { # HOST: which program is the agent there
     case $1 in c) echo "$CLIENT" ;; s) echo "$SERVER" ;; esac
 }
 
-# The agent listens once a generic netlink socket of its host has joined a multicast group.
-agent_listens() { on "$1" grep -qE '^[0-9a-f]+ +16 +[0-9]+ +[0-9a-f]*[1-9a-f]' /proc/net/netlink; } # HOST
+# The agent listens once a generic netlink socket of it has joined a multicast group. (nfs-utils has such sockets, too.)
+agent_listens() { # HOST
+    local inode
+    for inode in $(on "$1" sed -nE 's/^[0-9a-f]+ +16 +[0-9]+ +0*[1-9a-f].* ([0-9]+) *$/\1/p' /proc/net/netlink); do
+        ls -l "/proc/$(agent_pid "$1")/fd" | grep -qF "socket:[$inode]" && return
+    done
+    return 1
+}
 
 agent_start() { # HOST
     local host=$1 command
