@@ -4,6 +4,7 @@
 certificates=/project/target/kernel/certificates
 client_address=192.0.2.1 server_address=192.0.2.2 server_address6=2001:db8::2
 tracing=/sys/kernel/tracing
+consumer=/usr/src/handclasp-consumer
 
 fail() {
     echo "FAILED: $*"
@@ -68,6 +69,7 @@ carried_by_ktls() {
 # The modules are loaded beforehand: under emulation that takes longer than nfsd's five seconds for a handshake.
 start_everything() {
     modprobe -a tls aesni-intel nfsd nfsv4 nvmet-tcp nvme-tcp
+    insmod $consumer/handclasp_consumer.ko
     make_hosts
     nfs_server_start
     nvme_target_start
@@ -81,8 +83,9 @@ clean_up() {
     umount -f -l /mnt
     nvme disconnect-all
     psk_clear
+    keyctl clear @u
     for host in c s; do agent_kill $host; done
-    pkill 'perl|mount.nfs4'
+    pkill 'driver|perl|mount.nfs4'
 }
 
 # The agents.
@@ -329,4 +332,39 @@ send() { # PORT TEXT: host c connects to the server, sends the TEXT, and waits
     on c perl -MIO::Socket::INET -e '
         my $server = IO::Socket::INET->new(PeerAddr => $ARGV[0], PeerPort => $ARGV[1]) or die $!;
         $server->autoflush(1); print $server eval qq("$ARGV[2]"); sleep 60' $server_address "$1" "$2" &
+}
+
+# A consumer of our own (see consumer/driver.c), which asks for what NFS and NVMe never do.
+
+# Both ends play the STEPs and tell what they saw in one line: a row of the table, to compare with what is EXPECTED.
+row() { # NAME EXPECTED STEP...
+    local name=$1 expected=$2 found
+    shift 2
+    found=$(timeout 100 $consumer/driver "$@") || true
+    printf '%s\t%s\n' "$name" "$found" >>"$job/table"
+    echo "$name: $found"
+    [ "$found" = "$expected" ] || {
+        echo "    expected: $expected"
+        differing+=("$name")
+    }
+}
+differing=()
+# What tlshd tells is for the table, and not our concern.
+as_expected() {
+    [ "$CLIENT$SERVER" = handclasphandclasp ] || return 0
+    [ ${#differing[@]} = 0 ] || fail "not as expected: $(printf '%s; ' "${differing[@]}")"
+}
+
+# A keyring that the agents do not possess, because the way to it forbids a search: a request must name it.
+private_keyring() { # NAME: prints its serial
+    local vault keyring
+    vault=$(keyctl newring "vault of $1" @u)
+    keyring=$(keyctl newring "$1" "$vault")
+    keyctl setperm "$keyring" 0x3f3f0000
+    keyctl setperm "$vault" 0x37370000
+    echo "$keyring"
+}
+# A PSK made of one digit, which only those may read who possess it.
+raw_psk() { # IDENTITY DIGIT KEYRING: prints its serial
+    printf "%032d" 0 | tr 0 "$2" | keyctl padd psk "$1" "$3"
 }
