@@ -55,8 +55,8 @@ impl Failure {
             Self::Handshake(driver::Failure::Closed) | Self::Timeout(_) => libc::ETIMEDOUT,
             Self::Handshake(driver::Failure::Io(error)) | Self::Socket(error) => io_errno(error),
             Self::Handshake(driver::Failure::Engine(error)) => engine_errno(error, psk),
-            Self::Ktls(_, error) if error.raw_os_error() == Some(libc::ENOMEM) => libc::ENOMEM,
-            Self::Ktls(..) | Self::Stopping | Self::Bug | Self::WorkerLost => libc::EIO,
+            Self::Ktls(_, error) => io_errno(error),
+            Self::Stopping | Self::Bug | Self::WorkerLost => libc::EIO,
         }
     }
 
@@ -201,6 +201,7 @@ mod tests {
             (Failure::Handshake(driver::Failure::Io(io::Error::from_raw_os_error(libc::EBADF))), "EIO"),
             (Failure::Ktls("", io::Error::from_raw_os_error(libc::ENOENT)), "EIO"),
             (Failure::Ktls("", io::Error::from_raw_os_error(libc::ENOMEM)), "ENOMEM"),
+            (Failure::Ktls("", io::Error::from_raw_os_error(libc::ENOTCONN)), "ETIMEDOUT"),
             (Failure::Stopping, "EIO"),
             (engine(Error::Certificate(rejection)), "EACCES"),
             (engine(Error::Peer(Violation::NotTls13)), "EACCES"),

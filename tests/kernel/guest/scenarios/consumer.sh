@@ -174,7 +174,8 @@ consumer-cancel() {
     row 'cancelled in the handshake' 'c cancelled' pair c.anon s.readable c.cancel c.shutdown
     agent_says c 'FAILED with ETIMEDOUT.*closed'
     row 'cancelled, but the agents go on' 'c cancelled, s 0' pair c.anon=name=server.test s.readable c.cancel s.x509 s.wait
-    agent_says c ' done in '
+    # When the driver has its answer from the server it ends, and may take the client's connection away before kernel TLS is on.
+    agent_says c ' done in |turning kernel TLS on: .*not connected'
     row 'cancelled after DONE' 'c 0, s 0, c too-late, s data:ping' \
         pair c.anon s.x509 $both c.cancel c.send=ping s.receive
     row 'cancelled after a refusal' 'c EINVAL, c too-late' pair c.anon=name= c.wait c.cancel
