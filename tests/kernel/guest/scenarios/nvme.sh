@@ -115,3 +115,26 @@ nvme-garbage-host() {
     agent_says s FAILED
     nobody_timed_out
 }
+
+# The processes that parse what peers send have no rights; when they are killed in a handshake, its consumer is told at once, and
+# others take their places.
+nvme-workers-killed() {
+    local worker field
+    psk 1 a
+    agent c none
+    agent s none
+    for worker in $(workers_of s); do
+        for field in 'Uid:.65534.65534.65534.65534' 'CapEff:.0*' 'CapBnd:.0*' 'NoNewPrivs:.1' 'Seccomp:.2'; do
+            wait_for 10 "worker $worker to have $field" grep -qxE "$field" "/proc/$worker/status"
+        done
+    done
+    [ -n "$worker" ] || fail "the agent of s has no workers"
+    send 4420 ''
+    wait_for 20 "the handshake to begin" grep -q 'handshake_cmd_accept:' $tracing/trace
+    kill -KILL $(workers_of s)
+    agent_answers s -5
+    agent_says s 'FAILED with EIO.*the process that did the handshake ended'
+    nobody_timed_out
+    nvme_compare
+}
+workers_of() { cat "/proc/$(agent_pid "$1")/task/$(agent_pid "$1")/children"; } # HOST
