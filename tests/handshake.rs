@@ -305,6 +305,30 @@ fn psks_on_both_hashes_the_servers_choice_reported() {
     }
 }
 
+//= rfc8446#section-4.2.11
+//= type=test
+//# The server MUST ensure that it selects a compatible PSK
+//# (if any) and cipher suite.
+#[test]
+fn the_psk_that_goes_with_a_suite_in_common_is_asked_for() {
+    let psks = || vec![psk(b"for SHA-256", Hash::Sha256), psk(b"for SHA-384", Hash::Sha384)];
+    let known = |identity: &[u8]| psks().into_iter().find(|psk| psk.identity() == identity);
+    // A second ClientHello offers only the PSKs that go with the suite of the HelloRetryRequest.
+    for (groups, index) in [(vec![NamedGroup::X25519], 1), (vec![NamedGroup::Secp384r1], 0)] {
+        let client = ClientConfig { psks: psks(), ..ClientConfig::default() };
+        let server = ServerConfig {
+            suites: vec![CipherSuite::Aes256GcmSha384],
+            groups,
+            psk: true,
+            ..ServerConfig::default()
+        };
+        let outcome = connect(End::client(client, None), End::server(server, None).with_psk(known));
+        let (client, server) = (outcome.client.unwrap(), outcome.server.unwrap());
+        agree(&client, &server);
+        assert_eq!(server.peer, Peer::Psk { identity: b"for SHA-384".to_vec(), index });
+    }
+}
+
 #[test]
 fn a_psk_nobody_knows_and_a_psk_with_another_key() {
     let ours = || ClientConfig { psks: vec![psk(b"id", Hash::Sha256)], ..ClientConfig::default() };

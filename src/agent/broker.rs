@@ -20,10 +20,15 @@ use super::{
 
 /// REMOTE_AUTH for a client that proved a certificate: nfsd only looks whether it is 0, so no key is made for it.
 const CERTIFIED: u32 = u32::MAX;
+/// How often PSKs are looked for in one handshake: a worker that was taken over learns no more of them.
+const MAX_SEARCHES: u8 = 4;
+
 /// What one handshake's questions are answered from.
 #[derive(Debug)]
 pub(super) struct Broker {
     source: Source,
+    /// How often PSKs were looked for.
+    searches: u8,
     /// Whether a signature was asked for.
     has_signed: bool,
     /// Why a PSK that exists was not used.
@@ -57,7 +62,7 @@ impl Broker {
     }
 
     fn new(source: Source) -> Self {
-        Self { source, has_signed: false, trouble: None }
+        Self { source, searches: 0, has_signed: false, trouble: None }
     }
 
     /// Whether our certificate was shown.
@@ -125,14 +130,15 @@ impl Answers for Broker {
     }
 
     fn find_psk(&mut self, offers: &[PskOffer]) -> Option<(usize, Psk)> {
-        let Source::Finder { keyrings, found } = &self.source else { return None };
-        let (keyrings, given) = (keyrings.clone(), *found);
+        let Source::Finder { keyrings, .. } = &self.source else { return None };
+        let keyrings = keyrings.clone();
+        // Once, again after a HelloRetryRequest, and each time again when the PSK went with none of the client's suites.
+        self.searches = self.searches.saturating_add(1);
+        if self.searches > MAX_SEARCHES {
+            return None;
+        }
         for (index, offer) in offers.iter().enumerate() {
             if let Some((key, psk)) = self.look_up(&keyrings, &offer.identity) {
-                // After a HelloRetryRequest the question comes again; a second PSK is not for it.
-                if given.is_some_and(|given| given != key) {
-                    return None;
-                }
                 self.source = Source::Finder { keyrings, found: Some(key) };
                 return Some((index, psk));
             }

@@ -72,7 +72,8 @@ pub enum Step<'a> {
     Receive(usize),
     /// Sign this, then call [`Handshake::signed`] or [`Handshake::sign_failed`].
     Sign(SignRequest<'a>),
-    /// Look for one of these, then call [`Handshake::psk`] or [`Handshake::no_psk`].
+    /// Look for one of these, then call [`Handshake::psk`] or [`Handshake::no_psk`]. It may be asked again, for fewer, when the
+    /// PSK goes with no cipher suite of the client's.
     FindPsk(&'a [PskOffer]),
     /// The handshake is done; handed out once, and every later step is a failure for misuse.
     //= rfc8446#appendix-E.5

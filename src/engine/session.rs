@@ -37,7 +37,7 @@ pub enum Peer {
     Psk {
         /// The identity that was selected.
         identity: Vec<u8>,
-        /// On a client its index in `ClientConfig::psks`, on a server its index in the last `Step::FindPsk`.
+        /// On a client its index in `ClientConfig::psks`, on a server its index among those that the client offered.
         index: usize,
     },
     /// The subject of a certificate that was verified.

@@ -1,6 +1,7 @@
 //! The key exchange phase of a server: ClientHello, HelloRetryRequest, ServerHello (RFC 8446, Section 4.1).
 
 use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
+use core::slice;
 
 use super::{
     Protected, State,
@@ -70,6 +71,8 @@ pub(in crate::engine) struct WaitPsk {
     listening: Listening,
     client_hello: Vec<u8>,
     offers: Vec<PskOffer>,
+    /// How many offers, from the first, are settled: what was found there goes with no suite in common.
+    settled: usize,
 }
 
 impl WaitClientHello {
@@ -102,20 +105,26 @@ impl WaitSecondClientHello {
 
 impl WaitPsk {
     pub(in crate::engine) fn offers(&self) -> &[PskOffer] {
-        &self.offers
+        self.offers.get(self.settled..).unwrap_or_default()
     }
 
     pub(super) fn on_psk(self, found: Option<(usize, Psk)>, records: &mut Records) -> Result<State, Error> {
-        let Self { listening, client_hello, offers } = self;
-        let hello = ClientHello::read(Message::read(&client_hello)?.body)?;
-        let search = match found {
-            Some((index, psk)) if offers.get(index).is_some_and(|offer| offer.identity == psk.identity()) => {
-                PskSearch::Found(FoundPsk { index: u16::try_from(index).map_err(|_| MISUSE)?, psk })
-            }
-            Some(_) => return Err(MISUSE),
-            None => PskSearch::Unknown,
+        let hello = ClientHello::read(Message::read(&self.client_hello)?.body)?;
+        let Some((index, psk)) = found else {
+            return self.listening.negotiate(&hello, &self.client_hello, &PskSearch::Unknown, records);
         };
-        listening.negotiate(&hello, &client_hello, &search, records)
+        if self.offers().get(index).is_none_or(|offer| offer.identity != psk.identity()) {
+            return Err(MISUSE);
+        }
+        let index = self.settled.saturating_add(index);
+        let settled = index.saturating_add(1);
+        // The client may offer another, or the same key for another hash.
+        if settled < self.offers.len() && !negotiate::goes_with(&hello, self.listening.suites(), &psk) {
+            return Ok(State::WaitPsk(Self { settled, ..self }));
+        }
+        let index = u16::try_from(index).map_err(|_| MISUSE)?;
+        let search = PskSearch::Found(FoundPsk { index, psk });
+        self.listening.negotiate(&hello, &self.client_hello, &search, records)
     }
 }
 
@@ -178,10 +187,23 @@ impl Listening {
                     obfuscated_ticket_age: age,
                 };
                 let offers = psks.identities().take(MAX_PSK_OFFERS).map(offer).collect();
-                Ok(State::WaitPsk(WaitPsk { listening: self, client_hello: bytes.into(), offers }))
+                Ok(State::WaitPsk(WaitPsk {
+                    listening: self,
+                    client_hello: bytes.into(),
+                    offers,
+                    settled: 0,
+                }))
             }
             _ => self.negotiate(hello, bytes, &PskSearch::NotAsked, records),
         }
+    }
+
+    /// The suites to choose from: after a HelloRetryRequest its own is the only one.
+    //= rfc8446#section-4.1.4
+    //# Servers MUST ensure that they negotiate the same cipher suite when receiving a conformant updated
+    //# ClientHello
+    fn suites(&self) -> &[CipherSuite] {
+        self.retry.as_ref().map_or(&self.config.suites, |retry| slice::from_ref(&retry.suite))
     }
 
     fn negotiate(
@@ -191,11 +213,7 @@ impl Listening {
         search: &PskSearch,
         records: &mut Records,
     ) -> Result<State, Error> {
-        //= rfc8446#section-4.1.4
-        //# Servers MUST ensure that they negotiate the same cipher suite when receiving a conformant updated
-        //# ClientHello
-        let suite = self.retry.as_ref().map(|retry| retry.suite);
-        let selection = negotiate::select(hello, &self.config, search, suite)?;
+        let selection = negotiate::select(hello, &self.config, search, self.suites())?;
         if let Some(found) = selection.psk() {
             self.check_binder(hello, bytes, found)?;
         }

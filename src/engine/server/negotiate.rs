@@ -154,14 +154,13 @@ fn check_key_shares(hello: &ClientHello<'_>) -> Result<(), Violation> {
     Ok(())
 }
 
-/// Selects the parameters. After a HelloRetryRequest its suite is the only one.
+/// Selects the parameters, with one of these suites.
 pub(super) fn select<'a>(
     hello: &ClientHello<'a>,
     config: &ServerConfig,
     search: &'a PskSearch,
-    suite: Option<CipherSuite>,
+    suites: &[CipherSuite],
 ) -> Result<Selection<'a>, Violation> {
-    let suites: &[CipherSuite] = suite.as_ref().map_or(&config.suites, core::slice::from_ref);
     let (suite, authentication) = match search {
         PskSearch::Found(found) => select_under_psk(hello, config, suites, found)?,
         search => (select_suite(hello, suites, None)?, select_certificate(hello, config, search)?),
@@ -190,6 +189,11 @@ fn select_under_psk<'a>(
             Ok((select_suite(hello, suites, None)?, certificate))
         }
     }
+}
+
+/// Whether the client has one of these suites, with the hash of this PSK.
+pub(super) fn goes_with(hello: &ClientHello<'_>, suites: &[CipherSuite], psk: &Psk) -> bool {
+    select_suite(hello, suites, Some(psk)).is_ok()
 }
 
 fn select_suite(
