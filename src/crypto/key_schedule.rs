@@ -98,11 +98,13 @@ impl EarlySecret {
     }
 
     /// Takes one that another process extracted; `None` if it is not as long as the hash.
+    #[cfg(feature = "agent")]
     pub(crate) fn from_bytes(hash: Hash, secret: Secret) -> Option<Self> {
         (secret.expose().len() == hash.length()).then_some(Self { hash, secret })
     }
 
     /// The secret's bytes, for another process of ours.
+    #[cfg(feature = "agent")]
     pub(crate) fn expose(&self) -> &[u8] {
         self.secret.expose()
     }
@@ -189,6 +191,7 @@ impl TrafficSecret {
     }
 
     /// Takes one that another process derived; `None` if it is not as long as the suite's hash.
+    #[cfg(feature = "agent")]
     pub(crate) fn from_bytes(suite: CipherSuite, secret: Secret) -> Option<Self> {
         (secret.expose().len() == suite.hash().length()).then_some(Self { suite, secret })
     }

@@ -54,6 +54,7 @@ impl Psk {
     }
 
     /// Takes a PSK whose Early Secret another process extracted, and checked.
+    #[cfg(feature = "agent")]
     pub(crate) fn from_early_secret(identity: Vec<u8>, kind: PskKind, early_secret: EarlySecret) -> Self {
         Self { identity, kind, early_secret }
     }

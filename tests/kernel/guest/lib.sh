@@ -162,6 +162,13 @@ agent_says() { # HOST REGULAR-EXPRESSION
     wait_for 5 "a line of the agent of $1 like /$2/" grep -qE "$2" "$(agent_log "$1")"
 }
 
+# Expects that two agents of ours agree on the hybrid group, whose ClientHello is longer than one TCP segment.
+post_quantum() {
+    [ "$CLIENT $SERVER" = "handclasp handclasp" ] || return 0
+    agent_says c 'done in .*, X25519MLKEM768'
+    agent_says s 'done in .*, X25519MLKEM768'
+}
+
 # What the consumers were told: the status (0 or -errno) of each handshake of HOST, in order, from the kernel's tracepoints.
 # The event does not name its host, but who asks does: nfsd asks for the NFS server and a process that connects for the
 # NVMe host; a worker of the kernel asks for their peer, so for s in the scenarios of NVMe and for c in those of NFS.

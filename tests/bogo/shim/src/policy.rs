@@ -45,6 +45,9 @@ const FIPS: Policy = Policy {
     ],
 };
 
+const FIPS_202609: Policy =
+    Policy { groups: &[NamedGroup::X25519MlKem768, Secp256r1, Secp384r1], ..FIPS };
+
 const WPA: Policy = Policy {
     suites: &[Aes256GcmSha384],
     groups: &[Secp384r1],
@@ -60,7 +63,8 @@ impl Policy {
     /// The policy of a flag, if we can keep to it.
     pub fn named(flag: &str) -> Option<Self> {
         Some(match flag {
-            "-fips-202205" | "-fips-202609" => FIPS,
+            "-fips-202205" => FIPS,
+            "-fips-202609" => FIPS_202609,
             "-wpa-202304" => WPA,
             "-cnsa1-202603" => CNSA1,
             "-cnsa-202407" => CNSA_202407,

@@ -5,6 +5,7 @@ nfs-tls() {
     agent s server
     nfs_compare tls /tls
     carried_by_ktls
+    post_quantum
 }
 
 # The export of /mtls takes a client only if nfsd was told that it has shown a certificate.

@@ -6,6 +6,7 @@ nvme-sha256() {
     agent s none
     nvme_compare
     carried_by_ktls
+    post_quantum
 }
 
 nvme-sha384() {
