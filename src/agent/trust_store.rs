@@ -134,7 +134,7 @@ fn read_all(path: &Path) -> Result<Vec<Contents>, String> {
 }
 
 /// The files of a directory, links followed, in the order of their names.
-fn files(directory: &Path) -> io::Result<Vec<PathBuf>> {
+pub(super) fn files(directory: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = fs::read_dir(directory)?.map(|entry| entry.map(|entry| entry.path()));
     let mut files = entries.collect::<io::Result<Vec<_>>>()?;
     files.retain(|path| path.is_file());
