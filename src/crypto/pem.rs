@@ -1,5 +1,5 @@
 //! PEM text, as loosely as key and certificate files are written in practice (RFC 7468, Section 2: preambles, bundles, any line
-//! length), and strict in what stands between the lines.
+//! length, an editor's byte order mark), and strict in what stands between the lines: no damaged block is taken for a preamble.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -40,15 +40,18 @@ impl fmt::Display for PemError {
 /// The blocks of a PEM text, in order; text outside blocks is passed over.
 pub struct Blocks<'a> {
     lines: core::iter::Enumerate<Lines<'a>>,
-    text_length: usize,
 }
 
 /// Not the text, in which there may be a private key.
 impl fmt::Debug for Blocks<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Blocks({} bytes)", self.text_length)
+        f.debug_struct("Blocks").finish_non_exhaustive()
     }
 }
+
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+const BEGIN: &[u8] = b"-----BEGIN ";
+const END: &[u8] = b"-----END ";
 
 type Lines<'a> = core::slice::Split<'a, u8, fn(&u8) -> bool>;
 
@@ -56,7 +59,8 @@ impl<'a> Blocks<'a> {
     /// Reads `text`, which need not be UTF-8 outside its blocks.
     pub fn new(text: &'a [u8]) -> Self {
         let is_newline: fn(&u8) -> bool = |byte| *byte == b'\n';
-        Self { lines: text.split(is_newline).enumerate(), text_length: text.len() }
+        let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+        Self { lines: text.split(is_newline).enumerate() }
     }
 
     fn next_line(&mut self) -> Option<(usize, &'a [u8])> {
@@ -64,24 +68,29 @@ impl<'a> Blocks<'a> {
     }
 
     fn body(&mut self, label: &'a str, begin: usize) -> Result<Block<'a>, PemError> {
-        // All that could be in the block: a buffer that grew would leave copies of a private key behind.
-        let mut base64 = Zeroizing::new(Vec::with_capacity(self.text_length));
+        let mut base64 = Zeroizing::new(Vec::with_capacity(self.body_length()));
         let mut encrypted = false;
         while let Some((line, text)) = self.next_line() {
-            if let Some(end) = marker(text, b"-----END ") {
-                if end != label {
+            if text.starts_with(END) {
+                if marker(text, END) != Some(label) {
                     return Err(PemError { line, problem: "END does not name the block that began" });
                 }
                 let contents = if encrypted { Secret::zeroed(0) } else { decode(&base64, line)? };
                 return Ok(Block { label, line: begin, contents, encrypted });
             }
-            if marker(text, b"-----BEGIN ").is_some() {
+            if text.starts_with(BEGIN) {
                 return Err(PemError { line, problem: "a block begins within a block" });
             }
             encrypted |= text.starts_with(b"Proc-Type:");
             base64.extend_from_slice(text);
         }
         Err(PemError { line: begin, problem: "the block does not end" })
+    }
+
+    /// How much there is in a block that has begun: a buffer that grew would leave copies of a private key behind.
+    fn body_length(&self) -> usize {
+        let lines = self.lines.clone().map(|(_, line)| line.trim_ascii());
+        lines.take_while(|line| !line.starts_with(END) && !line.starts_with(BEGIN)).map(<[u8]>::len).sum()
     }
 }
 
@@ -91,8 +100,11 @@ impl<'a> Iterator for Blocks<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             let (line, text) = self.next_line()?;
-            if let Some(label) = marker(text, b"-----BEGIN ") {
+            if let Some(label) = marker(text, BEGIN) {
                 return Some(self.body(label, line));
+            }
+            if text.starts_with(END) {
+                return Some(Err(PemError { line, problem: "a block ends that did not begin" }));
             }
         }
     }
@@ -135,11 +147,30 @@ mod tests {
     }
 
     #[test]
+    fn passes_over_one_byte_order_mark() {
+        let text = "\u{feff}-----BEGIN CERTIFICATE-----\nAAEC\n-----END CERTIFICATE-----";
+        assert_eq!(certificates(text.as_bytes()).unwrap(), [[0, 1, 2]]);
+        assert_eq!(certificates(format!("\u{feff}{text}").as_bytes()).unwrap_err().line, 3);
+    }
+
+    #[test]
+    fn makes_room_for_a_block_alone() {
+        let text =
+            b"-----BEGIN A-----\nAAEC\r\nAwQ=\n-----END A-----\n-----BEGIN A-----\nBQ==\n-----END A-----";
+        let mut blocks = Blocks::new(text);
+        blocks.next_line();
+        assert_eq!(blocks.body_length(), 8);
+    }
+
+    #[test]
     fn says_where_a_text_is_broken() {
         let line = |text: &[u8]| certificates(text).unwrap_err().line;
         assert_eq!(line(b"\n-----BEGIN CERTIFICATE-----\nAAEC\n"), 2);
         assert_eq!(line(b"-----BEGIN CERTIFICATE-----\nA*==\n-----END CERTIFICATE-----"), 3);
         assert_eq!(line(b"-----BEGIN CERTIFICATE-----\n-----END X-----"), 2);
         assert_eq!(line(b"-----BEGIN CERTIFICATE-----\n-----BEGIN CERTIFICATE-----"), 2);
+        assert_eq!(line(b"-----BEGIN CERTIFICATE----\nAAEC\n-----END CERTIFICATE-----"), 3);
+        assert_eq!(line(b"----BEGIN CERTIFICATE-----\nAAEC\n-----END CERTIFICATE-----"), 3);
+        assert_eq!(line(b"-----BEGIN CERTIFICATE-----\nAAEC\n-----END CERTIFICATE----"), 3);
     }
 }
