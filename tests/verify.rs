@@ -1,7 +1,11 @@
 //! `handclasp verify` as a script sees it: exit codes, and what goes to which stream.
 #![cfg(feature = "agent")]
 
-use std::{path::Path, process::Command};
+use std::{
+    path::Path,
+    process::Command,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 fn vector(name: &str) -> String {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/x509").join(name).display().to_string()
@@ -39,17 +43,56 @@ fn tells_why_not() {
     assert!(uncovered.2.contains("keyUsage lacks digitalSignature"), "{uncovered:?}");
 }
 
-#[test]
-fn takes_directories() {
-    let directory = std::env::temp_dir().join(format!("handclasp-verify-{}", std::process::id()));
+/// Runs it with `DIR` for a directory that holds copies of some vectors, and some other files.
+fn verify_in(vectors: &[&str], others: &[(&str, &str)], line: &str) -> (Option<i32>, String, String) {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let directory = std::env::temp_dir().join(format!("handclasp-verify-{}-{number}", std::process::id()));
     std::fs::create_dir_all(&directory).unwrap();
-    std::fs::write(directory.join("README"), "no certificate").unwrap();
-    for name in ["other.pem", "intermediate.pem"] {
+    for name in vectors {
         std::fs::copy(vector(name), directory.join(name)).unwrap();
     }
-    let found = verify(&format!("{IN_2030} {} leaf.pem", directory.display()));
+    for (name, text) in others {
+        std::fs::write(directory.join(name), text).unwrap();
+    }
+    let found = verify(&line.replace("DIR", &directory.display().to_string()));
     std::fs::remove_dir_all(&directory).unwrap();
+    found
+}
+
+/// What has no anchor and no CRL, though it looks a little like it.
+const OTHER_FILES: [(&str, &str); 3] = [
+    ("README", "A CERTIFICATE-----"),
+    ("trusted", "-----BEGIN TRUSTED CERTIFICATE-----\nAA==\n-----END TRUSTED CERTIFICATE-----\n"),
+    ("request", "-----BEGIN CERTIFICATE REQUEST-----\nAA==\n-----END CERTIFICATE REQUEST-----\n"),
+];
+
+#[test]
+fn takes_directories() {
+    let line = format!("{IN_2030} DIR leaf.pem");
+    let found = verify_in(&["other.pem", "intermediate.pem"], &OTHER_FILES, &line);
     assert_eq!(found.0, Some(0), "{found:?}");
+    let line = format!("{IN_2030} intermediate.pem --crl DIR leaf.pem");
+    let found = verify_in(&["crl-revoked.pem"], &OTHER_FILES, &line);
+    assert!(found.2.contains("'CN=server': revoked at "), "{found:?}");
+}
+
+#[test]
+fn a_directory_that_gives_nothing_is_refused() {
+    let found = verify_in(&["crl-revoked.pem"], &OTHER_FILES, &format!("{IN_2030} DIR leaf.pem"));
+    assert!(found.0 == Some(1) && found.2.contains(": no certificate in any file of it"), "{found:?}");
+    let line = format!("{IN_2030} intermediate.pem --crl DIR leaf.pem");
+    let found = verify_in(&["intermediate.pem"], &OTHER_FILES, &line);
+    assert!(found.0 == Some(1) && found.2.contains(": no CRL in any file of it"), "{found:?}");
+}
+
+#[test]
+fn a_damaged_file_of_a_directory_is_not_passed_over() {
+    for text in ["", "-----BEGIN X509 CRL----\nAA==\n-----END X509 CRL----\n"] {
+        let line = format!("{IN_2030} intermediate.pem --crl DIR leaf.pem");
+        let found = verify_in(&["crl-revoked.pem"], &[("damaged", text)], &line);
+        assert!(found.0 == Some(1) && found.2.contains("/damaged: "), "{found:?}");
+    }
 }
 
 #[test]

@@ -11,6 +11,8 @@ use crate::{
     engine::codec::{Malformed, Reader, TooLong, Writer},
 };
 
+use super::log;
+
 /// What the agent and the tools demand of a path: all but the rules for issuers that deployed private CAs break without harm.
 pub(crate) fn policy() -> Policy {
     Policy { issuer_profile: false, ..Policy::default() }
@@ -37,16 +39,15 @@ struct Contents {
 impl Trust {
     /// Reads trust anchors: a file must hold at least one certificate, of a directory every file that holds any is taken.
     pub(crate) fn anchors(path: &Path) -> Result<Self, String> {
-        let is_wanted = |file: &Contents| {
-            !path.is_dir() || file.bytes.windows(CERTIFICATE.len()).any(|window| window == CERTIFICATE)
-        };
-        let anchors = read_all(path)?.into_iter().filter(is_wanted).collect();
-        Ok(Self { anchors, crls: Vec::new() })
+        let is_wanted = |text: &[u8]| ANCHORS.iter().any(|begin| contains(text, begin));
+        Ok(Self { anchors: read_all(path, "certificate", is_wanted)?, crls: Vec::new() })
     }
 
-    /// Reads CRLs, in PEM or in DER: a file, or all files of a directory.
+    /// Reads CRLs, in PEM or in DER: a file, or every file of a directory that holds any.
     pub(crate) fn crls(path: &Path) -> Result<Self, String> {
-        Ok(Self { anchors: Vec::new(), crls: read_all(path)? })
+        // An empty file is a CRL about to be written: without it, the revoked would be trusted again.
+        let is_wanted = |text: &[u8]| text.is_empty() || is_der(text) || contains(text, CRL);
+        Ok(Self { anchors: Vec::new(), crls: read_all(path, "CRL", is_wanted)? })
     }
 
     /// Takes the files of another, too.
@@ -60,8 +61,8 @@ impl Trust {
         let mut anchors = self.anchors.iter();
         anchors.try_for_each(|file| store.add_pem(&file.bytes, &file.origin)).map_err(|e| e.to_string())?;
         for Contents { origin, bytes } in &self.crls {
-            let is_der = bytes.first() == Some(&0x30);
-            let added = if is_der { store.add_crl(bytes, origin) } else { store.add_crl_pem(bytes, origin) };
+            let added =
+                if is_der(bytes) { store.add_crl(bytes, origin) } else { store.add_crl_pem(bytes, origin) };
             added.map_err(|error| error.to_string())?;
         }
         Ok(())
@@ -116,21 +117,38 @@ pub(crate) fn read_verifiers(bytes: &[u8]) -> Result<[Option<Verifier>; 2], Stri
     Ok([side()?, side()?])
 }
 
-const CERTIFICATE: &[u8] = b"CERTIFICATE-----";
+/// How anchors begin, with one dash of five: a line that lost some is an error of the file, no reason to pass the file over.
+const ANCHORS: [&[u8]; 2] = [b"-BEGIN CERTIFICATE-", b"-BEGIN X509 CERTIFICATE-"];
+const CRL: &[u8] = b"-BEGIN X509 CRL-";
 
-/// Reads a file, or all files of a directory.
-fn read_all(path: &Path) -> Result<Vec<Contents>, String> {
-    let files = if path.is_dir() {
-        files(path).map_err(|error| format!("{}: {error}", path.display()))?
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len()).any(|window| window == part)
+}
+
+fn is_der(text: &[u8]) -> bool {
+    text.first() == Some(&0x30)
+}
+
+/// Reads a file, or those files of a directory that are wanted: at least one.
+fn read_all(path: &Path, what: &str, is_wanted: impl Fn(&[u8]) -> bool) -> Result<Vec<Contents>, String> {
+    if !path.is_dir() {
+        return Ok(vec![read_file(path)?]);
+    }
+    let files = files(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let files = files.iter().map(|file| read_file(file)).collect::<Result<Vec<_>, _>>()?;
+    let (wanted, others): (Vec<_>, Vec<_>) = files.into_iter().partition(|file| is_wanted(&file.bytes));
+    others.iter().for_each(|file| log::debug(format_args!("{}: passed over: no {what} in it", file.origin)));
+    if wanted.is_empty() {
+        Err(format!("{}: no {what} in any file of it", path.display()))
     } else {
-        vec![path.to_owned()]
-    };
-    let read = |file: PathBuf| {
-        let origin = file.display().to_string();
-        let bytes = fs::read(&file).map_err(|error| format!("{origin}: {error}"))?;
-        Ok(Contents { origin, bytes })
-    };
-    files.into_iter().map(read).collect()
+        Ok(wanted)
+    }
+}
+
+fn read_file(path: &Path) -> Result<Contents, String> {
+    let origin = path.display().to_string();
+    let bytes = fs::read(path).map_err(|error| format!("{origin}: {error}"))?;
+    Ok(Contents { origin, bytes })
 }
 
 /// The files of a directory, links followed, in the order of their names.
