@@ -7,7 +7,7 @@ use std::sync::Arc;
 use common::{End, NOW, Pinned, client_config, connect, edit, identity, keys, server_config};
 use handclasp::{
     crypto::{
-        certificate::{CertificateVerifier, Purpose, Rejection, ServerName, UnixTime},
+        certificate::{CertificateVerifier, Purpose, Reason, Rejection, ServerName, UnixTime},
         hash::Hash,
         kx::NamedGroup,
         public_key::PublicKey,
@@ -555,16 +555,37 @@ fn the_exporter_is_the_one_of_the_rfc() {
     }
 }
 
+/// A verifier that has found a fault.
+#[derive(Debug)]
+struct Refusing(Reason);
+
+impl CertificateVerifier for Refusing {
+    fn verify(&self, _: &[Vec<u8>], _: Purpose<'_>, _: UnixTime) -> Result<PublicKey, Rejection> {
+        Err(Rejection { reason: self.0, detail: "refused".into() })
+    }
+}
+
 //= rfc8446#section-4.4.2.2
 //= type=test
 //# then it MUST abort the handshake with an appropriate certificate-related alert
 #[test]
 fn a_refused_certificate_has_its_alert() {
-    let (alice, bob) = (identity("server"), identity("not the server"));
-    let ours = client_config(&bob);
-    let outcome = connect(End::client(ours, None), End::server(server_config(&alice), Some(&alice.key)));
-    assert!(matches!(outcome.client.unwrap_err(), Error::Certificate(_)));
-    assert_eq!(outcome.server.unwrap_err(), Error::Alert(AlertDescription::UnknownCa));
+    let alice = identity("server");
+    for (reason, alert) in [
+        (Reason::Bad, AlertDescription::BadCertificate),
+        (Reason::Unsupported, AlertDescription::UnsupportedCertificate),
+        (Reason::Expired, AlertDescription::CertificateExpired),
+        (Reason::Revoked, AlertDescription::CertificateRevoked),
+        (Reason::UnknownAuthority, AlertDescription::UnknownCa),
+        (Reason::WrongName, AlertDescription::BadCertificate),
+        (Reason::WrongPurpose, AlertDescription::UnsupportedCertificate),
+        (Reason::StatusUnknown, AlertDescription::CertificateUnknown),
+    ] {
+        let ours = ClientConfig { verifier: Some(Arc::new(Refusing(reason))), ..client_config(&alice) };
+        let outcome = connect(End::client(ours, None), End::server(server_config(&alice), Some(&alice.key)));
+        assert!(matches!(outcome.client.unwrap_err(), Error::Certificate(_)));
+        assert_eq!(outcome.server.unwrap_err(), Error::Alert(alert), "{reason:?}");
+    }
 }
 
 //= rfc8446#section-4.2.11

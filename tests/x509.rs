@@ -451,6 +451,7 @@ fn revocation() {
         assert_eq!(rejection.reason, Reason::Revoked, "{crls}: {rejection}");
         assert!(rejection.detail.starts_with(&format!("{concerns}': revoked at ")), "{rejection}");
         assert!(rejection.detail.ends_with("(keyCompromise)"), "{rejection}");
+        assert_eq!(Error::Certificate(rejection).alert(), Some(AlertDescription::CertificateRevoked));
     }
     let unknown = |crls, why| {
         let detail = format!("server certificate 'CN=server': revocation status unknown: {why}");
