@@ -2,6 +2,8 @@
 
 use super::*;
 
+const CERTIFICATE_ISSUER: &[u8] = &[0x55, 0x1d, 29];
+const ISSUING_DISTRIBUTION_POINT: &[u8] = &[0x55, 0x1d, 28];
 const CRL_NUMBER: &[u8] = &[0x55, 0x1d, 20];
 const REASON_CODE: &[u8] = &[0x55, 0x1d, 21];
 fn crl(edit: impl FnOnce(&mut Crl)) -> Vec<u8> {
@@ -24,6 +26,13 @@ fn of_version_1(crl: &mut Crl) {
     crl.version.clear();
     crl.extensions.clear();
 }
+
+/// The end entity revoked, and why.
+fn because(reason: u8) -> Vec<u8> {
+    sequence(&[revoked(&[1], &[extension(REASON_CODE, false, &tlv(0x0a, &[reason]))])])
+}
+
+const NO_REASON: &str = "a reasonCode is not one of a complete CRL";
 
 /// A rule of CRLs broken: what is edited how, and what is found.
 type CrlCase = (fn(&mut Crl), &'static str);
@@ -99,6 +108,12 @@ const CRLS: &[CrlCase] = &[
     //# If a CRL contains a critical CRL entry extension that the application cannot process, then the
     //# application MUST NOT use that CRL to determine the status of any certificates.
     (|c| c.revoked = sequence(&[revoked(&[1], &[extension(UNKNOWN, true, &[5, 0])])]), "critical extension 1.2.3.4 is not supported"),
+    (|c| c.revoked = sequence(&[revoked(&[1], &[extension(CERTIFICATE_ISSUER, true, &tlv(0x30, &tlv(0xa4, &c.issuer)))])]), "critical extension 2.5.29.29 is not supported"),
+    (|c| c.extensions.push(extension(ISSUING_DISTRIBUTION_POINT, true, &sequence(&[tlv(0x84, &[0xff])]))), "CRLs of one distribution point are not supported"),
+    // 7 is none, 8 (removeFromCRL) a delta CRL's, 10 the last.
+    (|c| c.revoked = because(7), NO_REASON),
+    (|c| c.revoked = because(8), NO_REASON),
+    (|c| c.revoked = because(11), NO_REASON),
     //= rfc5280#section-5.2.3
     //= type=test
     //# CRL issuers conforming to this profile MUST include this extension in all CRLs
@@ -140,9 +155,10 @@ fn crls_in_form() {
         |c| c.extensions.push(extension(UNKNOWN, false, &[5, 0])),
     ];
     clear.into_iter().for_each(|edit| assert_eq!(status(vec![crl(edit)]), Ok(())));
-    let reason = || extension(REASON_CODE, false, &tlv(0x0a, &[1]));
-    let detail = status(vec![crl(|c| c.revoked = sequence(&[revoked(&[1], &[reason()])]))]).unwrap_err();
-    assert!(detail.ends_with("revoked at 2029-01-01T00:00:00Z (keyCompromise)"), "{detail}");
+    for (code, reason) in [(0, "unspecified"), (1, "keyCompromise"), (10, "aACompromise")] {
+        let detail = status(vec![crl(|c| c.revoked = because(code))]).unwrap_err();
+        assert!(detail.ends_with(&format!("revoked at 2029-01-01T00:00:00Z ({reason})")), "{detail}");
+    }
 }
 
 //= rfc5280#section-4.2.1.3

@@ -282,7 +282,8 @@ fn read_entry_extensions(reader: &mut SliceReader<'_>) -> Result<u8, Problem> {
     for_each(reader, |r, _| {
         let extension = Extension::read(r)?;
         match (extension.oid, extension.value) {
-            (REASON_CODE, [0x0a, 1, code @ (1..=6 | 9 | 10)]) => reason = *code,
+            // Section 5.3.1: unspecified (0) is but discouraged; removeFromCRL (8) is for delta CRLs alone.
+            (REASON_CODE, [0x0a, 1, code @ (0..=6 | 9 | 10)]) => reason = *code,
             (REASON_CODE, _) => return Err(Problem::Malformed("a reasonCode is not one of a complete CRL")),
             //= rfc5280#section-5.3
             //# If a CRL contains a critical CRL entry extension that the application cannot process, then the
