@@ -161,6 +161,49 @@ fn crls_in_form() {
     }
 }
 
+/// Names the key of the stranger.
+fn misnamed(crl: &mut Crl) {
+    let stranger = sequence(&[tlv(0x80, KEYS[3].identifier())]);
+    crl.extensions.push(extension(AUTHORITY_KEY_IDENTIFIER, false, &stranger));
+}
+
+/// The peer chooses which certificate of its issuer's key it sends, and so which key identifier: the signature tells whose a CRL is.
+#[test]
+fn a_key_identifier_is_but_a_hint() {
+    let heeded = |crls| Chain { crls, ..chain(untouched, untouched) }.judge();
+    let revoking = |c: &mut Crl| {
+        misnamed(c);
+        c.revoked = because(1);
+    };
+    assert_eq!(status(vec![crl(misnamed)]), Ok(()));
+    assert!(heeded(vec![crl(revoking)]).unwrap_err().ends_with("(keyCompromise)"));
+    assert!(heeded(vec![crl(|_| {}), crl(revoking)]).unwrap_err().ends_with("(keyCompromise)"));
+    let no_crl_sign = |parts: &mut Parts| put(parts, KEY_USAGE, true, &tlv(3, &[2, 4]));
+    let detail = Chain { crls: vec![crl(revoking)], ..chain(no_crl_sign, untouched) }.judge().unwrap_err();
+    assert!(detail.ends_with("its issuer's keyUsage lacks cRLSign"), "{detail}");
+    // That of another authority of the same name says nothing, if it names its own key.
+    let twins = |edit: fn(&mut Crl)| {
+        let mut twins = Crl::new("Authority");
+        edit(&mut twins);
+        twins.issue(&KEYS[3])
+    };
+    assert_eq!(heeded(vec![twins(revoking)]), Ok(()));
+    assert_eq!(status(vec![twins(revoking), crl(|_| {})]), Ok(()));
+    let detail = status(vec![twins(misnamed)]).unwrap_err();
+    assert!(detail.ends_with("no CRL of its issuer is at hand"), "{detail}");
+    let detail = heeded(vec![twins(|_| {})]).unwrap_err();
+    assert!(detail.ends_with("the CRL: its signature is wrong"), "{detail}");
+}
+
+#[test]
+fn every_crl_whose_signature_is_tried_costs() {
+    let of = |count: u8| (0..count).map(|octet| crl(|c| c.extensions = number(&[octet]))).collect::<Vec<_>>();
+    assert_eq!(status(of(60)), Ok(()));
+    assert_eq!(status(vec![crl(|_| {}); 100]), Ok(()), "one and the same");
+    let detail = status(of(100)).unwrap_err();
+    assert!(detail.ends_with("too many signatures"), "{detail}");
+}
+
 //= rfc5280#section-4.2.1.3
 //= type=test
 //# If the keyUsage extension is present, then the subject public key MUST NOT be used to verify signatures on

@@ -9,7 +9,7 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use der::{
     Decode, Reader, SliceReader, Tag, Tagged,
@@ -56,9 +56,15 @@ pub(super) struct Crl {
     next_update: UnixTime,
     /// In the order of their serial numbers.
     revoked: Vec<Revoked>,
-    /// The key under which the signature was found right: it is dear to hash a long list for each handshake.
-    verified_by: OnceLock<PublicKey>,
+    /// Whether the signature is right under each key it was tried with: it is dear to hash a long list for each handshake.
+    verdicts: Mutex<Vec<Verdict>>,
 }
+
+/// A key, and what came of verifying with it.
+type Verdict = (PublicKey, Result<(), Problem>);
+
+/// Of so many keys a list keeps the verdict: the authorities of one name, then some. The oldest gives way.
+const MAX_VERDICTS: usize = 16;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Revoked {
@@ -155,17 +161,25 @@ impl Crl {
                 this_update,
                 next_update,
                 revoked,
-                verified_by: OnceLock::new(),
+                verdicts: Mutex::default(),
             })
         })
     }
 
-    /// Whether this list may be the issuer's: one name can stand for several keys.
-    fn is_named_for(&self, issuer: &Authority<'_>) -> bool {
-        match (self.key_identifier.as_deref(), issuer.key_identifier()) {
-            (Some(named), Some(own)) => named == own,
-            _ => true,
-        }
+    /// Whether this very list is `der`.
+    pub(super) fn is(&self, der: &[u8]) -> bool {
+        self.der == der
+    }
+
+    /// Whether this list names another key than the issuer's certificate does: one name can stand for several keys.
+    ///
+    /// A hint, and no more: the peer chooses among the certificates of its issuer's key, and each may name the key in its own way.
+    fn names_another_key(&self, issuer: &Authority<'_>) -> bool {
+        matches!((self.key_identifier.as_deref(), issuer.key_identifier()), (Some(named), Some(own)) if named != own)
+    }
+
+    fn verdicts(&self) -> MutexGuard<'_, Vec<Verdict>> {
+        self.verdicts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     //= rfc5280#section-5.1.1.3
@@ -173,14 +187,16 @@ impl Crl {
     //# and CRLs are digitally signed with the same CA private key.
     //= rfc5280#section-6.3.3
     //# (g) Validate the signature on the complete CRL using the public key validated in step (f).
-    fn check_signature(&self, issuer: &Authority<'_>, budget: &mut Budget) -> Result<(), Problem> {
+    fn check_signature(&self, key: &PublicKey, budget: &mut Budget) -> Result<(), Problem> {
         budget.signature()?;
-        if self.verified_by.get() == Some(&issuer.key) {
-            return Ok(());
+        if let Some((_, verdict)) = self.verdicts().iter().find(|(tried, _)| tried == key) {
+            return verdict.clone();
         }
-        Signed::read(&self.der)?.verify(&issuer.key)?;
-        let _ = self.verified_by.set(issuer.key.clone());
-        Ok(())
+        let verdict = Signed::read(&self.der)?.verify(key);
+        let mut verdicts = self.verdicts();
+        verdicts.truncate(MAX_VERDICTS - 1);
+        verdicts.insert(0, (key.clone(), verdict.clone()));
+        verdict
     }
 
     /// The status of a certificate by this list, whose signature has been verified.
@@ -208,7 +224,8 @@ fn unknown(why: String) -> Problem {
 
 /// Checks a certificate against the CRLs that bear its issuer's name.
 ///
-/// One list that is in order decides; otherwise the last reason why none is. Without any list, `required` decides.
+/// One list that is in order decides; otherwise the last reason why none is. Without any list, `required` decides. A list that
+/// names another key and is not signed with the issuer's is another authority's of the same name.
 //= rfc5280#section-6.3
 //# they MUST be functionally equivalent to the external behavior resulting from this procedure
 //= rfc5280#section-6.3.3
@@ -226,7 +243,7 @@ pub(super) fn check(
 ) -> Result<(), Problem> {
     let mut status = if required { Err(unknown("no CRL of its issuer is at hand".into())) } else { Ok(()) };
     let mut known = false;
-    for crl in crls.iter().filter(|crl| crl.is_named_for(issuer)) {
+    for crl in crls {
         //= rfc5280#section-6.3.3
         //# If a key usage extension is present in the CRL issuer's certificate, verify that the cRLSign bit
         //# is set.
@@ -236,9 +253,10 @@ pub(super) fn check(
         if !issuer.crl_sign {
             return Err(unknown("its issuer's keyUsage lacks cRLSign".into()));
         }
-        let checked = match crl.check_signature(issuer, budget) {
+        let checked = match crl.check_signature(&issuer.key, budget) {
             Ok(()) => crl.status(certificate, now),
             Err(Problem::Budget(what)) => return Err(Problem::Budget(what)),
+            Err(Problem::Signature) if crl.names_another_key(issuer) => continue,
             Err(problem) => Err(unknown(format!("the CRL: {problem}"))),
         };
         match checked {
@@ -352,4 +370,34 @@ fn read_extensions<'a>(reader: &mut SliceReader<'a>) -> Result<Option<&'a [u8]>,
     })?;
     inner.finish()?;
     if seen.contains(&CRL_NUMBER) { Ok(key_identifier) } else { Err(NUMBER_MISSING) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::pem;
+
+    fn key(certificate: &[u8]) -> PublicKey {
+        let der = pem::certificates(certificate).unwrap().remove(0);
+        Certificate::read(&der).unwrap().key().unwrap()
+    }
+
+    #[test]
+    fn no_list_is_hashed_twice_for_one_key() {
+        let text = include_bytes!("../../../tests/vectors/x509/crl-clear.pem");
+        let block = pem::Blocks::new(text).next().unwrap().unwrap();
+        let mut crl = Crl::read(block.contents.expose()).unwrap();
+        let issuer = key(include_bytes!("../../../tests/vectors/x509/intermediate.pem"));
+        let twin = key(include_bytes!("../../../tests/vectors/x509/twin-1.pem"));
+        let mut budget = Budget { signatures: 5, ..Budget::default() };
+        assert_eq!(crl.check_signature(&twin, &mut budget), Err(Problem::Signature));
+        assert_eq!(crl.check_signature(&issuer, &mut budget), Ok(()));
+        // There is nothing left to hash.
+        crl.der.clear();
+        assert_eq!(crl.check_signature(&twin, &mut budget), Err(Problem::Signature));
+        assert_eq!(crl.check_signature(&issuer, &mut budget), Ok(()));
+        let stranger = key(include_bytes!("../../../tests/vectors/x509/root.pem"));
+        assert!(matches!(crl.check_signature(&stranger, &mut budget), Err(Problem::Malformed(_))));
+        assert!(matches!(crl.check_signature(&issuer, &mut budget), Err(Problem::Budget(_))));
+    }
 }

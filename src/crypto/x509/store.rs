@@ -126,7 +126,10 @@ impl TrustStore {
     /// Adds a CRL in DER.
     pub fn add_crl(&mut self, der: &[u8], origin: &str) -> Result<(), StoreError> {
         let crl = Crl::read(der).map_err(|problem| StoreError(format!("{origin}: CRL: {problem}")))?;
-        self.crls.entry(crl.issuer.clone()).or_default().push(crl);
+        let same_name = self.crls.entry(crl.issuer.clone()).or_default();
+        if !same_name.iter().any(|known| known.is(der)) {
+            same_name.push(crl);
+        }
         Ok(())
     }
 
