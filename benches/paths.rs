@@ -1,6 +1,8 @@
 //! What path validation costs, beside rustls-webpki in the same run: `cargo bench --bench paths`.
 #![allow(missing_docs, unreachable_pub, dead_code, reason = "a benchmark")]
 
+#[path = "../tests/support/hostile.rs"]
+mod hostile;
 #[path = "../tests/support/issue.rs"]
 mod issue;
 
@@ -18,6 +20,7 @@ use handclasp::crypto::{
     certificate::{CertificateVerifier, Purpose, ServerName, UnixTime},
     x509::{Policy, TrustStore, Verifier},
 };
+use hostile::{deep_name, ten_ways};
 use issue::{Crl, Key, SERVER_AUTH, Template, revoked, tlv};
 use rustls_pki_types::{CertificateDer, UnixTime as TheirTime};
 
@@ -197,7 +200,7 @@ fn long_crl() {
 }
 
 /// A hundred authorities of one name, each of which may have issued each other: no path, and a bounded search.
-fn hostile() {
+fn many_authorities() {
     let (root, _) = chain(1);
     let keys: Vec<_> = (0..101).map(|_| Key::generate()).collect();
     let authority = |key| {
@@ -217,11 +220,26 @@ fn hostile() {
     println!("a hundred authorities of one name: given up after {:.2} ms", each / 1e3);
 }
 
+/// Ten ways upward, under an excluded directoryName of thousands of levels.
+fn long_names() {
+    let verifier = Verifier::with_policy(store(&[]), Policy { issuer_profile: false, ..Policy::default() });
+    for (kind, names) in [
+        ("9000 dNSNames", tlv(0x82, b"a").repeat(9_000)),
+        ("1000 directoryNames", tlv(0xa4, &issue::name("a")).repeat(1_000)),
+    ] {
+        let chain = ten_ways(&names, &deep_name(2_800));
+        let start = Instant::now();
+        assert!(!verify(&verifier, &chain));
+        println!("{kind}, ten ways, a long name excluded: {:.2} ms", start.elapsed().as_secs_f64() * 1e3);
+    }
+}
+
 fn main() {
     compare(1);
     compare(2);
     compare(4);
     many_roots();
     long_crl();
-    hostile();
+    many_authorities();
+    long_names();
 }

@@ -4,6 +4,8 @@
 
 #[path = "support/graph.rs"]
 mod graph;
+#[path = "support/hostile.rs"]
+mod hostile;
 #[path = "support/issue.rs"]
 mod issue;
 
@@ -14,7 +16,8 @@ use handclasp::crypto::{
     certificate::UnixTime,
     x509::{Budget, Policy, Request, Side, TrustStore, Verifier},
 };
-use issue::{Key, Template};
+use hostile::{deep_name, many_names, ten_ways};
+use issue::{Key, Template, name, sequence, tlv};
 
 const REQUEST: Request<'_> = Request { side: Side::Server, names: &[], now: UnixTime(1_900_000_000) };
 const GIVEN_UP: &str = "path search given up";
@@ -52,11 +55,18 @@ fn tangle(authorities: usize) -> Vec<Vec<u8>> {
 
 /// An end entity whose issuer's name many keys bear, none of which signed it.
 fn twins(number: usize) -> Vec<Vec<u8>> {
+    edited_twins(number, |_| {})
+}
+
+fn edited_twins(number: usize, edit: impl Fn(&mut Template<'_>)) -> Vec<Vec<u8>> {
     let keys: Vec<_> = (0..number).map(|_| Key::generate()).collect();
-    let mut leaf = authority("leaf", &keys[0]);
-    leaf.ca = None;
-    let twins = keys.iter().skip(2).map(|key| authority("Twin", key).issue("Root", &keys[0]));
-    [leaf.issue("Twin", &keys[1])].into_iter().chain(twins).collect()
+    let edited = |mut template: Template<'_>, issuer, key| {
+        edit(&mut template);
+        template.issue(issuer, key)
+    };
+    let leaf = Template { ca: None, ..authority("leaf", &keys[0]) };
+    let twins = keys.iter().skip(2).map(|key| edited(authority("Twin", key), "Root", &keys[0]));
+    [edited(leaf, "Twin", &keys[1])].into_iter().chain(twins).collect()
 }
 
 #[test]
@@ -77,6 +87,47 @@ fn each_signature_is_paid_for() {
     let nodes = |nodes| Budget { nodes, ..Budget::default() };
     assert!(judge(&[], &chain, nodes(9)).unwrap_err().contains(GIVEN_UP), "ten twins, ten nodes");
     assert!(judge(&[], &chain, nodes(10)).unwrap_err().ends_with("its signature is wrong"));
+}
+
+#[test]
+fn an_issuer_of_another_key_is_paid_for() {
+    let chain = edited_twins(12, |template| template.key_identifiers = true);
+    let nodes = |nodes| judge(&[], &chain, Budget { nodes, ..Budget::default() }).unwrap_err();
+    assert!(nodes(9).contains(GIVEN_UP), "ten twins, ten nodes: {}", nodes(9));
+    assert!(!nodes(10).contains(GIVEN_UP), "{}", nodes(10));
+}
+
+#[test]
+fn the_names_of_an_issuer_are_paid_for_by_the_octet() {
+    let names = many_names(6_000, "Root");
+    let chain = edited_twins(12, |template| {
+        if template.ca.is_none() {
+            let identifier = sequence(&[tlv(0xa1, &names), tlv(0x82, &[1])]);
+            template.others.push((&[0x55, 0x1d, 35], false, identifier));
+        }
+    });
+    let cost = 10 * (1 + names.len() / 64);
+    let judged = |comparisons| judge(&[], &chain, Budget { comparisons, ..Budget::default() }).unwrap_err();
+    assert!(judged(cost).ends_with("its signature is wrong"), "{}", judged(cost));
+    assert!(judged(cost - 1).contains(GIVEN_UP), "{}", judged(cost - 1));
+}
+
+#[test]
+fn name_constraints_are_paid_for_by_the_octet() {
+    let excluded = deep_name(2_800);
+    let (names, number) = (tlv(0x82, b"a").repeat(9_000), 9_000);
+    let chain = ten_ways(&names, &excluded);
+    assert!(chain.len() <= 64 && chain.concat().len() < 1 << 16, "{} octets", chain.concat().len());
+    // On each of the ten ways two subjects are compared with the long name; which ends at the first level;
+    // the dNSNames are told by their tag.
+    let long = |subject| 2 + (name(subject).len() + tlv(0xa4, &excluded).len()) / 64;
+    let cost = 10 * (number + long("leaf") + long("Middle"));
+    let judged = |chain: &[_], comparisons| judge(&[], chain, Budget { comparisons, ..ENDLESS }).unwrap_err();
+    assert!(judged(&chain, cost).contains("is neither sent nor trusted"), "{}", judged(&chain, cost));
+    assert!(judged(&chain, cost - 1).contains(GIVEN_UP), "{}", judged(&chain, cost - 1));
+    let chain = ten_ways(&tlv(0xa4, &name("a")).repeat(1_000), &excluded);
+    let detail = judge(&[], &chain, Budget::default()).unwrap_err();
+    assert!(detail.contains(GIVEN_UP), "a thousand names, each to be compared: {detail}");
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use alloc::borrow::Cow;
 
 use super::{
-    certificate::Certificate, constraints::NameConstraints, distinguished_name, policy::PolicyExtensions,
-    problem::Problem, purpose::KeyPurposes, time::Validity,
+    budget::Budget, certificate::Certificate, constraints::NameConstraints, distinguished_name,
+    policy::PolicyExtensions, problem::Problem, purpose::KeyPurposes, time::Validity,
 };
 use crate::crypto::public_key::PublicKey;
 
@@ -113,7 +113,11 @@ impl<'a> Authority<'a> {
     //# In conforming CA certificates, the value of the subject key identifier MUST be the value placed in the
     //# key identifier field of the authority key identifier extension (Section 4.2.1.1) of certificates
     //# issued by the subject of this certificate.
-    pub(super) fn key_is_named_by(&self, certificate: &Certificate<'_>) -> Result<bool, Problem> {
+    pub(super) fn key_is_named_by(
+        &self,
+        certificate: &Certificate<'_>,
+        budget: &mut Budget,
+    ) -> Result<bool, Problem> {
         let Some(named) = &certificate.extensions.authority_key_identifier else { return Ok(true) };
         let same_key = match (named.key_identifier, &self.key_identifier) {
             (Some(named), Some(own)) => named == &**own,
@@ -121,7 +125,7 @@ impl<'a> Authority<'a> {
         };
         let same_certificate = match named.issuer_and_serial {
             Some((issuer, serial)) => {
-                serial == &*self.serial && distinguished_name::is_named_in(issuer, &self.issuer)?
+                serial == &*self.serial && distinguished_name::is_named_in(issuer, &self.issuer, budget)?
             }
             None => true,
         };

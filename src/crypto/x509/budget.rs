@@ -7,9 +7,10 @@ use super::problem::Problem;
 pub struct Budget {
     /// Signatures verified: the dear part. RSA-4096 or P-384 take a millisecond at worst, so all of them take less than 0.1 s.
     pub signatures: usize,
-    /// Issuers tried, for whatever reason they were then dropped.
+    /// Issuers of the right name tried, for whatever reason they were then dropped.
     pub nodes: usize,
-    /// Names compared with name constraints.
+    /// Names compared: with name constraints, and with the issuer that authorityKeyIdentifier names. Long names count for more,
+    /// so all of them together are a few megabytes to read, and take less than 0.1 s.
     pub comparisons: usize,
 }
 
@@ -21,19 +22,23 @@ impl Default for Budget {
 
 impl Budget {
     pub(super) fn signature(&mut self) -> Result<(), Problem> {
-        spend(&mut self.signatures, "signatures")
+        spend(&mut self.signatures, 1, "signatures")
     }
 
     pub(super) fn node(&mut self) -> Result<(), Problem> {
-        spend(&mut self.nodes, "candidates for an issuer")
+        spend(&mut self.nodes, 1, "candidates for an issuer")
     }
 
-    pub(super) fn comparison(&mut self) -> Result<(), Problem> {
-        spend(&mut self.comparisons, "name constraints and names")
+    /// Pays for `times` comparisons, in each of which so many octets are read.
+    pub(super) fn comparisons(&mut self, times: usize, octets: usize) -> Result<(), Problem> {
+        /// What is read for the price of the comparison itself.
+        const OCTETS: usize = 64;
+        let each = (octets / OCTETS).saturating_add(1);
+        spend(&mut self.comparisons, times.saturating_mul(each), "name constraints and names")
     }
 }
 
-fn spend(allowance: &mut usize, what: &'static str) -> Result<(), Problem> {
-    *allowance = allowance.checked_sub(1).ok_or(Problem::Budget(what))?;
+fn spend(allowance: &mut usize, cost: usize, what: &'static str) -> Result<(), Problem> {
+    *allowance = allowance.checked_sub(cost).ok_or(Problem::Budget(what))?;
     Ok(())
 }

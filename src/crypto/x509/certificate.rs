@@ -10,6 +10,7 @@ use der::{
 
 use super::{
     authority::Authority,
+    budget::Budget,
     distinguished_name,
     extensions::{Extensions, implicit},
     problem::Problem,
@@ -130,7 +131,7 @@ impl<'a> Certificate<'a> {
     ///
     /// A self-issued one signed by an earlier key of the same CA may name that key.
     pub(super) fn check_self_signed(&self, authority: &Authority<'_>) -> Result<(), Problem> {
-        let names_another = self.self_issued() && !authority.key_is_named_by(self)?;
+        let names_another = self.self_issued() && !authority.key_is_named_by(self, &mut Budget::default())?;
         if names_another && self.signed.verify(&authority.key).is_ok() {
             return Err(Problem::Profile(
                 "authorityKeyIdentifier of a self-signed certificate is not its own (Section 4.2.1.1)",

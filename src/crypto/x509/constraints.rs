@@ -71,10 +71,10 @@ impl<'a> NameConstraints<'a> {
     fn check_name(&self, name: GeneralName<'_>, by: &[u8], budget: &mut Budget) -> Result<(), Problem> {
         let mut permitted = None;
         for base in bases(self.permitted) {
-            budget.comparison()?;
-            let base = base?;
-            if name.same_kind(&base) && permitted != Some(true) {
-                permitted = Some(is_within(name, base)?);
+            if permitted != Some(true)
+                && let Some(base) = applicable(base?, name, budget)?
+            {
+                permitted = Some(is_within(name, base, budget)?);
             }
         }
         //= rfc5280#section-6.1.3
@@ -87,9 +87,9 @@ impl<'a> NameConstraints<'a> {
         //# Otherwise, verify that the subject name is not within any of the excluded_subtrees for X.500
         //# distinguished names
         for base in bases(self.excluded) {
-            budget.comparison()?;
-            let base = base?;
-            if name.same_kind(&base) && overlaps(name, base)? {
+            if let Some(base) = applicable(base?, name, budget)?
+                && overlaps(name, base, budget)?
+            {
                 return Err(problem(name, by, "excluded"));
             }
         }
@@ -101,7 +101,22 @@ fn problem(name: GeneralName<'_>, by: &[u8], how: &'static str) -> Problem {
     Problem::NameConstraint(super::text::general_name(name), super::text::name(by), how)
 }
 
-fn bases(subtrees: &[u8]) -> impl Iterator<Item = Result<GeneralName<'_>, Problem>> {
+/// The base of a constraint, if it is of the kind of `name`. It is paid for first, and read only then: it may be long.
+fn applicable<'b>(
+    base: &'b [u8],
+    name: GeneralName<'_>,
+    budget: &mut Budget,
+) -> Result<Option<GeneralName<'b>>, Problem> {
+    if !name.is_of_kind(base) {
+        budget.comparisons(1, 0)?;
+        return Ok(None);
+    }
+    budget.comparisons(1, name.len().saturating_add(base.len()))?;
+    GeneralName::read_loosely(&mut SliceReader::new(base)?).map(Some)
+}
+
+/// The base of each GeneralSubtree, in DER.
+fn bases(subtrees: &[u8]) -> impl Iterator<Item = Result<&[u8], Problem>> {
     let mut reader = SliceReader::new(subtrees).ok();
     core::iter::from_fn(move || {
         let reader = reader.as_mut().filter(|r| !r.is_finished())?;
@@ -109,7 +124,7 @@ fn bases(subtrees: &[u8]) -> impl Iterator<Item = Result<GeneralName<'_>, Proble
         //# the minimum MUST be zero, and maximum MUST be absent.
         //= rfc5280#section-4.2.1.10
         //# the application MUST either process these fields or reject the certificate.
-        Some(reader.sequence(GeneralName::read_loosely))
+        Some(reader.sequence(|r| Ok(r.tlv_bytes()?)))
     })
 }
 
@@ -119,7 +134,8 @@ fn check_subtrees(subtrees: &[u8]) -> Result<(), Problem> {
         return Err(Problem::Malformed("a list of name constraints is empty"));
     }
     bases(subtrees).try_for_each(|base| {
-        let well_formed = match base? {
+        let mut reader = SliceReader::new(base?)?;
+        let well_formed = match GeneralName::read_loosely(&mut reader)? {
             GeneralName::Email(base) if base.contains('@') => mailbox(base).is_some(),
             //= rfc5280#section-4.2.1.10
             //# The constraint MUST be specified as a fully qualified domain name and MAY specify a host or a
@@ -159,7 +175,7 @@ fn halves(base: &[u8]) -> (&[u8], &[u8]) {
 }
 
 /// Whether all of `name` lies within `base`; both are of one kind.
-fn is_within(name: GeneralName<'_>, base: GeneralName<'_>) -> Result<bool, Problem> {
+fn is_within(name: GeneralName<'_>, base: GeneralName<'_>, budget: &mut Budget) -> Result<bool, Problem> {
     Ok(match (name, base) {
         (GeneralName::Dns(name), GeneralName::Dns(base)) => {
             is_subdomain(name.strip_prefix("*.").unwrap_or(name), base)
@@ -171,7 +187,7 @@ fn is_within(name: GeneralName<'_>, base: GeneralName<'_>) -> Result<bool, Probl
         //# Applications conforming to this profile MUST be able to process name constraints that are imposed
         //# on the directoryName name form
         (GeneralName::Directory(name), GeneralName::Directory(base)) => {
-            distinguished_name::is_within(name, base)?
+            distinguished_name::is_within(name, base, budget)?
         }
         //= rfc5280#section-4.2.1.10
         //# the application MUST either process the constraint or reject the certificate.
@@ -185,14 +201,14 @@ fn is_within(name: GeneralName<'_>, base: GeneralName<'_>) -> Result<bool, Probl
 }
 
 /// Whether any of `name` lies within `base`.
-fn overlaps(name: GeneralName<'_>, base: GeneralName<'_>) -> Result<bool, Problem> {
+fn overlaps(name: GeneralName<'_>, base: GeneralName<'_>, budget: &mut Budget) -> Result<bool, Problem> {
     if let (GeneralName::Dns(name), GeneralName::Dns(base)) = (name, base)
         && let Some(domain) = name.strip_prefix("*.")
         && base.split_once('.').is_some_and(|(_, parent)| parent.eq_ignore_ascii_case(domain))
     {
         return Ok(true);
     }
-    is_within(name, base)
+    is_within(name, base, budget)
 }
 
 /// Whether `name` is `base` with zero or more labels added on the left.
@@ -257,9 +273,13 @@ fn uri_host(uri: &str) -> Result<&str, Problem> {
 mod tests {
     use super::*;
 
+    fn within(name: GeneralName<'_>, base: GeneralName<'_>) -> Result<bool, Problem> {
+        is_within(name, base, &mut Budget::default())
+    }
+
     fn dns(name: &'static str, base: &'static str) -> (bool, bool) {
         let (name, base) = (GeneralName::Dns(name), GeneralName::Dns(base));
-        (is_within(name, base).unwrap(), overlaps(name, base).unwrap())
+        (within(name, base).unwrap(), overlaps(name, base, &mut Budget::default()).unwrap())
     }
 
     //= rfc5280#section-7.2
@@ -287,7 +307,7 @@ mod tests {
 
     #[test]
     fn mailboxes() {
-        let within = |name, base| is_within(GeneralName::Email(name), GeneralName::Email(base));
+        let within = |name, base| within(GeneralName::Email(name), GeneralName::Email(base));
         assert_eq!(within("a@b.test", "a@B.test"), Ok(true));
         assert_eq!(within("A@b.test", "a@b.test"), Ok(false));
         assert_eq!(within("a@b.test", "b.test"), Ok(true));
@@ -306,7 +326,7 @@ mod tests {
     //# name is specified as an IP address), then the application MUST reject the certificate.
     #[test]
     fn uris() {
-        let within = |name, base| is_within(GeneralName::Uri(name), GeneralName::Uri(base));
+        let within = |name, base| within(GeneralName::Uri(name), GeneralName::Uri(base));
         assert_eq!(within("https://u@a.test:443/x", "a.test"), Ok(true));
         assert_eq!(within("https://b.a.test?@c.test", ".a.test"), Ok(true));
         assert_eq!(within("https://b.a.test", "a.test"), Ok(false));
@@ -333,6 +353,20 @@ mod tests {
         assert!(!net(&[11, 0, 0, 0, 255, 0, 0, 0]) && !net(&[0; 32]));
         assert!(is_subnet(&[10, 0, 0, 0, 255, 254, 0, 0]) && is_subnet(&[0; 32]));
         assert!(!is_subnet(&[10, 0, 0, 0, 255, 0, 255, 0]) && !is_subnet(&[10, 0, 0, 0]) && !is_subnet(&[]));
+    }
+
+    #[test]
+    fn bases_are_paid_for_by_the_octet_and_those_of_other_kinds_are_not_read() {
+        let spent = |name, excluded: &[u8]| {
+            let (mut budget, constraints) = (Budget::default(), NameConstraints { permitted: &[], excluded });
+            let checked = constraints.check_name(name, b"", &mut budget);
+            (checked.is_ok(), Budget::default().comparisons.saturating_sub(budget.comparisons))
+        };
+        let torn = b"\x30\x04\xa4\x02\x30\x01";
+        assert_eq!(spent(GeneralName::Dns("a"), torn), (true, 1), "its tag is enough");
+        assert!(!spent(GeneralName::Directory(b"\x30\x00"), torn).0);
+        let long = [&b"\x30\x7f\x82\x7d"[..], &[b'a'; 125]].concat();
+        assert_eq!(spent(GeneralName::Dns("a"), &long), (true, 3), "128 octets, and one comparison");
     }
 
     //= rfc5280#section-4.2.1.10

@@ -10,7 +10,9 @@ use der::{
     asn1::{AnyRef, ObjectIdentifier},
 };
 
-use super::{extensions::general_names, general_name::GeneralName, oid::Oid, problem::Problem};
+use super::{
+    budget::Budget, extensions::general_names, general_name::GeneralName, oid::Oid, problem::Problem,
+};
 
 const COMMON_NAME: Oid<'static> = Oid::known(&ObjectIdentifier::new_unwrap("2.5.4.3"));
 const EMAIL_ADDRESS: Oid<'static> = Oid::known(&ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.1"));
@@ -54,11 +56,11 @@ pub(super) fn read<'a>(reader: &mut SliceReader<'a>) -> Result<&'a [u8], Problem
 }
 
 /// Whether `name` is `base`, or lies below it.
-pub(super) fn is_within(name: &[u8], base: &[u8]) -> Result<bool, Problem> {
+pub(super) fn is_within(name: &[u8], base: &[u8], budget: &mut Budget) -> Result<bool, Problem> {
     let mut names = Rdns::new(name)?;
     for base in Rdns::new(base)? {
         let Some(name) = names.next() else { return Ok(false) };
-        if !same_rdn(name?, base?)? {
+        if !same_rdn(name?, base?, budget)? {
             return Ok(false);
         }
     }
@@ -66,7 +68,8 @@ pub(super) fn is_within(name: &[u8], base: &[u8]) -> Result<bool, Problem> {
 }
 
 /// Whether the contents of GeneralNames hold the very `name` as a directoryName.
-pub(super) fn is_named_in(names: &[u8], name: &[u8]) -> Result<bool, Problem> {
+pub(super) fn is_named_in(names: &[u8], name: &[u8], budget: &mut Budget) -> Result<bool, Problem> {
+    budget.comparisons(1, names.len())?;
     for candidate in general_names(names) {
         if candidate? == GeneralName::Directory(name) {
             return Ok(true);
@@ -191,7 +194,7 @@ impl<'a> Attribute<'a> {
 /// Equal as sets: as many attributes, and each of one in the other.
 //= rfc5280#section-4.2.1.10
 //# When applying restrictions of the form directoryName, an implementation MUST compare DN attributes.
-fn same_rdn(a: &[u8], b: &[u8]) -> Result<bool, Problem> {
+fn same_rdn(a: &[u8], b: &[u8], budget: &mut Budget) -> Result<bool, Problem> {
     if a == b {
         return Ok(true);
     }
@@ -201,6 +204,7 @@ fn same_rdn(a: &[u8], b: &[u8]) -> Result<bool, Problem> {
     if count > MAX_ATTRIBUTES {
         return Err(Problem::Malformed("a name has too many attributes at one level"));
     }
+    budget.comparisons(count.saturating_mul(count), a.len().saturating_add(b.len()))?;
     Ok(count == Attributes(b).count() && Attributes(a).all(|x| Attributes(b).any(|y| x.same(&y))))
 }
 
@@ -231,6 +235,10 @@ fn prepared(text: &str) -> impl Iterator<Item = char> + '_ {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn within(name: &[u8], base: &[u8]) -> Result<bool, Problem> {
+        is_within(name, base, &mut Budget::default())
+    }
 
     fn rdn(tag: u8, text: &[u8]) -> Vec<u8> {
         let length = |n: usize| u8::try_from(n).unwrap();
@@ -275,18 +283,32 @@ mod tests {
     fn compares_across_string_types_case_and_space() {
         let base = name(&[rdn(0x0c, b"Lab  One")]);
         for same in [rdn(0x13, b"lab one"), rdn(0x14, b" LAB One "), rdn(0x1e, b"\0l\0a\0b\0 \0o\0n\0e")] {
-            assert_eq!(is_within(&name(std::slice::from_ref(&same)), &base), Ok(true));
-            assert_eq!(is_within(&name(&[same, rdn(0x0c, b"below")]), &base), Ok(true));
+            assert_eq!(within(&name(std::slice::from_ref(&same)), &base), Ok(true));
+            assert_eq!(within(&name(&[same, rdn(0x0c, b"below")]), &base), Ok(true));
         }
-        assert_eq!(is_within(&name(&[rdn(0x13, b"labone")]), &base), Ok(false));
-        assert_eq!(is_within(EMPTY, &base), Ok(false));
-        assert_eq!(is_within(&base, EMPTY), Ok(true));
+        assert_eq!(within(&name(&[rdn(0x13, b"labone")]), &base), Ok(false));
+        assert_eq!(within(EMPTY, &base), Ok(false));
+        assert_eq!(within(&base, EMPTY), Ok(true));
         let domain_component = |label: &[u8; 4]| {
             let attribute = b"\x31\x14\x30\x12\x06\x0a\x09\x92\x26\x89\x93\xf2\x2c\x64\x01\x19\x16\x04";
             name(&[[attribute, &label[..]].concat()])
         };
-        assert_eq!(is_within(&domain_component(b"TEST"), &domain_component(b"test")), Ok(true));
-        assert_eq!(is_within(&domain_component(b"TEST"), &domain_component(b"best")), Ok(false));
+        assert_eq!(within(&domain_component(b"TEST"), &domain_component(b"test")), Ok(true));
+        assert_eq!(within(&domain_component(b"TEST"), &domain_component(b"best")), Ok(false));
+    }
+
+    #[test]
+    fn attributes_are_paid_for_by_the_pair() {
+        let spent = |count: u8| {
+            let attributes = |tag| {
+                let each = |byte| [b"\x30\x08\x06\x03\x55\x04\x03", &[tag, 1, byte][..]].concat();
+                (0..count).flat_map(|n| each(b'a'.saturating_add(n))).collect::<Vec<_>>()
+            };
+            let mut budget = Budget::default();
+            assert_eq!(same_rdn(&attributes(0x0c), &attributes(0x14), &mut budget), Ok(true));
+            Budget::default().comparisons.saturating_sub(budget.comparisons)
+        };
+        assert_eq!((spent(1), spent(3), spent(16)), (1, 9, 1536), "pairs, and each 64 octets of both sides");
     }
 
     //= rfc5280#section-4.1.2.6

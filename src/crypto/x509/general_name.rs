@@ -62,11 +62,25 @@ impl<'a> GeneralName<'a> {
         }
     }
 
-    /// Whether both are of one kind, so that a constraint on the one applies to the other.
-    pub(super) fn same_kind(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Other(a), Self::Other(b)) => a == b,
-            _ => core::mem::discriminant(self) == core::mem::discriminant(other),
+    /// Whether `other`, a GeneralName in DER that has been read before, is of this kind, so that a constraint on it applies.
+    pub(super) fn is_of_kind(&self, other: &[u8]) -> bool {
+        let number = match self {
+            Self::Email(_) => 1,
+            Self::Dns(_) => 2,
+            Self::Directory(_) => 4,
+            Self::Uri(_) => 6,
+            Self::Ip(_) => 7,
+            Self::Other(number) => *number,
+        };
+        other.first().is_some_and(|tag| tag & 0x1f == number)
+    }
+
+    /// How many octets there are to compare.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Email(text) | Self::Dns(text) | Self::Uri(text) => text.len(),
+            Self::Directory(octets) | Self::Ip(octets) => octets.len(),
+            Self::Other(_) => 0,
         }
     }
 

@@ -157,9 +157,10 @@ impl<'p> Search<'p> {
         if subject != child.certificate.issuer {
             return Ok(Attempt::NotTheIssuer);
         }
+        self.budget.node().map_err(|problem| child.blame(problem))?;
         let blame = |problem| Failure { role, subject, problem };
         let checked = match authority {
-            Ok(authority) => match authority.key_is_named_by(child.certificate) {
+            Ok(authority) => match authority.key_is_named_by(child.certificate, &mut self.budget) {
                 Ok(true) => self.check(child, authority, blame).map(|purposes| (authority, purposes)),
                 Ok(false) => return Ok(Attempt::OtherKey),
                 Err(problem) => Err(child.blame(problem)),
