@@ -21,11 +21,12 @@ pub enum ServerName {
 impl ServerName {
     /// Reads a name as a user types it: an IP literal, or a DNS name (one trailing dot is dropped).
     ///
+    /// An IPv4-mapped IPv6 address is the IPv4 address that it stands for: no certificate may name it in the long form.
     /// `None` for anything that is neither: empty or over-long labels, or characters beyond letters, digits, `-` and `_`.
     pub fn parse(text: &str) -> Option<Self> {
         let literal = text.strip_prefix('[').and_then(|t| t.strip_suffix(']')).unwrap_or(text);
-        if let Ok(address) = literal.parse() {
-            return Some(Self::Ip(address));
+        if let Ok(address) = literal.parse::<IpAddr>() {
+            return Some(Self::Ip(address.to_canonical()));
         }
         let name = text.strip_suffix('.').unwrap_or(text);
         let labels_fit =
@@ -115,6 +116,7 @@ mod tests {
         assert_eq!(ServerName::parse("Server.Test."), Some(ServerName::Dns("server.test".into())));
         assert_eq!(ServerName::parse("::1"), Some(ServerName::Ip("::1".parse().unwrap())));
         assert_eq!(ServerName::parse("[::1]"), Some(ServerName::Ip("::1".parse().unwrap())));
+        assert_eq!(ServerName::parse("::ffff:10.0.0.1"), ServerName::parse("10.0.0.1"));
         for bad in ["", ".", "a..b", "1.2.3", "1.2.3.256", "a b", "caf\u{e9}.test", "*.test"] {
             assert_eq!(ServerName::parse(bad), None, "{bad:?}");
         }

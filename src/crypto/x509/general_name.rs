@@ -31,7 +31,8 @@ impl<'a> GeneralName<'a> {
             //= rfc5280#section-4.2.1.6
             //# For IP version 6, as specified in [RFC2460], the octet string MUST contain exactly sixteen
             //# octets.
-            Self::Ip(address) => matches!(address.len(), 4 | 16),
+            // An IPv4 address in the long form would slip past name constraints on the short one.
+            Self::Ip(address) => ip_address(address).is_some_and(|address| address == address.to_canonical()),
             Self::Directory(_) | Self::Other(_) => true,
         };
         if fits { Ok(name) } else { Err(Problem::Malformed(name.misfit())) }
@@ -93,7 +94,7 @@ impl<'a> GeneralName<'a> {
             }
             Self::Directory(_) => "a directoryName is not a name",
             Self::Uri(_) => "a uniformResourceIdentifier has no scheme",
-            Self::Ip(_) => "an iPAddress is neither 4 nor 16 octets",
+            Self::Ip(_) => "an iPAddress is neither 4 nor 16 octets, or an IPv4-mapped IPv6 address",
             Self::Other(_) => "a name is of a kind that is not understood",
         }
     }
@@ -209,6 +210,8 @@ mod tests {
             assert!(!read(0x82, bad.as_bytes()), "{bad}");
         }
         assert!(read(0x87, &[1, 2, 3, 4]) && read(0x87, &[0; 16]));
+        let mapped = |octet| [&[0; 10][..], &[0xff, octet, 10, 0, 0, 1]].concat();
+        assert!(read(0x87, &mapped(0xfe)) && !read(0x87, &mapped(0xff)), "IPv4-mapped IPv6");
         assert!(!read(0x87, &[0; 8]) && !read(0x87, &[0; 5]) && !read(0x87, &[]));
         assert!(read(0x81, b"*@a.test") && !read(0x81, b"a@b@c") && !read(0x81, b"@a") && !read(0x81, b"a"));
         assert!(
