@@ -202,6 +202,11 @@ fn is_within(name: GeneralName<'_>, base: GeneralName<'_>, budget: &mut Budget) 
 
 /// Whether any of `name` lies within `base`.
 fn overlaps(name: GeneralName<'_>, base: GeneralName<'_>, budget: &mut Budget) -> Result<bool, Problem> {
+    if let GeneralName::Directory(name) = name
+        && !distinguished_name::is_plain(name)
+    {
+        return Err(Problem::Malformed("a name under an excluded directoryName is not text, or hides some"));
+    }
     if let (GeneralName::Dns(name), GeneralName::Dns(base)) = (name, base)
         && let Some(domain) = name.strip_prefix("*.")
         && base.split_once('.').is_some_and(|(_, parent)| parent.eq_ignore_ascii_case(domain))
@@ -353,6 +358,25 @@ mod tests {
         assert!(!net(&[11, 0, 0, 0, 255, 0, 0, 0]) && !net(&[0; 32]));
         assert!(is_subnet(&[10, 0, 0, 0, 255, 254, 0, 0]) && is_subnet(&[0; 32]));
         assert!(!is_subnet(&[10, 0, 0, 0, 255, 0, 255, 0]) && !is_subnet(&[10, 0, 0, 0]) && !is_subnet(&[]));
+    }
+
+    #[test]
+    fn no_spelling_leads_out_of_an_excluded_directory() {
+        let name = |tag: u8, text: &[u8]| {
+            let length = |more: usize| u8::try_from(text.len().saturating_add(more)).unwrap();
+            let head = [0x30, length(11), 0x31, length(9), 0x30, length(7), 6, 3, 0x55, 4, 3, tag, length(0)];
+            [&head, text].concat()
+        };
+        let base = name(0x0c, b"ab");
+        let excluded = |tag, text: &[u8]| {
+            let name = name(tag, text);
+            overlaps(GeneralName::Directory(&name), GeneralName::Directory(&base), &mut Budget::default())
+        };
+        assert_eq!((excluded(0x13, b"AB"), excluded(0x0c, b"c\xc3\xbc")), (Ok(true), Ok(false)));
+        for hidden in ["a\u{ad}b", "a\u{200d}b", "a\u{e0020}b", "ab\u{fe0f}", "a\0b"] {
+            assert!(excluded(0x0c, hidden.as_bytes()).is_err(), "{hidden:?}");
+        }
+        assert!(excluded(0x03, b"\0ab").is_err(), "a BIT STRING");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use alloc::borrow::Cow;
 
 use der::{
     Decode, Header, Reader, SliceReader, Tag, Tagged,
-    asn1::{AnyRef, ObjectIdentifier},
+    asn1::{AnyRef, ObjectIdentifier, PrintableStringRef},
 };
 
 use super::{
@@ -65,6 +65,24 @@ pub(super) fn is_within(name: &[u8], base: &[u8], budget: &mut Budget) -> Result
         }
     }
     Ok(true)
+}
+
+/// Whether all of a name is text to be seen: what is not could be spelt in ways that [`is_within`] takes for different.
+pub(super) fn is_plain(name: &[u8]) -> bool {
+    let attributes = Rdns::new(name).into_iter().flatten();
+    let mut attributes = attributes.flat_map(|set| Attributes(set.unwrap_or_default()));
+    attributes.all(|attribute| attribute.text().is_some_and(|text| !text.chars().any(is_hidden)))
+}
+
+/// Control characters, and those that show nothing (Unicode's Default_Ignorable_Code_Point).
+fn is_hidden(character: char) -> bool {
+    character.is_control()
+        || matches!(character,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fff8}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// Whether the contents of GeneralNames hold the very `name` as a directoryName.
@@ -165,7 +183,11 @@ impl<'a> Attribute<'a> {
             //= rfc5280#section-7.1
             //# Conforming implementations MUST support UTF8String and PrintableString.
             Tag::Utf8String => core::str::from_utf8(bytes).ok().map(Cow::Borrowed),
-            Tag::PrintableString | Tag::Ia5String | Tag::VisibleString | Tag::NumericString => {
+            Tag::PrintableString => {
+                PrintableStringRef::new(bytes).ok()?;
+                core::str::from_utf8(bytes).ok().map(Cow::Borrowed)
+            }
+            Tag::Ia5String | Tag::VisibleString | Tag::NumericString => {
                 core::str::from_utf8(bytes).ok().filter(|text| text.is_ascii()).map(Cow::Borrowed)
             }
             Tag::TeletexString => Some(bytes.iter().map(|byte| char::from(*byte)).collect()),
@@ -320,6 +342,10 @@ mod tests {
         assert!(reads(EMPTY) && reads(&name(&[rdn(0x0c, b"a"), rdn(0x13, b"b")])));
         assert!(!reads(b"\x30\x02\x31\x00"), "an empty RDN");
         assert!(!reads(&name(&[rdn(0x0c, b"\xff")])), "not UTF-8");
+        assert!(
+            !reads(&name(&[rdn(0x13, b"a\x07")])) && !reads(&name(&[rdn(0x13, b"a@b")])),
+            "not printable"
+        );
         assert!(!reads(b"\x30\x02\x30\x00") && !reads(b"\x30\x81\x00") && !reads(b"\x31\x00"));
     }
 }
