@@ -59,16 +59,17 @@ fn every_suite_with_every_group_with_and_without_a_retry() {
     let alice = identity("server");
     for suite in CipherSuite::ALL {
         for &group in NamedGroup::ALL {
-            for key_shares in [0, NamedGroup::ALL.len()] {
+            for key_shares in [vec![], NamedGroup::ALL.to_vec()] {
+                let retries = key_shares.is_empty();
                 let mut ours = client_config(&alice);
-                (ours.suites, ours.key_shares) = (vec![suite], key_shares);
+                (ours.suites, ours.key_shares) = (vec![suite], Some(key_shares));
                 let mut theirs = server_config(&alice);
                 (theirs.groups, theirs.hello_retry_cookie) = (vec![group], true);
                 let outcome = connect(End::client(ours, None), End::server(theirs, Some(&alice.key)));
                 let (client, server) = (outcome.client.unwrap(), outcome.server.unwrap());
                 agree(&client, &server);
                 assert_eq!((client.suite, client.group), (suite, group));
-                assert_eq!((client.hello_retry, server.hello_retry), (key_shares == 0, key_shares == 0));
+                assert_eq!((client.hello_retry, server.hello_retry), (retries, retries));
                 assert_eq!(server.peer, Peer::Anonymous);
                 assert_eq!(server.server_name.as_deref(), Some("server.test"));
                 assert_eq!(client.peer, Peer::Certificate { chain: vec![b"server".to_vec()] });
@@ -198,7 +199,8 @@ fn nothing_may_follow_what_a_hello_retry_request_answers_or_the_request_itself()
     const SERVER_HELLO: u8 = 2;
     let alice = identity("server");
     let refused = Some(Err(Error::Peer(Violation::KeyChangeInsideRecord)));
-    let ours = ClientConfig { key_shares: 0, middlebox_compatibility: false, ..client_config(&alice) };
+    let ours =
+        ClientConfig { key_shares: Some(vec![]), middlebox_compatibility: false, ..client_config(&alice) };
     let mut client = End::client(ours, None);
     let server = || End::server(server_config(&alice), Some(&alice.key));
     let (mut hello, mut request, mut alert) = (Vec::new(), Vec::new(), Vec::new());
@@ -288,7 +290,8 @@ fn psk(identity: &[u8], hash: Hash) -> Psk {
 #[test]
 fn psks_on_both_hashes_the_servers_choice_reported() {
     for (known, hash, index) in [(&b"first"[..], Hash::Sha384, 0), (b"second", Hash::Sha256, 1)] {
-        for key_shares in [0, 1] {
+        for key_shares in [Some(vec![]), None] {
+            let retries = key_shares.is_some();
             let psks = vec![psk(b"first", Hash::Sha384), psk(b"second", Hash::Sha256)];
             let ours = ClientConfig { psks, key_shares, ..ClientConfig::default() };
             let theirs = ServerConfig { psk: true, ..ServerConfig::default() };
@@ -299,7 +302,7 @@ fn psks_on_both_hashes_the_servers_choice_reported() {
             assert_eq!(client.suite.hash(), hash);
             assert_eq!(client.peer, Peer::Psk { identity: known.to_vec(), index });
             // After a retry the second offer holds only what goes with the suite.
-            let at_server = if key_shares == 0 { 0 } else { index };
+            let at_server = if retries { 0 } else { index };
             assert_eq!(server.peer, Peer::Psk { identity: known.to_vec(), index: at_server });
         }
     }
@@ -379,8 +382,12 @@ fn a_psk_without_a_suite_in_common_gives_way_to_a_certificate() {
 /// What a server makes of a second ClientHello whose extensions were changed, after a HelloRetryRequest under a PSK.
 fn retried_under_psk(change: impl FnOnce(&mut edit::Extensions)) -> Option<Error> {
     let psks = vec![psk(b"id", Hash::Sha256)];
-    let ours =
-        ClientConfig { psks, key_shares: 0, middlebox_compatibility: false, ..ClientConfig::default() };
+    let ours = ClientConfig {
+        psks,
+        key_shares: Some(vec![]),
+        middlebox_compatibility: false,
+        ..ClientConfig::default()
+    };
     let theirs = ServerConfig { psk: true, ..ServerConfig::default() };
     let mut client = End::client(ours, None);
     let mut server = End::server(theirs, None).with_psk(|id| (id == b"id").then(|| psk(id, Hash::Sha256)));

@@ -106,10 +106,18 @@ fn only_groups_of_the_configuration_have_shares() {
     assert_eq!(shares(&[X25519MlKem768, Secp256r1, X25519]), [0x11ec, 0x1d]);
     let alice = identity("server");
     let groups = vec![X25519MlKem768, Secp256r1, X25519];
-    let two = ClientConfig { groups, key_shares: 2, ..client_config(&alice) };
-    let outcome = connect(End::client(two, None), End::server(server_config(&alice), Some(&alice.key)));
-    let codes: Vec<u16> = key_shares(&messages(&outcome.sent.0)[0]).iter().map(|share| share.0).collect();
-    assert_eq!(codes, [0x11ec, 0x17, 0x1d], "in the order of supported_groups (RFC 8446, Section 4.2.8)");
+    for (wanted, expected) in [
+        (groups.clone(), &[0x11ec, 0x17, 0x1d][..]),
+        (vec![X25519, X25519MlKem768], &[0x11ec, 0x1d]),
+        (vec![Secp256r1], &[0x17]),
+    ] {
+        let key_shares = Some(wanted);
+        let ours = ClientConfig { groups: groups.clone(), key_shares, ..client_config(&alice) };
+        let outcome = connect(End::client(ours, None), End::server(server_config(&alice), Some(&alice.key)));
+        let shares = self::key_shares(&messages(&outcome.sent.0)[0]);
+        let codes: Vec<u16> = shares.iter().map(|share| share.0).collect();
+        assert_eq!(codes, expected, "in the order of supported_groups (RFC 8446, Section 4.2.8)");
+    }
     assert_eq!(shares(&[X25519, X25519MlKem768]), [0x1d]);
 }
 

@@ -262,12 +262,14 @@ fn key_shares_are_new_in_the_order_of_the_groups() {
     let alice = identity("server");
     let groups = vec![NamedGroup::Secp384r1, NamedGroup::X25519, NamedGroup::Secp256r1];
     let mut seen = Vec::new();
-    for key_shares in [3, 1, 0, 2] {
+    for count in [3, 1, 0, 2] {
+        // In whatever order they are asked for.
+        let key_shares = Some(groups[..count].iter().rev().copied().collect());
         let (_, hello) =
             first_hello(ClientConfig { groups: groups.clone(), key_shares, ..client_config(&alice) });
         assert_eq!(hello.extension(SUPPORTED_GROUPS), Some(&b"\0\x06\0\x18\0\x1d\0\x17"[..]));
         let shares = hello.key_shares();
-        let expected = [0x18, 0x1d, 0x17].into_iter().take(key_shares);
+        let expected = [0x18, 0x1d, 0x17].into_iter().take(count);
         assert!(shares.iter().map(|(group, _)| *group).eq(expected));
         seen.extend(shares.into_iter().map(|(_, share)| share));
     }
@@ -357,7 +359,7 @@ fn a_second_client_hello() {
 #[test]
 fn a_new_share_takes_the_place_of_all_others() {
     let alice = identity("server");
-    let ours = ClientConfig { key_shares: 2, ..client_config(&alice) };
+    let ours = client_config(&alice);
     let log = Arc::<Secrets>::default();
     let theirs = ServerConfig {
         groups: vec![NamedGroup::Secp384r1],
@@ -369,7 +371,7 @@ fn a_new_share_takes_the_place_of_all_others() {
         |at: usize| Hello::read(&said.client[at]).key_shares().iter().map(|s| s.0).collect::<Vec<_>>();
     assert_eq!((groups(0), groups(1)), (vec![0x11ec, 0x1d], vec![0x18]));
     // The first ClientHello of the next connection knows nothing of it.
-    let (_, next) = first_hello(ClientConfig { key_shares: 2, ..client_config(&alice) });
+    let (_, next) = first_hello(client_config(&alice));
     assert_eq!((next.extension(COOKIE), next.key_shares().len()), (None, 2));
 }
 
@@ -668,7 +670,7 @@ fn the_suite_of_a_hello_retry_request_stays() {
         let mut suites = CipherSuite::ALL;
         suites.rotate_left(preferred);
         let log = Arc::<Secrets>::default();
-        let ours = ClientConfig { key_shares: 0, ..client_config(&alice) };
+        let ours = ClientConfig { key_shares: Some(vec![]), ..client_config(&alice) };
         let theirs =
             ServerConfig { suites: suites.into(), key_log: Some(log.clone()), ..server_config(&alice) };
         let said = listen(End::client(ours, None), End::server(theirs, Some(&alice.key)), &log);

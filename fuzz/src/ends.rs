@@ -241,7 +241,11 @@ impl Shape {
         ClientConfig {
             suites: self.suites(),
             groups: self.groups(),
-            key_shares: if self.bit(7) { 0 } else { 1 + usize::from(self.bit(8)) },
+            key_shares: match (self.bit(7), self.bit(8)) {
+                (true, _) => Some(vec![]),
+                (_, true) => Some(self.groups().into_iter().take(2).collect()),
+                _ => None,
+            },
             server_name: ServerName::parse("server.test"),
             verifier: self.certificates().then(|| Identity::of(Role::Server).pinned()),
             credentials: if self.client_has_certificate() {

@@ -74,6 +74,15 @@ impl NamedGroup {
         Self::ALL.iter().copied().find(|group| group.name().eq_ignore_ascii_case(name))
     }
 
+    /// The group that this one, a hybrid, contains and that can be offered on its own too.
+    pub(crate) fn part(self) -> Option<Self> {
+        match self {
+            #[cfg(feature = "pq")]
+            Self::X25519MlKem768 => Some(Self::X25519),
+            Self::X25519 | Self::Secp256r1 | Self::Secp384r1 => None,
+        }
+    }
+
     /// Whether traffic that is recorded today stays secret from a quantum computer.
     pub fn is_post_quantum(self) -> bool {
         match self {
@@ -129,20 +138,23 @@ pub(crate) struct KeyShares {
 }
 
 impl KeyShares {
-    /// Makes shares for the first `count` of `groups`. A hybrid's X25519 share is offered on its own too wherever X25519 stands among
-    /// them: RFC 9954, Section 3.2, lifts for this the rule that no two shares have a key in common. Only one of them is ever used.
+    /// Makes shares for these groups. Where both a hybrid and its X25519 are among them, they have one key in common: RFC 9954,
+    /// Section 3.2, lifts for this the rule that no two shares have. Only one of them is ever used.
     pub(crate) fn generate(
-        groups: &[NamedGroup],
-        count: usize,
+        groups: Vec<NamedGroup>,
         random: &mut dyn Random,
     ) -> Result<Self, KeyExchangeError> {
-        let mut made = Self { groups: groups.into(), shares: Vec::new() };
-        for group in groups.iter().take(count) {
-            if !made.has(*group) {
-                made.shares.push(random.key_share(*group)?);
+        let mut made = Self { groups: Vec::new(), shares: Vec::new() };
+        // Hybrids first, whatever their place: the others may be parts of theirs.
+        let (whole, parts): (Vec<_>, Vec<_>) =
+            groups.iter().copied().partition(|group| group.part().is_some());
+        for group in whole.into_iter().chain(parts) {
+            made.groups.push(group);
+            if !made.has(group) {
+                made.shares.push(random.key_share(group)?);
             }
         }
-        Ok(made)
+        Ok(Self { groups, ..made })
     }
 
     /// What is offered, in the order of the groups: each group, and its `key_exchange`.

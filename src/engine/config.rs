@@ -45,9 +45,9 @@ pub struct ClientConfig {
     pub suites: Vec<CipherSuite>,
     /// Groups in order of preference.
     pub groups: Vec<NamedGroup>,
-    /// How many of `groups`, from the first, get a key share in the first ClientHello; 0 asks for a HelloRetryRequest. X25519 gets one
-    /// beside X25519MLKEM768 whatever the number: it costs nothing.
-    pub key_shares: usize,
+    /// The groups that get a key share in the first ClientHello, each one of `groups`; none asks for a HelloRetryRequest. `None`: the
+    /// first, and with a hybrid the X25519 share that is in it anyway.
+    pub key_shares: Option<Vec<NamedGroup>>,
     /// The name that the server's certificate must prove; a DNS name is sent as server_name. `None` only with PSKs.
     pub server_name: Option<ServerName>,
     /// Verifies the server's certificate; `None`: only a PSK authenticates.
@@ -76,7 +76,7 @@ impl Default for ClientConfig {
         Self {
             suites: CipherSuite::ALL.into(),
             groups: NamedGroup::ALL.into(),
-            key_shares: 1,
+            key_shares: None,
             server_name: None,
             verifier: None,
             signature_schemes: SignatureScheme::HANDSHAKE.into(),
@@ -92,6 +92,16 @@ impl Default for ClientConfig {
 }
 
 impl ClientConfig {
+    /// The groups of the first ClientHello's key shares, in the order of `groups` (RFC 8446, Section 4.2.8).
+    pub(crate) fn offered_shares(&self) -> Vec<NamedGroup> {
+        let first = self.groups.first();
+        let is_offered = |group: &NamedGroup| match &self.key_shares {
+            Some(wanted) => wanted.contains(group),
+            None => first == Some(group) || first.and_then(|first| first.part()) == Some(*group),
+        };
+        self.groups.iter().copied().filter(is_offered).collect()
+    }
+
     /// The name for server_name: a DNS name, and only when certificates are verified.
     pub(crate) fn server_name_to_send(&self) -> Option<&str> {
         match (&self.server_name, &self.verifier) {
@@ -102,6 +112,9 @@ impl ClientConfig {
 
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         check_suites_and_groups(&self.suites, &self.groups)?;
+        if self.key_shares.iter().flatten().any(|group| !self.groups.contains(group)) {
+            return Err(ConfigError::Groups);
+        }
         check_schemes(&self.signature_schemes)?;
         check_offer(&self.credentials, &self.alpn, self.record_size_limit)?;
         let has_suite = |psk: &Psk| self.suites.iter().any(|suite| suite.hash() == psk.hash());

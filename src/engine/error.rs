@@ -35,7 +35,7 @@ pub enum Error {
 pub enum ConfigError {
     /// No cipher suite is allowed, or none goes with the hash of any PSK.
     NoSuites,
-    /// No group is allowed, or one is named twice.
+    /// No group is allowed, or one is named twice, or a key share is asked for one that is not.
     Groups,
     /// No signature scheme is accepted, or one that is for certificates alone.
     SignatureSchemes,
@@ -240,7 +240,9 @@ impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NoSuites => "no cipher suite is allowed, or none goes with a PSK's hash",
-            Self::Groups => "no group is allowed, or one is named twice",
+            Self::Groups => {
+                "no group is allowed, or one is named twice, or a key share is asked for one that is not"
+            }
             Self::SignatureSchemes => {
                 "no signature scheme is accepted, or one that is for certificates alone"
             }

@@ -82,7 +82,7 @@ impl Cast {
         ours.key_log = Some(client_log);
         theirs.key_log = Some(server_log);
         if flow.retries() {
-            ours.key_shares = 0;
+            ours.key_shares = Some(vec![]);
         }
         if flow == Flow::ClientCertificate {
             ours.credentials = vec![self.client.credential.clone()];

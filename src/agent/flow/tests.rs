@@ -6,7 +6,7 @@ use crate::{
         trust_store,
         worker::Worker,
     },
-    crypto::certificate::UnixTime,
+    crypto::{certificate::UnixTime, kx::NamedGroup},
 };
 use std::{
     os::unix::net::UnixStream,
@@ -162,6 +162,23 @@ fn a_mount_with_tls() {
 //= rfc9289#section-5
 //= type=test
 //# Implementations MUST support certificate-based mutual authentication.
+#[cfg(feature = "pq")]
+#[test]
+fn a_post_quantum_group_can_be_insisted_on() {
+    let request = mount(Authentication::Unauthenticated, "server.test");
+    let pq = settings(&[SERVER, "policy.require_pq=true\n"].concat());
+    let (client, server) = meet((&request, &settings(ANONYMOUS)), &pq);
+    assert_eq!(client.unwrap().0.group, NamedGroup::X25519MlKem768);
+    assert_eq!(server.unwrap().0.group, NamedGroup::X25519MlKem768);
+    let classical = settings(&[ANONYMOUS, "policy.groups=x25519;secp256r1\n"].concat());
+    let (client, server) = meet((&request, &classical), &pq);
+    assert_eq!((client.unwrap_err(), server.unwrap_err()), (libc::EACCES, libc::EACCES));
+    let pq = settings(&[ANONYMOUS, "policy.require_pq=true\n"].concat());
+    let server = settings(&[SERVER, "policy.groups=x25519\n"].concat());
+    let (client, server) = meet((&request, &pq), &server);
+    assert_eq!((client.unwrap_err(), server.unwrap_err()), (libc::EACCES, libc::EACCES));
+}
+
 #[test]
 fn a_mount_with_mutual_tls() {
     let client = settings(&[ANONYMOUS, CLIENT].concat());

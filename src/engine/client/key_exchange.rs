@@ -86,7 +86,7 @@ impl WaitServerHello {
         //= rfc8446#section-4.2.8
         //# The key_exchange values for each KeyShareEntry MUST be generated independently.
         // RFC 9954, Section 3.2, excepts X25519 beside a hybrid with it.
-        let key_shares = KeyShares::generate(&config.groups, config.key_shares, &mut *random)?;
+        let key_shares = KeyShares::generate(config.offered_shares(), &mut *random)?;
         let psks = (0..config.psks.len()).collect();
         let log = Log { key_log: config.key_log.clone(), client_random };
         let offered = Offered { config, now, log, random, session_id, key_shares, psks };
@@ -278,7 +278,7 @@ impl Offered {
             //= rfc8446#section-4.2.8
             //# the client MUST replace the original "key_share" extension with one containing only a new
             //# KeyShareEntry
-            self.key_shares = KeyShares::generate(&[group], 1, &mut *self.random)?;
+            self.key_shares = KeyShares::generate(Vec::from([group]), &mut *self.random)?;
         }
         let config = Arc::clone(&self.config);
         self.psks.retain(|index| config.psks.get(*index).is_some_and(|psk| psk.hash() == suite.hash()));

@@ -6,8 +6,8 @@ use std::{
 };
 
 use super::parts::{
-    read_blob, read_codes, read_flag, read_index, read_list, read_option, read_time, write_blob, write_codes,
-    write_flag, write_index, write_list, write_option, write_time,
+    read_blob, read_codes, read_flag, read_list, read_option, read_time, write_blob, write_codes, write_flag,
+    write_list, write_option, write_time,
 };
 use crate::{
     crypto::{
@@ -45,7 +45,7 @@ pub(super) fn write_client(w: &mut Writer, config: &ClientConfig, now: UnixTime)
     write_time(w, now);
     write_codes(w, suites.iter().map(|suite| suite.code()));
     write_codes(w, groups.iter().map(|group| group.code()));
-    write_index(w, *key_shares);
+    write_option(w, key_shares.as_ref(), |w, groups| write_codes(w, groups.iter().map(|group| group.code())));
     write_option(w, server_name.as_ref(), write_name);
     write_flag(w, verifier.is_some());
     write_codes(w, signature_schemes.iter().map(|scheme| scheme.code()));
@@ -66,7 +66,7 @@ pub(super) fn read_client(
     let config = ClientConfig {
         suites: read_codes(r, CipherSuite::from_code)?,
         groups: read_codes(r, NamedGroup::from_code)?,
-        key_shares: read_index(r)?,
+        key_shares: read_option(r, |r| read_codes(r, NamedGroup::from_code))?,
         server_name: read_option(r, read_name)?,
         verifier: read_verifier(r, verifier)?,
         signature_schemes: read_codes(r, SignatureScheme::from_code)?,

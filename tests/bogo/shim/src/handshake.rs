@@ -115,15 +115,15 @@ fn signature_schemes(flags: &Flags, policy: &Policy) -> Vec<SignatureScheme> {
     if schemes.is_empty() { policy.schemes.into() } else { schemes }
 }
 
-/// How many of the groups get a key share. Ours are always the first ones of the list; any other selection we do not have.
-fn key_shares(flags: &Flags, groups: &[NamedGroup]) -> Result<usize, FlagError> {
-    let Some(codes) = &flags.key_shares else { return Ok(1) };
-    let shares = known("-key-shares", codes, NamedGroup::from_code)?;
-    if groups.starts_with(&shares) {
-        Ok(shares.len())
-    } else {
-        Err(FlagError::Unimplemented(format!("-key-shares {codes:?}")))
+/// The groups that get a key share: those that the flags name, else as BoringSSL does it the first, and the first of the other kind,
+/// post-quantum or not.
+fn key_shares(flags: &Flags, groups: &[NamedGroup]) -> Result<Option<Vec<NamedGroup>>, FlagError> {
+    if let Some(codes) = &flags.key_shares {
+        return known("-key-shares", codes, NamedGroup::from_code).map(Some);
     }
+    let first = groups.first();
+    let other = groups.iter().find(|group| first.is_some_and(|f| f.is_post_quantum() != group.is_post_quantum()));
+    Ok(Some(first.into_iter().chain(other).copied().collect()))
 }
 
 /// Without `-host-name` a client sends no name; an address is never sent.
