@@ -2,7 +2,6 @@
 #   make demo    the main job, on a real kernel in an emulated machine
 #   make test    everything there is to check
 PREFIX ?= /usr/local
-SYSCONFDIR ?= /etc
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 CARGO ?= cargo
 BINARY = $(or $(CARGO_TARGET_DIR),target)/release/handclasp
@@ -65,7 +64,8 @@ bench: tools
 
 install: build
 	install -D -m 0755 $(BINARY) $(DESTDIR)$(PREFIX)/sbin/handclasp
-	install -D -m 0644 dist/handclasp.service $(DESTDIR)$(UNITDIR)/handclasp.service
+	install -d $(DESTDIR)$(UNITDIR)
+	sed 's|/usr/|$(PREFIX)/|' dist/handclasp.service >$(DESTDIR)$(UNITDIR)/handclasp.service
 	install -D -m 0644 dist/config $(DESTDIR)$(PREFIX)/share/doc/handclasp/config.example
 
 clean:

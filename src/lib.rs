@@ -43,8 +43,8 @@
 //! 4.4.2 to 4.4.4 became 4.5.1 to 4.5.3; Sections 5 to 7 kept their numbers.
 //!
 //! The limits, with candour: TLS 1.3 only, without 0-RTT, resumption and post-handshake authentication; post-quantum key exchange
-//! (feature `pq`), but no post-quantum certificates. Every secret is wiped when it is dropped, ring's contexts included, but for private keys ([`crypto::sign::SigningKey`]), whose copy in ring
-//! stays in freed memory. The key schedule, the comparison of MACs and the removal of padding are constant-time, as ring's primitives
+//! (feature `pq`), but no post-quantum certificates. Every secret is wiped when it is dropped, ring's contexts included, but for private
+//! keys ([`crypto::sign::SigningKey`]), whose copy in ring stays in freed memory. The key schedule, the comparison of MACs and the removal of padding are constant-time, as ring's primitives
 //! are; identities, names and certificates are public and are compared plainly. The engine has been reviewed and tested, and not audited.
 #![cfg_attr(not(feature = "x509"), no_std)]
 

@@ -7,7 +7,7 @@ use handclasp::agent::command::{self, Arguments, CommandError};
 const USAGE: &str = "\
 TLS 1.3 handshakes for the Linux kernel's NFS and NVMe/TCP.
 
-Usage: handclasp COMMAND [OPTIONS]        (handclasp COMMAND --help tells the options)
+Usage: handclasp COMMAND [OPTIONS]   (or --version; handclasp COMMAND --help tells the options)
 
 ";
 

@@ -9,8 +9,8 @@ use nix::sys::{
 
 use super::{flow::Abilities, ktls, log, netlink::Kernel};
 
-/// How many handshakes are in flight at most. Each holds a descriptor and up to some 100 KiB (a peer's longest messages), so this
-/// bounds the memory that strangers can take; further requests wait in the kernel, which holds up to 50 more.
+/// How many handshakes are in flight at most. Each holds two descriptors, and in its worker up to
+/// [`crate::engine::HANDSHAKE_MEMORY`], so this bounds the memory that strangers can take; further requests wait in the kernel, which holds up to 50 more.
 const MAX_IN_FLIGHT: usize = 1024;
 /// Descriptors that are not a handshake's: netlink, signals, stderr, files that are being read, and some to spare.
 const OTHER_DESCRIPTORS: u64 = 64;

@@ -16,8 +16,9 @@ Usage: handclasp agent [OPTIONS]
                       private keys and all, where there can be no others
   -h, --help          this text
 
-It stays in the foreground and logs to stderr. SIGHUP: read the configuration and its files again.
-SIGTERM, SIGINT: end. Exit code 1: it cannot run on this host (`handclasp check` says why).
+It stays in the foreground and logs to stderr. SIGHUP: read the configuration and its files again, as
+happens by itself within five seconds of a change. SIGTERM, SIGINT: end. Exit code 1: it cannot run
+(`handclasp check` says why); 2: a wrong command line.
 ";
 
 const DEFAULT_WORKERS: usize = 2;

@@ -20,8 +20,8 @@ use nix::{
 
 use crate::agent::system;
 
-/// Far above what a worker needs: 1024 handshakes with the longest messages.
-const MAX_MEMORY: u64 = 512 << 20;
+/// Above what a worker can need: 1024 handshakes of [`crate::engine::HANDSHAKE_MEMORY`] are 384 MiB.
+const MAX_MEMORY: u64 = 768 << 20;
 const NOBODY: u32 = 65534;
 /// The user that a worker is, if the system has it.
 const USER: &str = "handclasp";
