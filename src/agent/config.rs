@@ -9,7 +9,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::crypto::kx::NamedGroup;
+use crate::crypto::{
+    kx::NamedGroup,
+    x509::{RequiredPurpose, Revocation},
+};
+
+use super::trust_store::Demands;
 
 /// Where the configuration is looked for, in this order.
 const PATHS: [&str; 3] = ["/etc/handclasp/config", "/etc/tlshd/config", "/etc/tlshd.conf"];
@@ -32,6 +37,10 @@ pub(super) struct Section {
     groups: Vec<NamedGroup>,
     /// `policy.require_pq`
     require_pq: bool,
+    /// `policy.purpose`
+    purpose: RequiredPurpose,
+    /// `policy.crl_required`, and the line that says so.
+    crl_required: Option<(Revocation, usize)>,
 }
 
 impl Section {
@@ -39,6 +48,12 @@ impl Section {
     pub(super) fn groups(&self) -> Vec<NamedGroup> {
         let groups = if self.groups.is_empty() { NamedGroup::ALL } else { &self.groups };
         groups.iter().copied().filter(|group| !self.require_pq || group.is_post_quantum()).collect()
+    }
+
+    /// What a peer's certificates must show beside the rest.
+    pub(super) fn demands(&self) -> Demands {
+        let revocation = self.crl_required.map_or(Revocation::default(), |(revocation, _)| revocation);
+        Demands { purpose: self.purpose, revocation }
     }
 }
 
@@ -113,6 +128,12 @@ impl Config {
                 }
             }
         }
+        for side in [&config.client, &config.server] {
+            if let Section { crl: None, crl_required: Some((_, line)), .. } = side {
+                let problem = "policy.crl_required needs x509.crl: nobody could be accepted".into();
+                return Err(ConfigError { path: path.into(), line: *line, problem });
+            }
+        }
         if let Self { server: Section { truststore: None, crl: Some(crl), .. }, .. } = &config {
             let problem =
                 "x509.crl has no effect without x509.truststore: no client is asked for a certificate";
@@ -175,6 +196,10 @@ impl Config {
             "x509.private_key" => side.private_key = file,
             "policy.groups" => side.groups = groups(key, value).map_err(error)?,
             "policy.require_pq" => side.require_pq = boolean(key, value).map_err(error)?,
+            "policy.purpose" => side.purpose = purpose(key, value).map_err(error)?,
+            "policy.crl_required" => {
+                side.crl_required = Some((revocation(key, value).map_err(error)?, line));
+            }
             "x509.pq.certificate" | "x509.pq.private_key" => {
                 return Ok(Some(error(format!("{key} has no effect: ML-DSA is not supported"))));
             }
@@ -215,6 +240,22 @@ fn known_section(name: &str) -> Result<&'static str, String> {
 
 fn number(key: &str, value: &str) -> Result<u32, String> {
     value.parse().map_err(|_| format!("{key} takes a number, not {value:?}"))
+}
+
+fn purpose(key: &str, value: &str) -> Result<RequiredPurpose, String> {
+    match value {
+        "tls" => Ok(RequiredPurpose::Tls),
+        "rpc" => Ok(RequiredPurpose::RpcTls),
+        _ => Err(format!("{key} is tls or rpc, not {value:?}")),
+    }
+}
+
+fn revocation(key: &str, value: &str) -> Result<Revocation, String> {
+    match value {
+        "end-entity" => Ok(Revocation::EndEntity),
+        "whole-path" => Ok(Revocation::WholePath),
+        _ => Err(format!("{key} is end-entity or whole-path, not {value:?}")),
+    }
 }
 
 fn boolean(key: &str, value: &str) -> Result<bool, String> {
@@ -303,6 +344,26 @@ mod tests {
         assert_eq!(refused("policy.groups=x25519;x448"), "c:2: policy.groups: there is no group \"x448\"");
         assert_eq!(refused("policy.groups=x25519;x25519"), "c:2: policy.groups names x25519 twice");
         assert_eq!(refused("policy.require_pq=1"), "c:2: policy.require_pq is true or false, not \"1\"");
+    }
+
+    #[test]
+    fn a_purpose_and_revocation_lists_can_be_demanded() {
+        let demands =
+            |text: &str| parse(&format!("[authenticate.server]\n{text}")).map(|c| c.server.demands());
+        assert_eq!(demands("").unwrap(), Demands::default());
+        let (purpose, revocation) = (RequiredPurpose::RpcTls, Revocation::WholePath);
+        let text = "x509.crl=/c\npolicy.crl_required=whole-path\npolicy.purpose=rpc";
+        assert_eq!(demands(text).unwrap(), Demands { purpose, revocation });
+        for (text, expected) in [
+            ("policy.purpose=nfs", "c:2: policy.purpose is tls or rpc, not \"nfs\""),
+            ("policy.crl_required=yes", "c:2: policy.crl_required is end-entity or whole-path, not \"yes\""),
+            (
+                "policy.crl_required=end-entity",
+                "c:2: policy.crl_required needs x509.crl: nobody could be accepted",
+            ),
+        ] {
+            assert_eq!(demands(text).unwrap_err().to_string(), expected);
+        }
     }
 
     #[cfg(feature = "pq")]

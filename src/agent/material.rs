@@ -75,7 +75,7 @@ impl Settings {
 
 fn load_side(config: &Config, section: &Section) -> Result<Side, ConfigError> {
     let anchors = section.truststore.as_ref();
-    let trust = anchors.map(|file| load_trust(config, file, section.crl.as_ref())).transpose()?;
+    let trust = anchors.map(|file| load_trust(config, file, section)).transpose()?;
     let (verifier, trust) = trust.unzip();
     Ok(Side { identity: load_identity(config, section)?.map(Arc::new), verifier, trust })
 }
@@ -164,8 +164,9 @@ fn read_secret(path: &Path, length: u64) -> io::Result<Secret> {
 fn load_trust(
     config: &Config,
     anchors: &FileAt,
-    crl: Option<&FileAt>,
+    section: &Section,
 ) -> Result<(Arc<Verifier>, Trust), ConfigError> {
+    let (crl, demands) = (section.crl.as_ref(), section.demands());
     let at = |file: &FileAt| {
         let (path, line) = (config.path.clone(), file.line);
         move |problem| ConfigError { path, line, problem }
@@ -177,14 +178,15 @@ fn load_trust(
         trust.extend(Trust::crls(&crl.path).and_then(add).map_err(at(crl))?);
     }
     store.set_aside().iter().for_each(|problem| log::debug(format_args!("not trusted: {problem}")));
-    Ok((Arc::new(trust_store::verifier(store)), trust))
+    trust.demands = demands;
+    Ok((Arc::new(trust_store::verifier(store, demands)), trust))
 }
 
 /// The system's own authorities, for a client without a truststore; a system without any has no verifier.
 fn system_trust(config: &Config) -> Result<Option<(Arc<Verifier>, Trust)>, ConfigError> {
     let Some(path) = system_store() else { return Ok(None) };
     let anchors = FileAt { path: path.into(), line: 0 };
-    load_trust(config, &anchors, config.client.crl.as_ref()).map(Some)
+    load_trust(config, &anchors, &config.client).map(Some)
 }
 
 /// The file with the system's own authorities, if it has any.

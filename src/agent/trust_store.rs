@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    crypto::x509::{Policy, TrustStore, Verifier},
+    crypto::x509::{Policy, RequiredPurpose, Revocation, TrustStore, Verifier},
     engine::codec::{Malformed, Reader, TooLong, Writer},
 };
 
@@ -18,9 +18,18 @@ pub(crate) fn policy() -> Policy {
     Policy { issuer_profile: false, ..Policy::default() }
 }
 
-/// Verifies peers against a store, by [`policy`].
-pub(crate) fn verifier(store: TrustStore) -> Verifier {
-    Verifier::with_policy(Arc::new(store), policy())
+/// Verifies peers against a store, by [`policy`] and these demands.
+pub(crate) fn verifier(store: TrustStore, Demands { purpose, revocation }: Demands) -> Verifier {
+    Verifier::with_policy(Arc::new(store), Policy { purpose, revocation, ..policy() })
+}
+
+/// What one side demands of its peers' paths.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Demands {
+    /// Which extendedKeyUsage the end entity needs.
+    pub(crate) purpose: RequiredPurpose,
+    /// Of which certificates it must be known that they are not revoked.
+    pub(crate) revocation: Revocation,
 }
 
 /// Whom one side trusts, and whom no longer: the files as they were read.
@@ -28,6 +37,7 @@ pub(crate) fn verifier(store: TrustStore) -> Verifier {
 pub(crate) struct Trust {
     anchors: Vec<Contents>,
     crls: Vec<Contents>,
+    pub(crate) demands: Demands,
 }
 
 #[derive(Debug)]
@@ -40,14 +50,14 @@ impl Trust {
     /// Reads trust anchors: a file must hold at least one certificate, of a directory every file that holds any is taken.
     pub(crate) fn anchors(path: &Path) -> Result<Self, String> {
         let is_wanted = |text: &[u8]| ANCHORS.iter().any(|begin| contains(text, begin));
-        Ok(Self { anchors: read_all(path, "certificate", is_wanted)?, crls: Vec::new() })
+        Ok(Self { anchors: read_all(path, "certificate", is_wanted)?, ..Self::default() })
     }
 
     /// Reads CRLs, in PEM or in DER: a file, or every file of a directory that holds any.
     pub(crate) fn crls(path: &Path) -> Result<Self, String> {
         // An empty file is a CRL about to be written: without it, the revoked would be trusted again.
         let is_wanted = |text: &[u8]| text.is_empty() || is_der(text) || contains(text, CRL);
-        Ok(Self { anchors: Vec::new(), crls: read_all(path, "CRL", is_wanted)? })
+        Ok(Self { crls: read_all(path, "CRL", is_wanted)?, ..Self::default() })
     }
 
     /// Takes the files of another, too.
@@ -69,6 +79,13 @@ impl Trust {
     }
 
     fn write(&self, w: &mut Writer) {
+        let Demands { purpose, revocation } = self.demands;
+        w.u8((purpose == RequiredPurpose::RpcTls).into());
+        w.u8(match revocation {
+            Revocation::WhereKnown => 0,
+            Revocation::EndEntity => 1,
+            Revocation::WholePath => 2,
+        });
         for files in [&self.anchors, &self.crls] {
             w.vector24(|w| {
                 for Contents { origin, bytes } in files {
@@ -80,6 +97,14 @@ impl Trust {
     }
 
     fn read(r: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let demands = Demands {
+            purpose: if r.u8()? == 0 { RequiredPurpose::Tls } else { RequiredPurpose::RpcTls },
+            revocation: match r.u8()? {
+                0 => Revocation::WhereKnown,
+                1 => Revocation::EndEntity,
+                _ => Revocation::WholePath,
+            },
+        };
         let mut files = || {
             let (mut list, mut files) = (r.vector24()?, Vec::new());
             while !list.is_empty() {
@@ -88,7 +113,7 @@ impl Trust {
             }
             Ok(files)
         };
-        Ok(Self { anchors: files()?, crls: files()? })
+        Ok(Self { anchors: files()?, crls: files()?, demands })
     }
 }
 
@@ -112,7 +137,7 @@ pub(crate) fn read_verifiers(bytes: &[u8]) -> Result<[Option<Verifier>; 2], Stri
         }
         let (trust, mut store) = (Trust::read(&mut r).map_err(malformed)?, TrustStore::empty());
         trust.add_to(&mut store)?;
-        Ok(Some(verifier(store)))
+        Ok(Some(verifier(store, trust.demands)))
     };
     Ok([side()?, side()?])
 }

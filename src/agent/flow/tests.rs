@@ -260,6 +260,21 @@ fn a_revoked_client_is_refused_where_there_is_a_crl() {
 //# An automated application MAY provide a configuration setting that disables this behavior, but MUST enable
 //# the behavior by default.
 #[test]
+fn what_the_configuration_demands_of_certificates_reaches_the_worker() {
+    let client = settings(&[ANONYMOUS, CLIENT].concat());
+    let request = mount(Authentication::X509, "server.test");
+    let with = |demand: &str| settings(&[SERVER, MUTUAL, "x509.crl=DIR/crl.pem\n", demand].concat());
+    for (demand, is_met) in [
+        ("policy.crl_required=end-entity\n", true),
+        ("policy.purpose=tls\n", true),
+        ("policy.purpose=rpc\n", false),
+    ] {
+        let (_, server) = meet((&request, &client), &with(demand));
+        assert_eq!(server.map(|_| ()).err(), (!is_met).then_some(libc::EACCES), "{demand}");
+    }
+}
+
+#[test]
 fn a_server_must_prove_its_name() {
     let client = settings(ANONYMOUS);
     for (name, is_right) in

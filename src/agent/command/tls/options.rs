@@ -16,7 +16,7 @@ use crate::{
         command::{Arguments, CommandError, file_error, read_file},
         driver::Answers,
         material::{self, Identity},
-        trust_store::{self, Trust},
+        trust_store::{self, Demands, Trust},
     },
     crypto::{
         certificate::CertificateVerifier, hash::Hash, kx::NamedGroup, pem, secret::Secret, sign::SigningKey,
@@ -242,7 +242,7 @@ fn load_identity(chain: &Path, key: &Path) -> Result<Identity, CommandError> {
 pub(crate) fn load_verifier(path: &Path) -> Result<Arc<dyn CertificateVerifier>, CommandError> {
     let mut store = TrustStore::empty();
     Trust::anchors(path).and_then(|trust| trust.add_to(&mut store)).map_err(CommandError::Failure)?;
-    Ok(Arc::new(trust_store::verifier(store)))
+    Ok(Arc::new(trust_store::verifier(store, Demands::default())))
 }
 
 fn read_psk(path: &Path) -> Result<Secret, CommandError> {
