@@ -8,43 +8,81 @@ mod member;
 use std::{
     collections::{BTreeMap, VecDeque},
     os::fd::BorrowedFd,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
-use nix::poll::PollFlags;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::{
     border::{Number, Order, Report},
     failure::GIVING_UP,
+    system::retry,
     worker::Worker,
 };
 use member::{Member, lost};
 
 pub(super) use member::Recruitment;
 
+/// How long the first worker may take to get ready: a host that starts is busy.
+const LONGEST_START: Duration = Duration::from_secs(20);
+/// How often it is looked whether one that did not start can be started again.
+const FIRST_LOOKS: Duration = Duration::from_millis(100);
+
 /// The workers and what they do.
 pub(super) enum Crew {
     /// This process, for builds and hosts that cannot have others.
     Alone(Worker),
     /// Processes of their own.
-    Processes { members: Vec<Member>, assigned: BTreeMap<Number, usize>, reports: VecDeque<(Number, Report)> },
+    Processes(Pool),
+}
+
+/// Worker processes.
+pub(super) struct Pool {
+    members: Vec<Member>,
+    /// Who does which handshake.
+    assigned: BTreeMap<Number, usize>,
+    reports: VecDeque<(Number, Report)>,
+    /// Whose turn it is.
+    next: usize,
 }
 
 impl Crew {
-    /// Starts so many workers.
-    pub(super) fn start(count: usize, recruitment: &Recruitment) -> Self {
+    /// Starts so many workers, and waits until the first is ready. The error is for people.
+    pub(super) fn start(count: usize, recruitment: &Recruitment) -> Result<Self, String> {
         if count == 0 {
-            return Self::Alone(Worker::default());
+            return Ok(Self::Alone(Worker::default()));
         }
         let members = (0..count).map(|_| Member::start(recruitment)).collect();
-        Self::Processes { members, assigned: BTreeMap::new(), reports: VecDeque::new() }
+        let pool = Pool { members, assigned: BTreeMap::new(), reports: VecDeque::new(), next: 0 };
+        let mut crew = Self::Processes(pool);
+        let deadline = Instant::now() + LONGEST_START;
+        while !crew.is_able() {
+            let patience = deadline.checked_duration_since(Instant::now());
+            let patience = patience.ok_or("no worker got ready (--workers 0 does without)")?;
+            let interests = crew.interests();
+            let mut entries: Vec<_> =
+                interests.into_iter().map(|(fd, flags)| PollFd::new(fd, flags)).collect();
+            let patience = PollTimeout::try_from(patience.min(FIRST_LOOKS)).unwrap_or(PollTimeout::ZERO);
+            retry(|| poll(&mut entries, patience)).map_err(|error| format!("poll: {error}"))?;
+            let ready: Vec<bool> = entries.iter().map(|entry| entry.any().unwrap_or(true)).collect();
+            crew.advance(&ready, recruitment);
+        }
+        Ok(crew)
+    }
+
+    /// Whether there is somebody to do a handshake.
+    pub(super) fn is_able(&self) -> bool {
+        match self {
+            Self::Alone(_) => true,
+            Self::Processes(pool) => pool.members.iter().any(Member::is_ready),
+        }
     }
 
     /// What to wait for.
     pub(super) fn interests(&self) -> Vec<(BorrowedFd<'_>, PollFlags)> {
         match self {
             Self::Alone(worker) => worker.interests().collect(),
-            Self::Processes { members, .. } => members.iter().filter_map(Member::interest).collect(),
+            Self::Processes(pool) => pool.members.iter().filter_map(Member::interest).collect(),
         }
     }
 
@@ -52,30 +90,15 @@ impl Crew {
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self {
             Self::Alone(_) => None,
-            Self::Processes { members, .. } => members.iter().filter_map(Member::deadline).min(),
+            Self::Processes(pool) => pool.members.iter().filter_map(Member::deadline).min(),
         }
     }
 
-    /// Gives an order to the worker of this handshake; a new handshake goes to the one that has the fewest.
+    /// Gives an order to the worker of this handshake.
     pub(super) fn order(&mut self, number: Number, order: Order) {
         match self {
             Self::Alone(worker) => worker.take(number, order),
-            Self::Processes { members, assigned, reports } => {
-                if matches!(order, Order::Begin { .. }) {
-                    let load = |index: &usize| assigned.values().filter(|member| *member == index).count();
-                    let able =
-                        (0..members.len()).filter(|index| members.get(*index).is_some_and(Member::is_there));
-                    let Some(index) = able.min_by_key(load) else {
-                        return reports.push_back((number, lost()));
-                    };
-                    assigned.insert(number, index);
-                }
-                let Some(member) = assigned.get(&number).and_then(|index| members.get_mut(*index)) else {
-                    return;
-                };
-                member.send(number, order);
-                self.bury();
-            }
+            Self::Processes(pool) => pool.order(number, order),
         }
     }
 
@@ -83,37 +106,22 @@ impl Crew {
     pub(super) fn advance(&mut self, ready: &[bool], recruitment: &Recruitment) {
         match self {
             Self::Alone(worker) => worker.advance(ready),
-            Self::Processes { members, assigned, reports } => {
-                let mut ready = ready.iter();
-                for (index, member) in members.iter_mut().enumerate() {
-                    if member.is_there() && ready.next() == Some(&true) {
-                        member.hear(|number| assigned.get(&number) == Some(&index), reports);
-                    }
-                    member.dismiss_if_silent();
-                }
-                self.bury();
-                self.restart(recruitment);
-            }
+            Self::Processes(pool) => pool.advance(ready, recruitment),
         }
     }
 
     /// Ends a handshake that has had its answer without the worker's last word.
     pub(super) fn forget(&mut self, number: Number) {
-        if let Self::Processes { assigned, .. } = self
-            && !assigned.contains_key(&number)
-        {
-            return;
-        }
-        self.order(number, Order::Abort(GIVING_UP));
-        if let Self::Processes { assigned, .. } = self {
-            assigned.remove(&number);
+        match self {
+            Self::Alone(worker) => worker.take(number, Order::Abort(GIVING_UP)),
+            Self::Processes(pool) => pool.forget(number),
         }
     }
 
     /// New settings: who starts a handshake from now on starts it with these.
     pub(super) fn renew(&mut self, recruitment: &Recruitment) {
-        if let Self::Processes { members, .. } = self {
-            members.iter_mut().for_each(|member| member.renew(recruitment));
+        if let Self::Processes(pool) = self {
+            pool.members.iter_mut().for_each(|member| member.renew(recruitment));
         }
     }
 
@@ -121,30 +129,71 @@ impl Crew {
     pub(super) fn report(&mut self) -> Option<(Number, Report)> {
         match self {
             Self::Alone(worker) => worker.report(),
-            Self::Processes { assigned, reports, .. } => {
-                let (number, report) = reports.pop_front()?;
-                if matches!(report, Report::Done(_) | Report::Failed(_)) {
-                    assigned.remove(&number);
-                }
-                Some((number, report))
+            Self::Processes(pool) => pool.report(),
+        }
+    }
+}
+
+impl Pool {
+    /// A new handshake goes to the next in turn: whoever has the fewest may have them because it ends them all at once.
+    fn order(&mut self, number: Number, order: Order) {
+        if matches!(order, Order::Begin { .. }) {
+            let count = self.members.len();
+            let mut turns = (0..count).map(|offset| (self.next + offset) % count);
+            let Some(index) = turns.find(|index| self.members.get(*index).is_some_and(Member::is_ready))
+            else {
+                return self.reports.push_back((number, lost()));
+            };
+            self.next = index + 1;
+            self.assigned.insert(number, index);
+        }
+        if let Some(member) = self.member_of(number) {
+            member.send(number, order);
+        }
+        self.bury();
+    }
+
+    fn advance(&mut self, ready: &[bool], recruitment: &Recruitment) {
+        let mut ready = ready.iter();
+        for (index, member) in self.members.iter_mut().enumerate() {
+            if member.is_there() && ready.next() == Some(&true) {
+                let assigned = &self.assigned;
+                member.hear(|number| assigned.get(&number) == Some(&index), &mut self.reports);
             }
+            member.dismiss_if_silent();
+        }
+        self.bury();
+        self.members.iter_mut().for_each(|member| member.restart_if_due(recruitment));
+    }
+
+    fn forget(&mut self, number: Number) {
+        if let Some(member) = self.member_of(number) {
+            member.forget(number);
+            self.assigned.remove(&number);
+            self.bury();
         }
     }
 
-    fn restart(&mut self, recruitment: &Recruitment) {
-        let Self::Processes { members, .. } = self else { return };
-        members.iter_mut().for_each(|member| member.restart_if_due(recruitment));
+    fn report(&mut self) -> Option<(Number, Report)> {
+        let (number, report) = self.reports.pop_front()?;
+        if matches!(report, Report::Done(_) | Report::Failed(_)) {
+            self.assigned.remove(&number);
+        }
+        Some((number, report))
+    }
+
+    fn member_of(&mut self, number: Number) -> Option<&mut Member> {
+        self.assigned.get(&number).and_then(|index| self.members.get_mut(*index))
     }
 
     /// Reports the handshakes of those who are gone.
     fn bury(&mut self) {
-        let Self::Processes { members, assigned, reports } = self else { return };
-        let gone = |index: &usize| !members.get(*index).is_some_and(Member::is_there);
+        let gone = |index: &usize| !self.members.get(*index).is_some_and(Member::is_there);
         let numbers: Vec<Number> =
-            assigned.iter().filter(|(_, index)| gone(index)).map(|(n, _)| *n).collect();
+            self.assigned.iter().filter(|(_, index)| gone(index)).map(|(number, _)| *number).collect();
         for number in numbers {
-            assigned.remove(&number);
-            reports.push_back((number, lost()));
+            self.assigned.remove(&number);
+            self.reports.push_back((number, lost()));
         }
     }
 }

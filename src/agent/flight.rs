@@ -26,6 +26,8 @@ use super::{
 
 /// How long a worker has to tell the peer of our giving up before the consumer is answered without its word.
 const GRACE: Duration = Duration::from_millis(200);
+/// How often a worker may ask for one handshake: for a signature, and for PSKs as often as the broker looks for them.
+const MAX_QUESTIONS: u8 = 8;
 
 /// A handshake that a worker does: the broker's half of it.
 pub(super) struct Flight {
@@ -36,6 +38,7 @@ pub(super) struct Flight {
     deadline: Instant,
     /// Why it was given up, once it was: then only the worker's answer is waited for.
     given_up: Option<Verdict>,
+    questions: u8,
 }
 
 /// What a line in the log is about.
@@ -71,7 +74,10 @@ impl Flight {
         match prepared {
             Ok((order, broker, limit)) => {
                 let deadline = subject.started + limit;
-                Some((Self { pending, broker, subject, limit, deadline, given_up: None }, order))
+                Some((
+                    Self { pending, broker, subject, limit, deadline, given_up: None, questions: 0 },
+                    order,
+                ))
             }
             Err(failure) => {
                 refuse(pending, &subject, &failure.verdict(subject.is_psk()), None);
@@ -86,7 +92,19 @@ impl Flight {
 
     /// Takes a worker's report, and answers with the next order; `None` when the handshake ended.
     pub(super) fn hear(mut self, report: Report) -> Option<(Self, Order)> {
+        if matches!(report, Report::Sign { .. } | Report::FindPsk(_)) {
+            self.questions = self.questions.saturating_add(1);
+        }
         let order = match report {
+            // No handshake has so much to ask, and none is ready twice.
+            _ if self.questions > MAX_QUESTIONS => {
+                self.fail(&Failure::WorkerLost.verdict(false));
+                return None;
+            }
+            Report::Ready => {
+                self.fail(&Failure::WorkerLost.verdict(false));
+                return None;
+            }
             Report::Sign { scheme, message } => {
                 Order::Signature(self.broker.sign_content(self.we_are_server(), scheme, &message))
             }
@@ -110,7 +128,7 @@ impl Flight {
             return None;
         }
         self.given_up = Some(failure.verdict(self.subject.is_psk()));
-        self.deadline = Instant::now() + GRACE;
+        self.deadline = Instant::now() + GRACE.min(self.limit / 20);
         Some((self, Order::Abort(failure::GIVING_UP)))
     }
 

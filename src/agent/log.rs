@@ -91,7 +91,7 @@ impl fmt::Display for Sanitised<'_> {
 }
 
 /// The characters that turn the direction of text, or hide.
-fn is_reordering(character: char) -> bool {
+pub(super) fn is_reordering(character: char) -> bool {
     matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 

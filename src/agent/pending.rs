@@ -35,8 +35,12 @@ impl Pending {
     }
 
     fn answer(mut self, status: u32, remote_auth: Option<u32>) -> io::Result<()> {
-        self.is_answered = true;
-        self.answers.done(self.socket.as_fd(), status, remote_auth)
+        // What did not reach the kernel is said again: its memory comes back, and a consumer waits.
+        let result = (0..3).map(|_| self.answers.done(self.socket.as_fd(), status, remote_auth)).find(|result| {
+            !matches!(result, Err(error) if matches!(error.raw_os_error(), Some(libc::ENOBUFS | libc::ENOMEM)))
+        });
+        self.is_answered = result.is_some();
+        result.unwrap_or_else(|| Err(io::Error::from_raw_os_error(libc::ENOBUFS)))
     }
 }
 

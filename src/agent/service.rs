@@ -75,7 +75,10 @@ impl Service {
         let signals = process::take_signals().map_err(|error| format!("signals: {error}"))?;
         let settings = Settings::load(path.as_deref()).map_err(|error| error.to_string())?;
         log::set_debug(settings.config.debug);
+        // The workers have our limit of descriptors.
+        let max_in_flight = process::max_in_flight();
         let recruitment = Recruitment::new(&settings)?;
+        let crew = Crew::start(workers, &recruitment)?;
         let kernel = Kernel::open().map_err(|error| error.to_string())?;
         process::check_policy(&kernel);
         let mut service = Self {
@@ -85,11 +88,11 @@ impl Service {
             abilities: process::probe_ktls(),
             kernel,
             signals,
-            crew: Crew::start(workers, &recruitment),
+            crew,
             recruitment,
             flights: BTreeMap::new(),
             next: 1,
-            max_in_flight: process::max_in_flight(),
+            max_in_flight,
             ask: Instant::now(),
             look: Instant::now() + SLOW_TIMER,
         };
@@ -148,6 +151,7 @@ impl Service {
         if self.ask <= Instant::now() {
             self.watch_files();
             self.accept();
+            self.hear();
         }
         let (called, signalled, ready) = self.wait().map_err(|error| format!("poll: {error}"))?;
         if called {
@@ -201,7 +205,8 @@ impl Service {
     fn accept(&mut self) {
         self.ask = Instant::now() + SLOW_TIMER;
         let mut refusals = 0;
-        while self.flights.len() < self.max_in_flight && refusals < MAX_REFUSALS {
+        // Without a worker a request is better left to the kernel, which keeps it until there is one again.
+        while self.flights.len() < self.max_in_flight && refusals < MAX_REFUSALS && self.crew.is_able() {
             match self.take() {
                 Ok(Some(incoming)) => self.begin(incoming),
                 Ok(None) => return,
@@ -259,7 +264,7 @@ impl Service {
 
     /// Goes on with the handshakes that can, and ends those whose time is over.
     fn advance(&mut self, ready: &[bool]) {
-        let was_full = self.flights.len() >= self.max_in_flight;
+        let was_full = self.flights.len() >= self.max_in_flight || !self.crew.is_able();
         self.crew.advance(ready, &self.recruitment);
         self.hear();
         let now = Instant::now();
@@ -269,7 +274,7 @@ impl Service {
             self.give_up(number, Flight::timeout);
         }
         self.hear();
-        if was_full && self.flights.len() < self.max_in_flight {
+        if was_full && self.flights.len() < self.max_in_flight && self.crew.is_able() {
             self.ask = now;
         }
     }

@@ -121,6 +121,32 @@ pub(super) fn drop_capability_bounds() -> io::Result<()> {
     Ok(())
 }
 
+/// Gives up all capabilities of this process, and makes sure of it.
+pub(super) fn drop_capabilities() -> io::Result<()> {
+    // SAFETY: PR_CAP_AMBIENT takes numbers and touches no memory of ours.
+    check(unsafe { libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) }.into())?;
+    // struct __user_cap_header_struct (_LINUX_CAPABILITY_VERSION_3, ourselves), and two of __user_cap_data_struct.
+    let (header, nothing) = ([0x2008_0522_u32, 0], [0_u32; 6]);
+    // SAFETY: the kernel reads the header and the data, whose sizes the version tells.
+    check(unsafe { libc::syscall(libc::SYS_capset, header.as_ptr(), nothing.as_ptr()) }).map(drop)
+}
+
+/// Closes every descriptor but the standard three.
+pub(super) fn close_others() -> io::Result<()> {
+    // SAFETY: nothing in this process owns a descriptor above 2: it is called before a worker has any.
+    match check(unsafe { libc::syscall(libc::SYS_close_range, 3_u32, u32::MAX, 0_u32) }) {
+        // Linux before 5.9; ours are all closed on exec anyway.
+        Err(error) if error.raw_os_error() == Some(libc::ENOSYS) => Ok(()),
+        result => result.map(drop),
+    }
+}
+
+/// Takes a descriptor that came beside a message (SCM_RIGHTS).
+pub(super) fn adopt_received(descriptor: RawFd) -> OwnedFd {
+    // SAFETY: the kernel has just made it for the receiver of this message; the only caller passes each one on once.
+    unsafe { OwnedFd::from_raw_fd(descriptor) }
+}
+
 /// Forbids every path, TCP port, abstract socket and signal to others that the kernel's Landlock can; `Ok` too if it has none.
 pub(super) fn landlock() -> io::Result<()> {
     const VERSION: u32 = 1;
@@ -153,9 +179,18 @@ pub(super) fn landlock() -> io::Result<()> {
     check(result).map(drop)
 }
 
-/// Kills the process at any system call but these; of `without_exec` those whose third argument has PROT_EXEC.
-pub(super) fn seccomp(allowed: &[libc::c_long], without_exec: &[libc::c_long]) -> io::Result<()> {
-    let filter = seccomp_filter(allowed, without_exec);
+/// What an argument of a system call must be.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Condition {
+    /// The second is this.
+    SecondIs(c_int),
+    /// The third has none of these bits.
+    ThirdLacks(c_int),
+}
+
+/// Kills the process at any system call but these, and at those of `limited` that do not meet their condition.
+pub(super) fn seccomp(allowed: &[libc::c_long], limited: &[(libc::c_long, Condition)]) -> io::Result<()> {
+    let filter = seccomp_filter(allowed, limited);
     let length = u16::try_from(filter.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
     let program = libc::sock_fprog { len: length, filter: filter.as_ptr().cast_mut() };
     // SAFETY: the program and its filter outlive the call, which copies them.
@@ -165,14 +200,15 @@ pub(super) fn seccomp(allowed: &[libc::c_long], without_exec: &[libc::c_long]) -
 }
 
 /// A program for the kernel's classic BPF machine over `struct seccomp_data`.
-fn seccomp_filter(allowed: &[libc::c_long], without_exec: &[libc::c_long]) -> Vec<libc::sock_filter> {
+fn seccomp_filter(allowed: &[libc::c_long], limited: &[(libc::c_long, Condition)]) -> Vec<libc::sock_filter> {
     const LOAD: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
     const JUMP_EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
     const JUMP_SET: u16 = (libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K) as u16;
     const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
-    /// `offsetof(struct seccomp_data, ...)`; of the third argument the lower half, on a little-endian machine.
+    /// `offsetof(struct seccomp_data, ...)`; of the arguments the lower halves, on a little-endian machine.
     const NUMBER: u32 = 0;
     const ARCHITECTURE: u32 = 4;
+    const SECOND_ARGUMENT: u32 = 16 + 8;
     const THIRD_ARGUMENT: u32 = 16 + 2 * 8;
     let step = |code, jt, jf, k| libc::sock_filter { code, jt, jf, k };
     let number = |call: &libc::c_long| u32::try_from(*call).unwrap_or(u32::MAX);
@@ -187,14 +223,12 @@ fn seccomp_filter(allowed: &[libc::c_long], without_exec: &[libc::c_long]) -> Ve
     for call in allowed {
         filter.extend([step(JUMP_EQUAL, 0, 1, number(call)), allow]);
     }
-    for call in without_exec {
-        filter.extend([
-            step(JUMP_EQUAL, 0, 4, number(call)),
-            step(LOAD, 0, 0, THIRD_ARGUMENT),
-            step(JUMP_SET, 0, 1, libc::PROT_EXEC as u32),
-            kill,
-            allow,
-        ]);
+    for (call, condition) in limited {
+        let (argument, test) = match *condition {
+            Condition::SecondIs(value) => (SECOND_ARGUMENT, step(JUMP_EQUAL, 1, 0, value as u32)),
+            Condition::ThirdLacks(bits) => (THIRD_ARGUMENT, step(JUMP_SET, 0, 1, bits as u32)),
+        };
+        filter.extend([step(JUMP_EQUAL, 0, 4, number(call)), step(LOAD, 0, 0, argument), test, kill, allow]);
     }
     filter.push(kill);
     filter

@@ -26,7 +26,9 @@ use crate::{
     },
 };
 
-pub(super) use wire::{MAX_MESSAGE, Parcel, Verifiers, read_order, read_report, write_order, write_report};
+pub(super) use wire::{
+    MAX_MESSAGE, Parcel, Verifiers, number_of, read_order, read_report, write_order, write_report,
+};
 
 /// The number of a handshake, as long as the agent runs.
 pub(super) type Number = u32;
@@ -65,6 +67,8 @@ pub(super) enum Order {
 /// What a worker tells the broker about one handshake.
 #[derive(Debug)]
 pub(super) enum Report {
+    /// The worker has given up its rights and has its trust stores; it is of no handshake.
+    Ready,
     /// Sign this with the private key of the certificate.
     Sign { scheme: SignatureScheme, message: Vec<u8> },
     /// Look for one of these.

@@ -29,21 +29,23 @@ use zeroize::Zeroize;
 
 use crate::agent::{
     border::{self, MAX_MESSAGE, Number, Order, Parcel, Report},
-    failure::Failure,
+    failure::{Failure, GIVING_UP},
     log,
     material::Settings,
     system::retry,
     trust_store,
 };
 
+/// A question and an end: what may still come of a handshake that was taken back.
+const STRAYS: usize = 2;
 /// How many messages are read of one worker before the others have their turn.
-const MAX_MESSAGES: usize = 64;
+const MAX_MESSAGES: usize = 16;
 /// How long a worker must have lived for its successor to start at once.
 const LONG_LIFE: Duration = Duration::from_secs(10);
 /// How long a worker may owe an answer that takes it no time.
 const LONGEST_SILENCE: Duration = Duration::from_secs(2);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// What a worker is started with.
 #[derive(Debug)]
@@ -90,8 +92,12 @@ struct Post {
     process: Child,
     socket: OwnedFd,
     started: Instant,
-    /// Since when it owes an answer to an Abort, which takes no time.
-    owes: Option<Instant>,
+    /// Whether it has said that it is ready.
+    is_ready: bool,
+    /// The handshake that it is to end, which takes no time, and since when.
+    owes: Option<(Number, Instant)>,
+    /// How many reports there may still be of handshakes that were ended without it.
+    strays: usize,
     waiting: VecDeque<(Parcel, Option<OwnedFd>)>,
 }
 
@@ -112,6 +118,11 @@ impl Member {
         self.post.is_some()
     }
 
+    /// Whether it can be given handshakes.
+    pub(super) fn is_ready(&self) -> bool {
+        self.post.as_ref().is_some_and(|post| post.is_ready)
+    }
+
     pub(super) fn interest(&self) -> Option<(BorrowedFd<'_>, PollFlags)> {
         let post = self.post.as_ref()?;
         let writing = if post.waiting.is_empty() { PollFlags::empty() } else { PollFlags::POLLOUT };
@@ -121,18 +132,18 @@ impl Member {
     /// Its process, for tests.
     #[cfg(test)]
     pub(super) fn process(&self) -> Option<u32> {
-        self.post.as_ref().map(|post| post.process.id())
+        self.post.as_ref().filter(|post| post.is_ready).map(|post| post.process.id())
     }
 
     /// When it is to be started again, if it is gone, or is taken for lost, if it is silent.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.restart.or_else(|| Some(self.post.as_ref()?.owes? + LONGEST_SILENCE))
+        self.restart.or_else(|| Some(self.post.as_ref()?.owes?.1 + LONGEST_SILENCE))
     }
 
     /// Ends it if it hangs. A busy host is no reason: whoever waits for one of its handshakes was answered long ago.
     pub(super) fn dismiss_if_silent(&mut self) {
         let owes = self.post.as_ref().and_then(|post| post.owes);
-        if owes.is_some_and(|since| since.elapsed() >= LONGEST_SILENCE) {
+        if owes.is_some_and(|(_, since)| since.elapsed() >= LONGEST_SILENCE) {
             log::error(format_args!("{self} is replaced: it does not answer any more"));
             self.dismiss();
         }
@@ -172,7 +183,7 @@ impl Member {
     pub(super) fn send(&mut self, number: Number, order: Order) {
         let Some(post) = &mut self.post else { return };
         if matches!(order, Order::Abort(_)) {
-            post.owes.get_or_insert_with(Instant::now);
+            post.owes.get_or_insert((number, Instant::now()));
         }
         let parcel = border::write_order(number, &order);
         let descriptor = match order {
@@ -197,7 +208,8 @@ impl Member {
         while let Some((parcel, descriptor)) = post.waiting.front() {
             match send(post.socket.as_fd(), parcel, descriptor.as_ref()) {
                 Ok(()) => drop(post.waiting.pop_front()),
-                Err(Errno::EAGAIN) => return,
+                // Memory comes back; a worker that is ended for it takes its handshakes along.
+                Err(Errno::EAGAIN | Errno::ENOBUFS | Errno::ENOMEM | Errno::ETOOMANYREFS) => return,
                 Err(error) => {
                     log::error(format_args!("{self} takes no orders: {error}"));
                     return self.dismiss();
@@ -225,20 +237,32 @@ impl Member {
                     let bytes = self.buffer.get_mut(..length).unwrap_or_default();
                     let report = border::read_report(bytes);
                     bytes.zeroize();
-                    post.owes = None;
                     match report {
-                        Ok((number, report)) if is_its_own(number) => {
-                            reports.push_back((number, report));
+                        Ok((_, Report::Ready)) if !post.is_ready => {
+                            post.is_ready = true;
                             continue;
                         }
-                        // One that was given up meanwhile.
-                        Ok(_) => continue,
+                        Ok((number, report)) => match post.note(number, report, is_its_own(number)) {
+                            Ok(report) => {
+                                reports.extend(report.map(|report| (number, report)));
+                                continue;
+                            }
+                            Err(problem) => problem.into(),
+                        },
                         Err(error) => format!("it sent a malformed {}", error.0),
                     }
                 }
             };
             log::error(format_args!("{self} is replaced: {problem}"));
             return self.dismiss();
+        }
+    }
+
+    /// Takes a handshake back that has had its answer.
+    pub(super) fn forget(&mut self, number: Number) {
+        self.send(number, Order::Abort(GIVING_UP));
+        if let Some(post) = &mut self.post {
+            post.strays += STRAYS;
         }
     }
 
@@ -261,6 +285,24 @@ impl Member {
 }
 
 impl Post {
+    /// Takes note of a report; `None` if it is of a handshake that was given up meanwhile.
+    fn note(
+        &mut self,
+        number: Number,
+        report: Report,
+        is_its_own: bool,
+    ) -> Result<Option<Report>, &'static str> {
+        let is_last = matches!(report, Report::Done(_) | Report::Failed(_));
+        if is_last && self.owes.is_some_and(|(owed, _)| owed == number) {
+            self.owes = None;
+        }
+        if is_its_own {
+            return Ok(Some(report));
+        }
+        self.strays = self.strays.checked_sub(1).ok_or("it reports handshakes that are not its own")?;
+        Ok(None)
+    }
+
     /// Starts ourselves again, with one end of a socket as standard input and no environment.
     fn start(recruitment: &Recruitment) -> io::Result<Self> {
         let flags = SockFlag::SOCK_CLOEXEC;
@@ -272,15 +314,25 @@ impl Post {
             .stdin(Stdio::from(theirs))
             .stdout(Stdio::null())
             .spawn()?;
-        Ok(Self { process, socket, started: Instant::now(), owes: None, waiting: VecDeque::new() })
+        Ok(Self {
+            process,
+            socket,
+            started: Instant::now(),
+            is_ready: false,
+            owes: None,
+            strays: 0,
+            waiting: VecDeque::new(),
+        })
     }
 }
 
 impl Drop for Member {
     fn drop(&mut self) {
-        if let Some(post) = &mut self.post {
-            let _gone_already = post.process.kill();
-            let _reaped = post.process.wait();
+        // Without CAP_KILL the closed socket tells it to end; only a process that was killed is waited for.
+        let Some(Post { mut process, socket, .. }) = self.post.take() else { return };
+        drop(socket);
+        if process.kill().is_ok() {
+            let _reaped = process.wait();
         }
     }
 }

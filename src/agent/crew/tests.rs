@@ -13,7 +13,7 @@ use crate::{
 };
 use nix::{
     poll::{PollFd, PollTimeout, poll},
-    sys::socket::{MsgFlags, send},
+    sys::socket::{MsgFlags, recv, send},
 };
 use std::{
     fs,
@@ -44,7 +44,9 @@ impl Broker {
             arguments: vec!["--exact", test, "--ignored", "--nocapture"],
             ..Recruitment::new(&settings).unwrap()
         };
-        Self { crew: Crew::start(count, &recruitment), recruitment }
+        let mut broker = Self { crew: Crew::start(count, &recruitment).unwrap(), recruitment };
+        broker.until(|broker| broker.processes().len() == count);
+        broker
     }
 
     /// Begins the handshake of a server that looks for PSKs; the client's end of its connection.
@@ -61,19 +63,28 @@ impl Broker {
             if let Some(report) = self.crew.report() {
                 return report;
             }
-            let interests = self.crew.interests();
-            let mut entries: Vec<_> =
-                interests.into_iter().map(|(fd, flags)| PollFd::new(fd, flags)).collect();
-            let patience = self.crew.deadline().map_or(PollTimeout::NONE, |_| PollTimeout::from(10_u8));
-            poll(&mut entries, patience).unwrap();
-            let ready: Vec<bool> = entries.iter().map(|entry| entry.any().unwrap()).collect();
-            self.crew.advance(&ready, &self.recruitment);
+            self.turn();
         }
+    }
+
+    fn until(&mut self, condition: impl Fn(&Self) -> bool) {
+        while !condition(self) {
+            self.turn();
+        }
+    }
+
+    fn turn(&mut self) {
+        let interests = self.crew.interests();
+        let mut entries: Vec<_> = interests.into_iter().map(|(fd, flags)| PollFd::new(fd, flags)).collect();
+        let patience = self.crew.deadline().map_or(PollTimeout::NONE, |_| PollTimeout::from(10_u8));
+        poll(&mut entries, patience).unwrap();
+        let ready: Vec<bool> = entries.iter().map(|entry| entry.any().unwrap()).collect();
+        self.crew.advance(&ready, &self.recruitment);
     }
 
     fn processes(&self) -> Vec<u32> {
         match &self.crew {
-            Crew::Processes { members, .. } => members.iter().filter_map(Member::process).collect(),
+            Crew::Processes(pool) => pool.members.iter().filter_map(Member::process).collect(),
             Crew::Alone(_) => vec![],
         }
     }
@@ -117,9 +128,7 @@ fn handshakes_are_spread_and_a_lost_worker_costs_only_its_own() {
     assert_eq!(numbers, [1, 3], "every other one");
     clients[1].write_all(&client_hello()).unwrap();
     assert!(matches!(broker.report(), (2, Report::FindPsk(_))), "the other worker goes on");
-    while broker.processes().len() < 2 {
-        broker.crew.advance(&[false; 2], &broker.recruitment);
-    }
+    broker.until(|broker| broker.processes().len() == 2);
     let mut client = broker.begin(5);
     client.write_all(&client_hello()).unwrap();
     assert!(matches!(broker.report(), (5, Report::FindPsk(_))), "and a new one comes");
@@ -134,9 +143,7 @@ fn a_worker_that_hangs_is_replaced() {
     broker.crew.order(1, Order::Abort(crate::engine::AlertDescription::UserCanceled));
     let (1, report) = broker.report() else { panic!("the handshake's end") };
     assert!(is_lost(&report));
-    while broker.processes().is_empty() {
-        broker.crew.advance(&[false], &broker.recruitment);
-    }
+    broker.until(|broker| !broker.processes().is_empty());
     assert_ne!(broker.processes()[0], process);
     let mut client = broker.begin(2);
     client.write_all(&client_hello()).unwrap();
@@ -166,16 +173,21 @@ fn a_worker_has_no_privileges() {
     assert_eq!(field("Groups:"), "");
 }
 
-/// Says for a handshake of another worker that it is done, and then nothing that makes sense.
+/// Says that it is ready, and once it has a handshake, that another one is done; and then nothing that makes sense.
 #[test]
 #[ignore = "run by the test below, in a process of its own"]
 fn a_hostile_worker() {
     let broker = std::io::stdin();
-    let verdict = Verdict { errno: 13, alert: None, reason: String::new() };
-    let report = border::write_report(2, &Report::Failed(verdict)).unwrap().public;
-    for bytes in [&report, &[0xff; 70_000][..]] {
-        send(broker.as_fd().as_raw_fd(), bytes, MsgFlags::empty()).unwrap();
+    let descriptor = broker.as_fd().as_raw_fd();
+    let say = |bytes: &[u8]| send(descriptor, bytes, MsgFlags::empty()).unwrap();
+    say(&border::write_report(0, &Report::Ready).unwrap().public);
+    // The trust stores, then the order to begin.
+    for _ in 0..2 {
+        recv(descriptor, &mut [0; 4096], MsgFlags::empty()).unwrap();
     }
+    let verdict = Verdict { errno: 13, alert: None, reason: String::new() };
+    say(&border::write_report(77, &Report::Failed(verdict)).unwrap().public);
+    say(&[0xff; 70_000]);
     poll(&mut [PollFd::new(broker.as_fd(), PollFlags::empty())], PollTimeout::NONE).unwrap();
 }
 
@@ -183,9 +195,12 @@ fn a_hostile_worker() {
 fn a_hostile_worker_harms_only_its_own_handshakes() {
     let mut broker = Broker::new(1);
     broker.recruitment.arguments[1] = "agent::crew::tests::a_hostile_worker";
-    let Crew::Processes { members, .. } = &mut broker.crew else { panic!("processes") };
-    members.insert(0, Member::start(&broker.recruitment));
+    let Crew::Processes(pool) = &mut broker.crew else { panic!("processes") };
+    pool.members.insert(0, Member::start(&broker.recruitment));
+    broker.until(|broker| broker.processes().len() == 2);
     let _clients = [broker.begin(1), broker.begin(2)];
+    let Crew::Processes(pool) = &broker.crew else { panic!("processes") };
+    let hostile = pool.assigned.iter().find(|(_, member)| **member == 0).map(|(number, _)| *number);
     let (number, report) = broker.report();
-    assert!(is_lost(&report) && number == 1, "{number} {report:?}");
+    assert!(is_lost(&report) && Some(number) == hostile, "{number} {report:?}");
 }

@@ -44,9 +44,10 @@ struct Course {
 }
 
 impl Worker {
-    /// The sockets, and what to wait for on each.
+    /// The sockets that are waited for, and for what; not those of handshakes with an open question, whatever happens to them.
     pub(super) fn interests(&self) -> impl Iterator<Item = (BorrowedFd<'_>, PollFlags)> {
-        self.courses.iter().map(|course| (course.socket.as_fd(), course.interest))
+        let waiting = self.courses.iter().filter(|course| course.waits());
+        waiting.map(|course| (course.socket.as_fd(), course.interest))
     }
 
     /// The next report, if there is one.
@@ -78,12 +79,14 @@ impl Worker {
 
     /// Goes on with the handshakes whose sockets are ready, in the order of [`Self::interests`].
     pub(super) fn advance(&mut self, ready: &[bool]) {
+        let waiting =
+            (0..self.courses.len()).filter(|index| self.courses.get(*index).is_some_and(Course::waits));
+        let able: Vec<usize> =
+            waiting.zip(ready).filter(|(_, ready)| **ready).map(|(index, _)| index).collect();
         // From the last to the first, so that what takes the place of a removed one has had its turn.
-        for index in (0..self.courses.len()).rev() {
-            if ready.get(index).is_some_and(|ready| *ready) {
-                let course = self.courses.swap_remove(index);
-                self.advance_one(course, None);
-            }
+        for index in able.into_iter().rev() {
+            let course = self.courses.swap_remove(index);
+            self.advance_one(course, None);
         }
     }
 
@@ -135,12 +138,21 @@ impl Worker {
         self.courses.push(course);
     }
 
+    /// Refuses a handshake that could not begin.
+    pub(super) fn refuse(&mut self, number: Number, failure: &Failure) {
+        self.fail(number, failure, false);
+    }
+
     fn fail(&mut self, number: Number, failure: &Failure, psk: bool) {
         self.reports.push_back((number, Report::Failed(failure.verdict(psk))));
     }
 }
 
 impl Course {
+    fn waits(&self) -> bool {
+        !self.interest.is_empty()
+    }
+
     fn advance(&mut self, given: Option<Given>) -> Progress {
         given.into_iter().for_each(|mut given| self.driver.answer(&mut given));
         self.driver.advance(self.socket.as_fd())

@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, IoSlice, IoSliceMut},
+    mem::replace,
     os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
     sync::Arc,
 };
@@ -20,6 +21,7 @@ use super::{Worker, sandbox};
 use crate::{
     agent::{
         border::{self, MAX_MESSAGE, Number, Order, Report, Verifiers},
+        failure::Failure,
         system::{self, retry},
         trust_store,
     },
@@ -34,6 +36,7 @@ pub(in crate::agent) fn run() -> Result<(), String> {
         broker: stdin.as_fd(),
         worker: Worker::default(),
         verifiers: [None, None],
+        is_ready: false,
         buffer: vec![0; MAX_MESSAGE],
     };
     while post.turn()? {}
@@ -44,6 +47,8 @@ struct Post<'a> {
     broker: BorrowedFd<'a>,
     worker: Worker,
     verifiers: Verifiers,
+    /// Whether the broker was told that we are ready.
+    is_ready: bool,
     buffer: Vec<u8>,
 }
 
@@ -70,33 +75,46 @@ impl Post<'_> {
     fn take_orders(&mut self) -> Result<bool, String> {
         loop {
             let (length, descriptor) = match self.receive() {
-                Ok((0, _)) => return Ok(false),
+                Ok((0, _)) | Err(Errno::ECONNRESET) => return Ok(false),
                 Ok(received) => received,
                 Err(Errno::EAGAIN) => return Ok(true),
                 Err(error) => return Err(format!("an order: {error}")),
             };
             let bytes = self.buffer.get_mut(..length).unwrap_or_default();
+            let Ok(descriptor) = descriptor else {
+                // Its socket did not fit into our table of descriptors: the others go on.
+                let number = border::number_of(bytes).ok_or("an order is malformed")?;
+                bytes.zeroize();
+                self.worker.refuse(number, &Failure::Socket(io::Error::from_raw_os_error(libc::ENOMEM)));
+                continue;
+            };
             let order = border::read_order(bytes, descriptor, &self.verifiers);
             bytes.zeroize();
             match order.map_err(|error| format!("an order is malformed: {}", error.0))? {
-                (_, Order::Trust(file)) => self.verifiers = read_verifiers(&file)?,
+                (_, Order::Trust(file)) => {
+                    self.verifiers = read_verifiers(&file)?;
+                    if !replace(&mut self.is_ready, true) {
+                        self.send(0, &Report::Ready)?;
+                    }
+                }
                 (number, order) => self.worker.take(number, order),
             }
         }
     }
 
-    /// One message and the descriptor beside it.
-    fn receive(&mut self) -> nix::Result<(usize, Option<OwnedFd>)> {
+    /// One message and the descriptor beside it, or an error if that was lost.
+    fn receive(&mut self) -> nix::Result<(usize, nix::Result<Option<OwnedFd>>)> {
         let mut control = nix::cmsg_space!([std::os::fd::RawFd; 1]);
         let mut parts = [IoSliceMut::new(&mut self.buffer)];
         let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
         let received = recvmsg::<UnixAddr>(self.broker.as_raw_fd(), &mut parts, Some(&mut control), flags)?;
-        let mut descriptor = None;
-        for message in received.cmsgs()? {
-            if let ControlMessageOwned::ScmRights(descriptors) = message {
-                descriptor = descriptors.into_iter().find_map(system::adopt);
-            }
-        }
+        let descriptor = received.cmsgs().map(|messages| {
+            let rights = messages.filter_map(|message| match message {
+                ControlMessageOwned::ScmRights(descriptors) => Some(descriptors),
+                _ => None,
+            });
+            rights.flatten().map(system::adopt_received).last()
+        });
         Ok((received.bytes, descriptor))
     }
 

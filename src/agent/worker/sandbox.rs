@@ -15,10 +15,11 @@ use nix::{
         resource::{Resource, setrlimit},
         signal::Signal,
     },
-    unistd::{Gid, Uid, User, getuid, setgroups, setresgid, setresuid},
+    unistd::{Gid, Uid, getuid, setgroups, setresgid, setresuid},
 };
+use std::fs;
 
-use crate::agent::system;
+use crate::agent::system::{self, Condition};
 
 /// Above what a worker can need: 1024 handshakes of [`crate::engine::HANDSHAKE_MEMORY`] are 384 MiB.
 const MAX_MEMORY: u64 = 768 << 20;
@@ -39,13 +40,13 @@ const ALLOWED: &[libc::c_long] = &[
     libc::SYS_poll,
     libc::SYS_ppoll,
     libc::SYS_close,
-    libc::SYS_fcntl,
     libc::SYS_brk,
     libc::SYS_munmap,
     libc::SYS_mremap,
     libc::SYS_madvise,
     libc::SYS_futex,
     libc::SYS_getrandom,
+    libc::SYS_gettid, // std's message about a panic says which thread it was
     libc::SYS_clock_gettime,
     libc::SYS_rt_sigprocmask,
     libc::SYS_rt_sigreturn,
@@ -55,8 +56,12 @@ const ALLOWED: &[libc::c_long] = &[
     libc::SYS_exit_group,
 ];
 
-/// The same, as long as their third argument (the protection) does not make memory executable.
-const ALLOWED_WITHOUT_EXEC: &[libc::c_long] = &[libc::SYS_mmap, libc::SYS_mprotect];
+/// The same, but no memory becomes executable, and of a descriptor it can only be asked whether it is open.
+const LIMITED: &[(libc::c_long, Condition)] = &[
+    (libc::SYS_mmap, Condition::ThirdLacks(libc::PROT_EXEC)),
+    (libc::SYS_mprotect, Condition::ThirdLacks(libc::PROT_EXEC)),
+    (libc::SYS_fcntl, Condition::SecondIs(libc::F_GETFD)),
+];
 
 /// Gives everything up.
 pub(super) fn enter() -> Result<(), String> {
@@ -76,33 +81,45 @@ pub(super) fn enter() -> Result<(), String> {
         setrlimit(resource, limit, limit).map_err(errno("resource limits"))?;
     }
     system::landlock().map_err(step("Landlock"))?;
-    system::seccomp(ALLOWED, ALLOWED_WITHOUT_EXEC).map_err(step("seccomp"))
+    system::close_others().map_err(step("closing descriptors"))?;
+    system::seccomp(ALLOWED, LIMITED).map_err(step("seccomp"))
 }
 
-/// Root becomes somebody else for good; whoever is not root stays who it is, and has no capability anyway.
+/// Root becomes somebody else for good; whoever is not root stays who it is. Nobody keeps a capability.
 fn become_nobody() -> std::io::Result<()> {
-    if !getuid().is_root() {
-        return Ok(());
+    if getuid().is_root() {
+        let (uid, gid) =
+            fs::read_to_string("/etc/passwd").ok().as_deref().and_then(user).unwrap_or((NOBODY, NOBODY));
+        let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
+        system::drop_capability_bounds()?;
+        setgroups(&[])?;
+        setresgid(gid, gid, gid)?;
+        setresuid(uid, uid, uid)?;
     }
-    let user = User::from_name(USER).ok().flatten();
-    let (uid, gid) = user.map_or((Uid::from_raw(NOBODY), Gid::from_raw(NOBODY)), |user| (user.uid, user.gid));
-    system::drop_capability_bounds()?;
-    setgroups(&[])?;
-    setresgid(gid, gid, gid)?;
-    // The last step: with the last uid of root's the kernel clears the permitted, effective and ambient capabilities.
-    setresuid(uid, uid, uid)?;
-    Ok(())
+    system::drop_capabilities()
+}
+
+/// Finds the worker's user in a passwd(5) file: the system's other sources of users may be on a network that is not there yet.
+fn user(passwd: &str) -> Option<(u32, u32)> {
+    let mut fields = passwd.lines().find_map(|line| line.strip_prefix(USER)?.strip_prefix(':'))?.split(':');
+    let (uid, gid) = (fields.nth(1)?.parse().ok()?, fields.next()?.parse().ok()?);
+    (uid != 0).then_some((uid, gid))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::agent::keyring::{self, KeySerial};
-    use nix::{sys::signal::kill, unistd::Pid};
+    use nix::{
+        fcntl::{FcntlArg, OFlag, fcntl},
+        sys::signal::kill,
+        unistd::Pid,
+    };
     use std::{
-        env, fs,
+        env,
         net::UdpSocket,
         os::unix::process::ExitStatusExt,
+        panic::catch_unwind,
         process::{Command, ExitStatus},
         thread,
     };
@@ -128,7 +145,17 @@ mod tests {
             let _ = setrlimit(Resource::RLIMIT_CORE, 1, 1);
         }),
         ("make memory executable", system::tests::map_executable),
+        ("change a descriptor", || {
+            let _ = fcntl(std::io::stdin(), FcntlArg::F_SETFL(OFlag::O_NONBLOCK));
+        }),
         ("trace a process", system::tests::trace),
+    ];
+
+    /// What a worker needs, even in trouble.
+    const ALLOWED_THINGS: &[(&str, fn())] = &[
+        ("nothing", || {}),
+        ("survive a panic", || assert!(catch_unwind(|| panic!("a bug")).is_err())),
+        ("have more memory", || drop(vec![1_u8; 16 << 20])),
     ];
 
     /// Runs in a process of its own, which ends in it.
@@ -137,7 +164,7 @@ mod tests {
     fn probe() {
         let Ok(wanted) = env::var(PROBE) else { return };
         enter().unwrap();
-        if let Some((_, attempt)) = FORBIDDEN.iter().find(|(name, _)| *name == wanted) {
+        if let Some((_, attempt)) = FORBIDDEN.iter().chain(ALLOWED_THINGS).find(|(name, _)| *name == wanted) {
             attempt();
         }
         std::process::exit(0);
@@ -146,7 +173,7 @@ mod tests {
     fn run(probe: &str) -> ExitStatus {
         let mut command = Command::new(env::current_exe().unwrap());
         command.args(["--exact", "agent::worker::sandbox::tests::probe", "--ignored", "--nocapture"]);
-        command.env(PROBE, probe).output().unwrap().status
+        command.env(PROBE, probe).env_remove("RUST_BACKTRACE").output().unwrap().status
     }
 
     #[test]
@@ -154,6 +181,17 @@ mod tests {
         for (probe, _) in FORBIDDEN {
             assert_eq!(run(probe).signal(), Some(libc::SIGSYS), "{probe}");
         }
-        assert_eq!(run("nothing").code(), Some(0));
+        for (probe, _) in ALLOWED_THINGS {
+            assert_eq!(run(probe).code(), Some(0), "{probe}");
+        }
+    }
+
+    #[test]
+    fn a_user_of_its_own_is_found() {
+        let passwd =
+            "root:x:0:0:root:/:/bin/sh\nhandclasp2:x:7:7::/:\nhandclasp:x:105:112::/nonexistent:/bin/false\n";
+        assert_eq!(user(passwd), Some((105, 112)));
+        assert_eq!(user("handclasp:x:0:0::/:\n"), None, "root is not");
+        assert_eq!(user("handclasp:x\n"), None);
     }
 }

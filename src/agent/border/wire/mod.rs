@@ -16,6 +16,7 @@ mod parts;
 use std::{os::fd::OwnedFd, sync::Arc};
 
 use super::{Config, Established, Number, Order, Proved, Report, Verdict};
+use crate::agent::log::is_reordering;
 use crate::{
     crypto::{
         certificate::CertificateVerifier, key_schedule::TrafficSecret, kx::NamedGroup, secret::Secret,
@@ -42,6 +43,10 @@ const FIND_PSK: u8 = 7;
 const DONE: u8 = 8;
 const FAILED: u8 = 9;
 const TRUST: u8 = 10;
+const READY: u8 = 11;
+
+/// How many PSKs a worker may ask for at once: as many as the engine looks at.
+const MAX_OFFERS: usize = 32;
 
 /// A message to send: the public part, and the secrets that follow it.
 pub(in crate::agent) struct Parcel {
@@ -110,6 +115,7 @@ pub(in crate::agent) fn read_order(
 
 pub(in crate::agent) fn write_report(number: Number, report: &Report) -> Result<Parcel, TooLong> {
     match report {
+        Report::Ready => parcel(number, READY, &[], |_| {}),
         Report::Sign { scheme, message } => parcel(number, SIGN, &[], |w| {
             w.u16(scheme.code());
             w.vector16(|w| w.bytes(message));
@@ -137,10 +143,8 @@ pub(in crate::agent) fn read_report(bytes: &[u8]) -> Result<(Number, Report), Ma
     let r = &mut public;
     let report = match kind {
         SIGN => Report::Sign { scheme: read_scheme(r)?, message: r.vector16()?.rest().into() },
-        FIND_PSK => Report::FindPsk(read_all(r, |r| {
-            let identity = r.vector16()?.rest().into();
-            Ok(PskOffer { identity, obfuscated_ticket_age: r.u32()? })
-        })?),
+        READY => Report::Ready,
+        FIND_PSK => Report::FindPsk(read_offers(r)?),
         DONE => Report::Done(Box::new(read_session(r, &mut secrets)?)),
         FAILED => Report::Failed(read_verdict(r)?),
         _ => return Err(Malformed("report")),
@@ -234,6 +238,19 @@ fn read_session(r: &mut Reader<'_>, secrets: &mut Reader<'_>) -> Result<Establis
     })
 }
 
+fn read_offers(r: &mut Reader<'_>) -> Result<Vec<PskOffer>, Malformed> {
+    let offers = read_all(r, |r| {
+        let identity = r.vector16()?.rest().into();
+        Ok(PskOffer { identity, obfuscated_ticket_age: r.u32()? })
+    })?;
+    if offers.len() > MAX_OFFERS { Err(Malformed("list of PSKs")) } else { Ok(offers) }
+}
+
+/// The handshake that a message is about, whatever else is wrong with it.
+pub(in crate::agent) fn number_of(bytes: &[u8]) -> Option<Number> {
+    Reader::new(bytes, "message").u32().ok()
+}
+
 fn read_verdict(r: &mut Reader<'_>) -> Result<Verdict, Malformed> {
     // 4095 is the kernel's largest errno; 0 would be a success.
     let errno = i32::try_from(r.u32()?).ok().filter(|errno| (1..=4095).contains(errno));
@@ -252,7 +269,8 @@ fn read_scheme(r: &mut Reader<'_>) -> Result<SignatureScheme, Malformed> {
 fn printable(bytes: &[u8]) -> String {
     const LONGEST: usize = 600;
     let text = String::from_utf8_lossy(bytes);
-    text.chars().take(LONGEST).map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
+    let hides = |c: char| c.is_control() || is_reordering(c);
+    text.chars().take(LONGEST).map(|c| if hides(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
 #[cfg(test)]
