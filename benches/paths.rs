@@ -229,8 +229,9 @@ fn long_names() {
     ] {
         let chain = ten_ways(&names, &deep_name(2_800));
         let start = Instant::now();
-        assert!(!verify(&verifier, &chain));
-        println!("{kind}, ten ways, a long name excluded: {:.2} ms", start.elapsed().as_secs_f64() * 1e3);
+        let refusal = verifier.verify(&chain, Purpose::Client, UnixTime(NOW)).unwrap_err();
+        let taken = start.elapsed().as_secs_f64() * 1e3;
+        println!("{kind}, ten ways, a long name excluded: {taken:.2} ms ({refusal})");
     }
 }
 
