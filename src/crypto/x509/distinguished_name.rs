@@ -7,7 +7,7 @@ use alloc::borrow::Cow;
 
 use der::{
     Decode, Header, Reader, SliceReader, Tag, Tagged,
-    asn1::{AnyRef, ObjectIdentifier, PrintableStringRef},
+    asn1::{AnyRef, ObjectIdentifier},
 };
 
 use super::{
@@ -183,11 +183,8 @@ impl<'a> Attribute<'a> {
             //= rfc5280#section-7.1
             //# Conforming implementations MUST support UTF8String and PrintableString.
             Tag::Utf8String => core::str::from_utf8(bytes).ok().map(Cow::Borrowed),
-            Tag::PrintableString => {
-                PrintableStringRef::new(bytes).ok()?;
-                core::str::from_utf8(bytes).ok().map(Cow::Borrowed)
-            }
-            Tag::Ia5String | Tag::VisibleString | Tag::NumericString => {
+            // Many a CA has an "@" or "&" in a PrintableString, which does no harm where it only names.
+            Tag::PrintableString | Tag::Ia5String | Tag::VisibleString | Tag::NumericString => {
                 core::str::from_utf8(bytes).ok().filter(|text| text.is_ascii()).map(Cow::Borrowed)
             }
             Tag::TeletexString => Some(bytes.iter().map(|byte| char::from(*byte)).collect()),
@@ -342,10 +339,8 @@ mod tests {
         assert!(reads(EMPTY) && reads(&name(&[rdn(0x0c, b"a"), rdn(0x13, b"b")])));
         assert!(!reads(b"\x30\x02\x31\x00"), "an empty RDN");
         assert!(!reads(&name(&[rdn(0x0c, b"\xff")])), "not UTF-8");
-        assert!(
-            !reads(&name(&[rdn(0x13, b"a\x07")])) && !reads(&name(&[rdn(0x13, b"a@b")])),
-            "not printable"
-        );
+        assert!(reads(&name(&[rdn(0x13, b"a@b")])), "not in the set of PrintableString, but harmless");
+        assert!(!is_plain(&name(&[rdn(0x13, b"a\x07")])) && is_plain(&name(&[rdn(0x13, b"a@b")])));
         assert!(!reads(b"\x30\x02\x30\x00") && !reads(b"\x30\x81\x00") && !reads(b"\x31\x00"));
     }
 }
