@@ -92,33 +92,28 @@ impl Flight {
 
     /// Takes a worker's report, and answers with the next order; `None` when the handshake ended.
     pub(super) fn hear(mut self, report: Report) -> Option<(Self, Order)> {
-        if matches!(report, Report::Sign { .. } | Report::FindPsk(_)) {
-            self.questions = self.questions.saturating_add(1);
+        match report {
+            Report::Done(session) => self.complete(&session),
+            Report::Failed(verdict) => self.fail(&verdict),
+            question => match self.answer(question) {
+                Some(order) => return Some((self, order)),
+                None => self.fail(&Failure::WorkerLost.verdict(false)),
+            },
         }
-        let order = match report {
-            // No handshake has so much to ask, and none is ready twice.
-            _ if self.questions > MAX_QUESTIONS => {
-                self.fail(&Failure::WorkerLost.verdict(false));
-                return None;
-            }
-            Report::Ready => {
-                self.fail(&Failure::WorkerLost.verdict(false));
-                return None;
-            }
+        None
+    }
+
+    /// `None` to what no honest worker says: no handshake has so much to ask, and none is ready twice.
+    fn answer(&mut self, question: Report) -> Option<Order> {
+        self.questions = self.questions.checked_add(1).filter(|count| *count <= MAX_QUESTIONS)?;
+        match question {
             Report::Sign { scheme, message } => {
-                Order::Signature(self.broker.sign_content(self.we_are_server(), scheme, &message))
+                let we_are_server = self.we_are_server();
+                Some(Order::Signature(self.broker.sign_content(we_are_server, scheme, &message)))
             }
-            Report::FindPsk(offers) => Order::Psk(self.broker.find_psk(&offers)),
-            Report::Done(session) => {
-                self.complete(&session);
-                return None;
-            }
-            Report::Failed(verdict) => {
-                self.fail(&verdict);
-                return None;
-            }
-        };
-        Some((self, order))
+            Report::FindPsk(offers) => Some(Order::Psk(self.broker.find_psk(&offers))),
+            Report::Ready | Report::Done(_) | Report::Failed(_) => None,
+        }
     }
 
     /// Gives it up: the worker tells the peer and reports. `None` when it was given up before, and no report came.
