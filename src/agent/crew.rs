@@ -11,12 +11,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::PollFlags;
 
 use super::{
     border::{Number, Order, Report},
     failure::GIVING_UP,
-    system::retry,
+    wait::wait,
     worker::Worker,
 };
 use member::{Member, lost};
@@ -59,13 +59,8 @@ impl Crew {
         while !crew.is_able() {
             let patience = deadline.checked_duration_since(Instant::now());
             let patience = patience.ok_or("no worker got ready (--workers 0 does without)")?;
-            let interests = crew.interests();
-            let mut entries: Vec<_> =
-                interests.into_iter().map(|(fd, flags)| PollFd::new(fd, flags)).collect();
-            let patience = PollTimeout::try_from(patience.min(FIRST_LOOKS)).unwrap_or(PollTimeout::ZERO);
-            retry(|| poll(&mut entries, patience)).map_err(|error| format!("poll: {error}"))?;
-            let ready: Vec<bool> = entries.iter().map(|entry| entry.any().unwrap_or(true)).collect();
-            crew.advance(&ready, recruitment);
+            let ready = wait(crew.interests(), Some(patience.min(FIRST_LOOKS)));
+            crew.advance(&ready.map_err(|error| format!("poll: {error}"))?, recruitment);
         }
         Ok(crew)
     }

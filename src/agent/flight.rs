@@ -264,11 +264,12 @@ mod tests {
             border::Config,
             driver::tests::{psk_client, session},
             pending::tests::Recorder,
+            wait::wait,
             worker::Worker,
         },
         engine::{Peer, Session, config::ServerConfig},
     };
-    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    use nix::poll::PollFlags;
     use std::{
         io::{Read, Write},
         net::{TcpListener, TcpStream},
@@ -410,8 +411,7 @@ mod tests {
             let (recorder, flight, mut worker) = begin(server, Duration::from_secs(10));
             let flight = go_on(flight, &mut worker).unwrap();
             client.write_all(bytes).unwrap();
-            let mut ready = [PollFd::new(worker.interests().next().unwrap().0, PollFlags::POLLIN)];
-            poll(&mut ready, PollTimeout::NONE).unwrap();
+            wait(worker.interests(), None).unwrap();
             assert!(go_on(flight, &mut worker).is_none());
             assert_eq!(*recorder.0.borrow(), [(errno.unsigned_abs(), None)]);
         }

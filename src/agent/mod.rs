@@ -28,4 +28,5 @@ mod service;
 mod stamps;
 mod system;
 mod trust_store;
+mod wait;
 mod worker;

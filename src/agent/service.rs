@@ -13,7 +13,7 @@ use std::{
 };
 
 use nix::{
-    poll::{PollFd, PollFlags, PollTimeout, poll},
+    poll::PollFlags,
     sys::{signal::Signal, signalfd::SignalFd},
 };
 
@@ -33,6 +33,7 @@ use super::{
     pending::Pending,
     process,
     request::{Authentication, Incoming, Request},
+    wait::wait,
 };
 
 /// How often the kernel is asked without having called: a READY can be lost.
@@ -166,27 +167,17 @@ impl Service {
 
     /// Waits for whatever comes first: whether the kernel called, whether there is a signal, and which handshakes can go on.
     fn wait(&self) -> io::Result<(bool, bool, Vec<bool>)> {
-        let mut entries = vec![
-            PollFd::new(self.kernel.as_fd(), PollFlags::POLLIN),
-            PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
-        ];
-        let interests = self.crew.interests();
-        entries.extend(interests.into_iter().map(|(socket, interest)| PollFd::new(socket, interest)));
-        match poll(&mut entries, self.patience()) {
-            Ok(_) | Err(nix::errno::Errno::EINTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-        let mut ready = entries.iter().map(|entry| entry.any().unwrap_or(true));
+        let ours = [(self.kernel.as_fd(), PollFlags::POLLIN), (self.signals.as_fd(), PollFlags::POLLIN)];
+        let mut ready =
+            wait(ours.into_iter().chain(self.crew.interests()), Some(self.patience()))?.into_iter();
         Ok((ready.next() == Some(true), ready.next() == Some(true), ready.collect()))
     }
 
     /// Until the next deadline, or until the kernel is to be asked.
-    fn patience(&self) -> PollTimeout {
+    fn patience(&self) -> Duration {
         let deadlines = self.flights.values().map(Flight::deadline);
         let next = deadlines.chain(self.crew.deadline()).chain([self.ask]).min();
-        let wait = next.map_or(SLOW_TIMER, |next| next.saturating_duration_since(Instant::now()));
-        // Rounded up, lest it turns round and round in the last millisecond.
-        PollTimeout::try_from(wait + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX)
+        next.map_or(SLOW_TIMER, |next| next.saturating_duration_since(Instant::now()))
     }
 
     /// Looks now and then whether a file of the configuration was replaced.

@@ -11,10 +11,7 @@ use crate::{
     crypto::certificate::UnixTime,
     engine::{Step, config::ServerConfig},
 };
-use nix::{
-    poll::{PollFd, PollTimeout, poll},
-    sys::socket::{MsgFlags, recv, send},
-};
+use nix::sys::socket::{MsgFlags, recv, send};
 use std::{
     fs,
     io::{Read, Write},
@@ -74,11 +71,8 @@ impl Broker {
     }
 
     fn turn(&mut self) {
-        let interests = self.crew.interests();
-        let mut entries: Vec<_> = interests.into_iter().map(|(fd, flags)| PollFd::new(fd, flags)).collect();
-        let patience = self.crew.deadline().map_or(PollTimeout::NONE, |_| PollTimeout::from(10_u8));
-        poll(&mut entries, patience).unwrap();
-        let ready: Vec<bool> = entries.iter().map(|entry| entry.any().unwrap()).collect();
+        let patience = self.crew.deadline().map(|_| Duration::from_millis(10));
+        let ready = wait(self.crew.interests(), patience).unwrap();
         self.crew.advance(&ready, &self.recruitment);
     }
 
@@ -188,7 +182,7 @@ fn a_hostile_worker() {
     let verdict = Verdict { errno: 13, alert: None, reason: String::new() };
     say(&border::write_report(77, &Report::Failed(verdict)).unwrap().public);
     say(&[0xff; 70_000]);
-    poll(&mut [PollFd::new(broker.as_fd(), PollFlags::empty())], PollTimeout::NONE).unwrap();
+    wait([(broker.as_fd(), PollFlags::empty())], None).unwrap();
 }
 
 #[test]

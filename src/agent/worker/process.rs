@@ -9,7 +9,7 @@ use std::{
 
 use nix::{
     errno::Errno,
-    poll::{PollFd, PollFlags, PollTimeout, poll},
+    poll::PollFlags,
     sys::{
         socket::{ControlMessageOwned, MsgFlags, UnixAddr, recvmsg, sendmsg},
         uio::pread,
@@ -24,6 +24,7 @@ use crate::{
         failure::Failure,
         system::{self, retry},
         trust_store,
+        wait::wait,
     },
     crypto::certificate::CertificateVerifier,
 };
@@ -55,7 +56,8 @@ struct Post<'a> {
 impl Post<'_> {
     /// One turn of the loop; `Ok(false)` when the broker has hung up.
     fn turn(&mut self) -> Result<bool, String> {
-        let ready = self.wait().map_err(|error| format!("poll: {error}"))?;
+        let interests = [(self.broker, PollFlags::POLLIN)].into_iter().chain(self.worker.interests());
+        let ready = wait(interests, None).map_err(|error| format!("poll: {error}"))?;
         let (called, ready) = ready.split_first().unwrap_or((&false, &[]));
         self.worker.advance(ready);
         let goes_on = !called || self.take_orders()?;
@@ -63,13 +65,6 @@ impl Post<'_> {
             self.send(number, &report)?;
         }
         Ok(goes_on)
-    }
-
-    fn wait(&self) -> nix::Result<Vec<bool>> {
-        let mut entries = vec![PollFd::new(self.broker, PollFlags::POLLIN)];
-        entries.extend(self.worker.interests().map(|(socket, interest)| PollFd::new(socket, interest)));
-        retry(|| poll(&mut entries, PollTimeout::NONE))?;
-        Ok(entries.iter().map(|entry| entry.any().unwrap_or(true)).collect())
     }
 
     fn take_orders(&mut self) -> Result<bool, String> {
