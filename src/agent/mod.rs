@@ -19,6 +19,7 @@ mod keyring;
 mod ktls;
 mod log;
 mod material;
+mod namespace;
 mod netlink;
 mod notify;
 mod pending;

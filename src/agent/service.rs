@@ -28,16 +28,14 @@ use super::{
     keyring::{self, Keyrings},
     log,
     material::Settings,
-    netlink::Kernel,
+    namespace::{Call, Namespace, SLOW_TIMER},
     notify::notify,
     pending::Pending,
     process,
-    request::{Authentication, Incoming, Request},
+    request::{Authentication, Request},
     wait::wait,
 };
 
-/// How often the kernel is asked without having called: a READY can be lost.
-const SLOW_TIMER: Duration = Duration::from_secs(5);
 /// How many refusals of ACCEPT are borne in one go; each takes one request off the kernel's queue (at most 50), or none.
 const MAX_REFUSALS: usize = 50;
 
@@ -48,15 +46,13 @@ struct Service {
     settings: Settings,
     keyrings: Keyrings,
     abilities: Abilities,
-    kernel: Kernel,
+    namespace: Namespace,
     signals: SignalFd,
     crew: Crew,
     recruitment: Recruitment,
     flights: BTreeMap<Number, Flight>,
     next: Number,
     max_in_flight: usize,
-    /// When to ask the kernel for requests, whether it calls or not.
-    ask: Instant,
     /// When to look for changed files.
     look: Instant,
 }
@@ -80,21 +76,19 @@ impl Service {
         let max_in_flight = process::max_in_flight();
         let recruitment = Recruitment::new(&settings)?;
         let crew = Crew::start(workers, &recruitment)?;
-        let kernel = Kernel::open().map_err(|error| error.to_string())?;
-        process::check_policy(&kernel);
+        let namespace = Namespace::own().map_err(|error| error.to_string())?;
         let mut service = Self {
             path,
             keyrings: Keyrings::default(),
             settings,
             abilities: process::probe_ktls(),
-            kernel,
+            namespace,
             signals,
             crew,
             recruitment,
             flights: BTreeMap::new(),
             next: 1,
             max_in_flight,
-            ask: Instant::now(),
             look: Instant::now() + SLOW_TIMER,
         };
         if let Err(error) = keyring::possess_user_keyring() {
@@ -130,10 +124,10 @@ impl Service {
 
     /// ACCEPT needs CAP_NET_ADMIN; without it the agent would sit in the kernel's way, which queues requests for it.
     fn check_permission(&mut self) -> Result<(), String> {
-        match self.take() {
+        match self.namespace.take() {
             Ok(None) => Ok(()),
-            Ok(Some(incoming)) => {
-                self.begin(incoming);
+            Ok(Some(call)) => {
+                self.begin(call);
                 Ok(())
             }
             Err(error) if error.raw_os_error() == Some(libc::EPERM) => {
@@ -149,17 +143,14 @@ impl Service {
 
     /// One turn of the loop; `Ok(false)` at the end.
     fn turn(&mut self) -> Result<bool, String> {
-        if self.ask <= Instant::now() {
+        if self.namespace.ask() <= Instant::now() {
             self.watch_files();
             self.accept();
             self.hear();
         }
         let (called, signalled, ready) = self.wait().map_err(|error| format!("poll: {error}"))?;
         if called {
-            self.ask = Instant::now();
-            if let Err(error) = self.kernel.drain_events() {
-                log::warning(format_args!("netlink events: {error}"));
-            }
+            self.namespace.hear();
         }
         self.advance(&ready);
         Ok(!signalled || self.take_signal()?)
@@ -167,7 +158,7 @@ impl Service {
 
     /// Waits for whatever comes first: whether the kernel called, whether there is a signal, and which handshakes can go on.
     fn wait(&self) -> io::Result<(bool, bool, Vec<bool>)> {
-        let ours = [(self.kernel.as_fd(), PollFlags::POLLIN), (self.signals.as_fd(), PollFlags::POLLIN)];
+        let ours = [(self.namespace.as_fd(), PollFlags::POLLIN), (self.signals.as_fd(), PollFlags::POLLIN)];
         let mut ready =
             wait(ours.into_iter().chain(self.crew.interests()), Some(self.patience()))?.into_iter();
         Ok((ready.next() == Some(true), ready.next() == Some(true), ready.collect()))
@@ -176,7 +167,7 @@ impl Service {
     /// Until the next deadline, or until the kernel is to be asked.
     fn patience(&self) -> Duration {
         let deadlines = self.flights.values().map(Flight::deadline);
-        let next = deadlines.chain(self.crew.deadline()).chain([self.ask]).min();
+        let next = deadlines.chain(self.crew.deadline()).chain([self.namespace.ask()]).min();
         next.map_or(SLOW_TIMER, |next| next.saturating_duration_since(Instant::now()))
     }
 
@@ -194,12 +185,12 @@ impl Service {
 
     /// Takes requests until there are no more, or no more can be borne.
     fn accept(&mut self) {
-        self.ask = Instant::now() + SLOW_TIMER;
+        self.namespace.postpone();
         let mut refusals = 0;
         // Without a worker a request is better left to the kernel, which keeps it until there is one again.
         while self.flights.len() < self.max_in_flight && refusals < MAX_REFUSALS && self.crew.is_able() {
-            match self.take() {
-                Ok(Some(incoming)) => self.begin(incoming),
+            match self.namespace.take() {
+                Ok(Some(call)) => self.begin(call),
                 Ok(None) => return,
                 Err(error) => {
                     refusals += 1;
@@ -215,24 +206,12 @@ impl Service {
         }
     }
 
-    /// Takes a request, and makes the keyring that it came with its own.
-    fn take(&self) -> io::Result<Option<Incoming>> {
-        if let Err(error) = keyring::forget_requested() {
-            log::debug(format_args!("the keyrings of former requests stay linked: {error}"));
-        }
-        let mut incoming = self.kernel.accept()?;
-        if let Some(Ok(request)) = incoming.as_mut().map(|incoming| incoming.request.as_mut()) {
-            request.keyring = request.keyring.or_else(keyring::requested);
-        }
-        Ok(incoming)
-    }
-
-    fn begin(&mut self, incoming: Incoming) {
+    fn begin(&mut self, Call { incoming, answers }: Call) {
         let Some(socket) = incoming.socket else {
             log::error(format_args!("the kernel gave a request without a socket"));
             return;
         };
-        let pending = Pending::new(socket, self.kernel.answers());
+        let pending = Pending::new(socket, answers);
         if incoming.request.as_ref().is_ok_and(needs_keyrings) {
             self.keyrings.refresh();
         }
@@ -266,7 +245,7 @@ impl Service {
         }
         self.hear();
         if was_full && self.flights.len() < self.max_in_flight && self.crew.is_able() {
-            self.ask = now;
+            self.namespace.hurry();
         }
     }
 
