@@ -4,6 +4,7 @@
 //! answers is replaced. Its handshakes are reported as failed at once.
 
 mod member;
+mod recruitment;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -21,7 +22,7 @@ use super::{
 };
 use member::{Member, lost};
 
-pub(super) use member::Recruitment;
+pub(super) use recruitment::Recruitment;
 
 /// How long the first worker may take to get ready: a host that starts is busy.
 const LONGEST_START: Duration = Duration::from_secs(20);

@@ -3,37 +3,25 @@
 use std::{
     collections::VecDeque,
     fmt,
-    fs::File,
-    io::{self, IoSlice, Write},
-    os::{
-        fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
-        unix::process::CommandExt,
-    },
-    path::PathBuf,
-    process::{Child, Command, Stdio},
+    io::{self, IoSlice},
+    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
+    process::Child,
     time::{Duration, Instant},
 };
 
 use nix::{
     errno::Errno,
-    fcntl::{FcntlArg, SealFlag, fcntl},
     poll::PollFlags,
-    sys::{
-        memfd::{MFdFlags, memfd_create},
-        socket::{
-            AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, UnixAddr, recv, sendmsg, socketpair,
-        },
-    },
+    sys::socket::{ControlMessage, MsgFlags, UnixAddr, recv, sendmsg},
 };
 use zeroize::Zeroize;
 
+use super::recruitment::Recruitment;
 use crate::agent::{
     border::{self, MAX_MESSAGE, Number, Order, Parcel, Report},
     failure::{Failure, GIVING_UP},
     log,
-    material::Settings,
     system::retry,
-    trust_store,
 };
 
 /// A question and an end: what may still come of a handshake that was taken back.
@@ -46,35 +34,6 @@ const LONG_LIFE: Duration = Duration::from_secs(10);
 const LONGEST_SILENCE: Duration = Duration::from_secs(2);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-
-/// What a worker is started with.
-#[derive(Debug)]
-pub(in crate::agent) struct Recruitment {
-    pub(super) program: PathBuf,
-    pub(super) arguments: Vec<&'static str>,
-    /// The trust stores, in a sealed file without a name.
-    pub(super) trust: OwnedFd,
-}
-
-impl Recruitment {
-    /// Writes the trust stores of these settings into a file that nobody can change any more.
-    pub(in crate::agent) fn new(settings: &Settings) -> Result<Self, String> {
-        let trust = trust_store::write([settings.client.trust.as_ref(), settings.server.trust.as_ref()])?;
-        let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
-        let write = || -> io::Result<OwnedFd> {
-            let mut file = File::from(memfd_create("trust stores", flags)?);
-            file.write_all(&trust)?;
-            let seals = SealFlag::F_SEAL_SEAL
-                | SealFlag::F_SEAL_SHRINK
-                | SealFlag::F_SEAL_GROW
-                | SealFlag::F_SEAL_WRITE;
-            fcntl(&file, FcntlArg::F_ADD_SEALS(seals))?;
-            Ok(file.into())
-        };
-        let trust = write().map_err(|error| format!("the trust stores for the workers: {error}"))?;
-        Ok(Self { program: "/proc/self/exe".into(), arguments: vec!["worker"], trust })
-    }
-}
 
 /// A place for a worker.
 pub(in crate::agent) struct Member {
@@ -303,17 +262,8 @@ impl Post {
         Ok(None)
     }
 
-    /// Starts ourselves again, with one end of a socket as standard input and no environment.
     fn start(recruitment: &Recruitment) -> io::Result<Self> {
-        let flags = SockFlag::SOCK_CLOEXEC;
-        let (socket, theirs) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags)?;
-        let process = Command::new(&recruitment.program)
-            .arg0("handclasp")
-            .args(&recruitment.arguments)
-            .env_clear()
-            .stdin(Stdio::from(theirs))
-            .stdout(Stdio::null())
-            .spawn()?;
+        let (process, socket) = recruitment.start()?;
         Ok(Self {
             process,
             socket,

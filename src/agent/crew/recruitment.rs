@@ -1,0 +1,61 @@
+//! What a worker is started with, and its start.
+
+use std::{
+    fs::File,
+    io::{self, Write},
+    os::{fd::OwnedFd, unix::process::CommandExt},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+};
+
+use nix::{
+    fcntl::{FcntlArg, SealFlag, fcntl},
+    sys::{
+        memfd::{MFdFlags, memfd_create},
+        socket::{AddressFamily, SockFlag, SockType, socketpair},
+    },
+};
+
+use crate::agent::{material::Settings, trust_store};
+
+/// What a worker is started with.
+#[derive(Debug)]
+pub(in crate::agent) struct Recruitment {
+    pub(super) program: PathBuf,
+    pub(super) arguments: Vec<&'static str>,
+    /// The trust stores, in a sealed file without a name.
+    pub(super) trust: OwnedFd,
+}
+
+impl Recruitment {
+    /// Writes the trust stores of these settings into a file that nobody can change any more.
+    pub(in crate::agent) fn new(settings: &Settings) -> Result<Self, String> {
+        let trust = trust_store::write([settings.client.trust.as_ref(), settings.server.trust.as_ref()])?;
+        let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
+        let write = || -> io::Result<OwnedFd> {
+            let mut file = File::from(memfd_create("trust stores", flags)?);
+            file.write_all(&trust)?;
+            let seals = SealFlag::F_SEAL_SEAL
+                | SealFlag::F_SEAL_SHRINK
+                | SealFlag::F_SEAL_GROW
+                | SealFlag::F_SEAL_WRITE;
+            fcntl(&file, FcntlArg::F_ADD_SEALS(seals))?;
+            Ok(file.into())
+        };
+        let trust = write().map_err(|error| format!("the trust stores for the workers: {error}"))?;
+        Ok(Self { program: "/proc/self/exe".into(), arguments: vec!["worker"], trust })
+    }
+    /// Starts ourselves again, with one end of a socket as standard input and no environment; returns the other end.
+    pub(super) fn start(&self) -> io::Result<(Child, OwnedFd)> {
+        let flags = SockFlag::SOCK_CLOEXEC;
+        let (socket, theirs) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags)?;
+        let process = Command::new(&self.program)
+            .arg0("handclasp")
+            .args(&self.arguments)
+            .env_clear()
+            .stdin(Stdio::from(theirs))
+            .stdout(Stdio::null())
+            .spawn()?;
+        Ok((process, socket))
+    }
+}
