@@ -586,6 +586,7 @@ fn a_refused_certificate_has_its_alert() {
         (Reason::UnknownAuthority, AlertDescription::UnknownCa),
         (Reason::WrongName, AlertDescription::BadCertificate),
         (Reason::WrongPurpose, AlertDescription::UnsupportedCertificate),
+        (Reason::Denied, AlertDescription::AccessDenied),
         (Reason::StatusUnknown, AlertDescription::CertificateUnknown),
     ] {
         let ours = ClientConfig { verifier: Some(Arc::new(Refusing(reason))), ..client_config(&alice) };
@@ -667,6 +668,26 @@ fn a_server_with_protocols_refuses_a_client_with_others() {
     let outcome = connect(End::client(ours, None), End::server(theirs, Some(&alice.key)));
     assert_eq!(outcome.server.unwrap_err(), Error::Peer(Violation::NoCommonProtocol));
     assert_eq!(outcome.client.unwrap_err(), Error::Alert(AlertDescription::NoApplicationProtocol));
+}
+
+#[test]
+fn an_application_protocol_can_be_insisted_on() {
+    let alice = identity("server");
+    let protocols = |offers: bool| if offers { vec![b"sunrpc".to_vec()] } else { vec![] };
+    for (client, server) in [(true, true), (true, false), (false, true)] {
+        let ours = ClientConfig { alpn: protocols(client), alpn_required: client, ..client_config(&alice) };
+        let theirs = ServerConfig { alpn: protocols(server), alpn_required: server, ..server_config(&alice) };
+        let outcome = connect(End::client(ours, None), End::server(theirs, Some(&alice.key)));
+        let alert = Error::Alert(AlertDescription::NoApplicationProtocol);
+        let refusal = Error::Peer(Violation::NoCommonProtocol);
+        match (client, server) {
+            (true, true) => assert!(outcome.client.is_ok() && outcome.server.is_ok()),
+            (true, false) => {
+                assert_eq!((outcome.client.unwrap_err(), outcome.server.unwrap_err()), (refusal, alert))
+            }
+            _ => assert_eq!((outcome.client.unwrap_err(), outcome.server.unwrap_err()), (alert, refusal)),
+        }
+    }
 }
 
 #[test]

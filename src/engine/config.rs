@@ -63,6 +63,8 @@ pub struct ClientConfig {
     pub psks: Vec<Psk>,
     /// Application protocols in order of preference.
     pub alpn: Vec<Vec<u8>>,
+    /// Whether to refuse a server that selects none of them.
+    pub alpn_required: bool,
     /// The longest record to accept, content type included (RFC 8449); `None`: the extension is not sent.
     pub record_size_limit: Option<u16>,
     /// Middlebox compatibility mode (RFC 8446, Section D.4).
@@ -84,6 +86,7 @@ impl Default for ClientConfig {
             certificate_required: false,
             psks: vec![],
             alpn: vec![],
+            alpn_required: false,
             record_size_limit: None,
             middlebox_compatibility: true,
             key_log: None,
@@ -163,6 +166,8 @@ pub struct ServerConfig {
     /// Application protocols in order of preference. A client that offers only others is refused, one that offers none never is;
     /// empty: the extension is ignored.
     pub alpn: Vec<Vec<u8>>,
+    /// Whether to refuse a client that offers none, too.
+    pub alpn_required: bool,
     /// The longest record to accept, content type included (RFC 8449); `None`: the extension is ignored.
     pub record_size_limit: Option<u16>,
     /// Whether a HelloRetryRequest carries a cookie that the client must echo.
@@ -182,6 +187,7 @@ impl Default for ServerConfig {
             verifier: None,
             signature_schemes: SignatureScheme::HANDSHAKE.into(),
             alpn: vec![],
+            alpn_required: false,
             record_size_limit: None,
             hello_retry_cookie: false,
             key_log: None,

@@ -219,6 +219,7 @@ fn certificate_alert(reason: Reason) -> AlertDescription {
         Reason::Expired => AlertDescription::CertificateExpired,
         Reason::Revoked => AlertDescription::CertificateRevoked,
         Reason::UnknownAuthority => AlertDescription::UnknownCa,
+        Reason::Denied => AlertDescription::AccessDenied,
         Reason::StatusUnknown => AlertDescription::CertificateUnknown,
     }
 }

@@ -68,6 +68,8 @@ impl Protected {
             if !config.alpn.iter().any(|offered| offered == protocol) {
                 return Err(Violation::UnofferedProtocol);
             }
+        } else if config.alpn_required {
+            return Err(Violation::NoCommonProtocol);
         }
         match (config.record_size_limit, answers.record_size_limit) {
             (None, Some(_)) => Err(Violation::UnsolicitedExtension(ExtensionType::RECORD_SIZE_LIMIT)),

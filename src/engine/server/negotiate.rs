@@ -265,7 +265,7 @@ fn select_group<'a>(
 //# with a fatal "no_application_protocol" alert.
 fn select_protocol(hello: &ClientHello<'_>, config: &ServerConfig) -> Result<Option<Vec<u8>>, Violation> {
     let Some(offered) = hello.extensions.protocols.filter(|_| !config.alpn.is_empty()) else {
-        return Ok(None);
+        return if config.alpn_required { Err(Violation::NoCommonProtocol) } else { Ok(None) };
     };
     let selected = config.alpn.iter().find(|ours| offered.iter().any(|theirs| theirs == ours.as_slice()));
     selected.cloned().map(Some).ok_or(Violation::NoCommonProtocol)

@@ -38,6 +38,7 @@ pub(super) fn write_client(w: &mut Writer, config: &ClientConfig, now: UnixTime)
         certificate_required,
         psks,
         alpn,
+        alpn_required,
         record_size_limit,
         middlebox_compatibility,
         key_log: _,
@@ -53,6 +54,7 @@ pub(super) fn write_client(w: &mut Writer, config: &ClientConfig, now: UnixTime)
     write_flag(w, *certificate_required);
     write_list(w, psks, write_psk);
     write_list(w, alpn, |w, name| write_blob(w, name));
+    write_flag(w, *alpn_required);
     write_option(w, record_size_limit.as_ref(), |w, limit| w.u16(*limit));
     write_flag(w, *middlebox_compatibility);
 }
@@ -74,6 +76,7 @@ pub(super) fn read_client(
         certificate_required: read_flag(r)?,
         psks: read_list(r, |r| read_psk(r, secrets))?,
         alpn: read_list(r, read_blob)?,
+        alpn_required: read_flag(r)?,
         record_size_limit: read_option(r, Reader::u16)?,
         middlebox_compatibility: read_flag(r)?,
         key_log: None,
@@ -91,6 +94,7 @@ pub(super) fn write_server(w: &mut Writer, config: &ServerConfig, now: UnixTime)
         verifier,
         signature_schemes,
         alpn,
+        alpn_required,
         record_size_limit,
         hello_retry_cookie,
         key_log: _,
@@ -108,6 +112,7 @@ pub(super) fn write_server(w: &mut Writer, config: &ServerConfig, now: UnixTime)
     write_flag(w, verifier.is_some());
     write_codes(w, signature_schemes.iter().map(|scheme| scheme.code()));
     write_list(w, alpn, |w, name| write_blob(w, name));
+    write_flag(w, *alpn_required);
     write_option(w, record_size_limit.as_ref(), |w, limit| w.u16(*limit));
     write_flag(w, *hello_retry_cookie);
 }
@@ -131,6 +136,7 @@ pub(super) fn read_server(
         verifier: read_verifier(r, verifier)?,
         signature_schemes: read_codes(r, SignatureScheme::from_code)?,
         alpn: read_list(r, read_blob)?,
+        alpn_required: read_flag(r)?,
         record_size_limit: read_option(r, Reader::u16)?,
         hello_retry_cookie: read_flag(r)?,
         key_log: None,
