@@ -7,7 +7,10 @@ use handclasp::{
     crypto::{
         certificate::{CertificateVerifier, Purpose, Reason, Rejection, ServerName, UnixTime},
         pem,
-        x509::{self, Policy, Request, RequiredPurpose, Revocation, Side, TrustStore, Verifier, time},
+        x509::{
+            self, AllowList, Policy, Property, Request, RequiredPurpose, Revocation, Side, TrustStore,
+            Verifier, time,
+        },
     },
     engine::{AlertDescription, Error},
 };
@@ -308,6 +311,48 @@ fn purposes() {
     refused(nested, lacking("intermediate 'O=Lab, CN=Intermediate", "clientAuth"));
     Ask { chain: "leaf-agreement intermediate", ..SERVER() }
         .refused(Reason::Bad, "server certificate 'CN=server': keyUsage lacks digitalSignature");
+}
+
+#[test]
+fn a_purpose_can_be_demanded_in_words() {
+    let explicit = |chain| {
+        let policy = Policy { purpose: RequiredPurpose::ExplicitTls, ..Policy::default() };
+        Ask { chain, policy, ..SERVER() }
+    };
+    assert!(
+        explicit("leaf intermediate").answer().is_ok() && explicit("leaf-rpc intermediate").answer().is_ok()
+    );
+    let detail = "server certificate 'CN=plain': extendedKeyUsage does not allow serverAuth";
+    explicit("leaf-plain intermediate").refused(Reason::WrongPurpose, detail);
+}
+
+#[test]
+fn rsa_keys_can_be_demanded_to_be_longer() {
+    let demand = |chain, min_rsa_bits| {
+        let policy = Policy { min_rsa_bits, ..Policy::default() };
+        Ask { chain, trusted: "root-rsa-2048", policy, ..SERVER() }
+    };
+    assert!(demand("leaf-rsa-2048", 2048).answer().is_ok());
+    let detail = "trust anchor 'CN=Root rsa-2048': an RSA key of 2048 bits, and 2056 are demanded";
+    demand("leaf-rsa-2048", 2056).refused(Reason::Unsupported, detail);
+    assert!(Ask { policy: Policy { min_rsa_bits: 4096, ..Policy::default() }, ..SERVER() }.answer().is_ok());
+}
+
+#[test]
+fn whoever_is_valid_must_be_on_the_list() {
+    let ask = |time, entry| {
+        let mut allowed = AllowList::default();
+        allowed.add(Property::AlternativeName, entry).unwrap();
+        Ask { time, policy: Policy { allowed, ..Policy::default() }, ..SERVER() }
+    };
+    let now = SERVER().time;
+    assert_eq!(ask(now, "server.test").path(), SERVER().path());
+    let rejection = ask(now, "other.test").answer().unwrap_err();
+    assert_eq!(rejection.reason, Reason::Denied);
+    let start = "server certificate 'CN=server': not allowed by allow.san: it shows 'server.test', ";
+    assert!(rejection.detail.starts_with(start), "{rejection}");
+    let expired = ask("2199-01-01T00:00:00Z", "other.test").answer().unwrap_err();
+    assert_eq!(expired.reason, Reason::Expired, "what is invalid is refused for that");
 }
 
 #[test]

@@ -88,6 +88,8 @@ pub enum Reason {
     WrongName,
     /// It is valid, but for another purpose.
     WrongPurpose,
+    /// It is valid, but not wanted.
+    Denied,
     /// Its status could not be found out, and the policy asks for it.
     StatusUnknown,
 }

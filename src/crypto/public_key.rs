@@ -180,6 +180,14 @@ impl PublicKey {
         self.algorithm
     }
 
+    /// The bits of its modulus, if it is one of RSA.
+    pub fn rsa_bits(&self) -> Option<usize> {
+        match self.algorithm {
+            KeyAlgorithm::Rsa | KeyAlgorithm::RsaPss(_) => rsa_modulus_bits(self.as_bytes()).ok(),
+            _ => None,
+        }
+    }
+
     /// The bytes of `subjectPublicKey`.
     pub fn as_bytes(&self) -> &[u8] {
         self.bytes.as_slice()

@@ -115,6 +115,17 @@ fn texts<'a>(name: &'a [u8], oid: Oid<'static>) -> impl Iterator<Item = Option<C
         .map(|attribute| attribute.text())
 }
 
+/// The levels of a name that has been read before, each with its attributes: their types, and their values if they are text.
+pub(super) fn levels<'a>(
+    name: &'a [u8],
+) -> Result<
+    impl Iterator<Item = Result<impl Iterator<Item = (Oid<'a>, Option<Cow<'a, str>>)>, Problem>>,
+    Problem,
+> {
+    let attributes = |set| Attributes(set).map(|attribute| (attribute.oid, attribute.text()));
+    Ok(Rdns::new(name)?.map(move |set| set.map(attributes).map_err(Problem::from)))
+}
+
 /// The contents of each RelativeDistinguishedName in turn.
 struct Rdns<'a>(SliceReader<'a>);
 
@@ -244,7 +255,7 @@ fn same_rdn(a: &[u8], b: &[u8], budget: &mut Budget) -> Result<bool, Problem> {
 //# When performing the string preparation algorithm, attributes MUST be treated as stored values.
 //= rfc5280#section-7.1
 //# Comparisons of domainComponent attributes MUST be performed as specified in Section 7.3.
-fn prepared(text: &str) -> impl Iterator<Item = char> + '_ {
+pub(super) fn prepared(text: &str) -> impl Iterator<Item = char> + '_ {
     let words = text.split_whitespace().enumerate();
     words.flat_map(|(index, word)| {
         (index > 0).then_some(' ').into_iter().chain(word.chars().flat_map(char::to_lowercase))

@@ -41,6 +41,7 @@
 //!   [`RequiredPurpose::RpcTls`] demands the latter two. anyExtendedKeyUsage does not stand for any of them. Each CA in the path that has
 //!   the extension must leave the purpose over. keyUsage of an end entity has digitalSignature, or is absent (RFC 8446, 4.4.2.2).
 //! * **Policies**: any will do, unless a CA in the path requires one; see `policy`.
+//! * **Who is wanted**: whoever is valid, unless an [`AllowList`] says who is; see `allow`.
 //! * **Revocation**: by CRLs that are at hand, and as [`Revocation`] demands; nothing is ever fetched. See `crl`.
 //! * **Memory**: signatures verified once need not be verified again; nothing else is ever taken for granted. See `cache`.
 //! * **Effort**: bounded by [`Budget`], whatever is sent. A path has at most [`Policy::max_intermediates`] intermediates.
@@ -51,6 +52,7 @@
 //! UniversalString, and the normalisation of Unicode in directoryName constraints: two spellings of one accented letter count as
 //! different.
 
+mod allow;
 mod authority;
 mod budget;
 mod cache;
@@ -70,6 +72,7 @@ mod purpose;
 mod store;
 mod text;
 pub mod time;
+mod written_name;
 
 use alloc::{format, string::String, sync::Arc, vec::Vec};
 
@@ -79,6 +82,7 @@ use path::{Candidate, Candidates, Found, Search};
 use problem::{Failure, Role};
 
 pub use self::{
+    allow::{AllowList, BadEntry, Property},
     budget::Budget,
     crl::Revocation,
     problem::Problem,
@@ -107,6 +111,10 @@ pub struct Policy {
     pub issuer_profile: bool,
     /// Of which certificates it must be known that they are not revoked.
     pub revocation: Revocation,
+    /// Which end entities are wanted, of those that are valid.
+    pub allowed: AllowList,
+    /// How short an RSA key may be, of any certificate in the path; below 2048 bits none is accepted in any case.
+    pub min_rsa_bits: usize,
     /// The most intermediates in a path; self-issued ones do not count.
     pub max_intermediates: usize,
     /// What a search may cost.
@@ -119,8 +127,19 @@ impl Default for Policy {
             purpose: RequiredPurpose::default(),
             issuer_profile: true,
             revocation: Revocation::default(),
+            allowed: AllowList::default(),
+            min_rsa_bits: 0,
             max_intermediates: 10,
             budget: Budget::default(),
+        }
+    }
+}
+
+impl Policy {
+    fn check_key(&self, key: &PublicKey) -> Result<(), Problem> {
+        match key.rsa_bits() {
+            Some(bits) if bits < self.min_rsa_bits => Err(Problem::ShortKey(bits, self.min_rsa_bits)),
+            _ => Ok(()),
         }
     }
 }
@@ -211,7 +230,11 @@ impl Verifier {
         }
         let mut search = Search::new(self, (request.side, request.now), (&end_entity, role), &candidates);
         unread.into_iter().for_each(|failure| search.note(failure));
-        search.run().map(|found| then(key, found)).map_err(Failure::reject)
+        let found = search.run().map_err(Failure::reject)?;
+        // Last of all: whoever is refused for another reason is told that one.
+        let allowed = self.policy.allowed.check(&end_entity, self.policy.budget);
+        allowed.map_err(|problem| blame(problem).reject())?;
+        Ok(then(key, found))
     }
 
     /// Checks what does not depend on the path.
@@ -226,6 +249,7 @@ impl Verifier {
         }
         end_entity.check_claims()?;
         let key = end_entity.key()?;
+        self.policy.check_key(&key)?;
         //= rfc5280#section-6.1.3
         //# (2) The certificate validity period includes the current time.
         end_entity.validity.check(request.now)?;

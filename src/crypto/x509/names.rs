@@ -33,7 +33,7 @@ pub(super) fn check(certificate: &Certificate<'_>, accepted: &[ServerName]) -> R
     //= rfc6125#section-6.6.4
     //# An automated application MAY provide a configuration setting that disables this behavior, but MUST
     //# enable the behavior by default.
-    Err(Problem::Name(format!("{first}"), summary(certificate)))
+    Err(Problem::Name(format!("{first}"), summary(certificate, is_of_a_host, NO_HOST)))
 }
 
 //= rfc5280#section-4.2.1.6
@@ -56,7 +56,7 @@ pub(super) fn check(certificate: &Certificate<'_>, accepted: &[ServerName]) -> R
 //# If the client chooses to compare a reference identifier of type CN-ID against that string, it MUST follow
 //# the comparison rules for the DNS domain name portion of an identifier of type DNS-ID, SRV-ID, or URI-ID,
 //# as described under Section 6.4.1, Section 6.4.2, and Section 6.4.3.
-fn presented<'a>(
+pub(super) fn presented<'a>(
     certificate: &Certificate<'a>,
 ) -> impl Iterator<Item = Result<GeneralName<'a>, Problem>> + use<'a> {
     certificate.extensions.subject_alt_name.into_iter().flat_map(|names| names.names())
@@ -118,16 +118,25 @@ fn is_registry(domain: &str) -> bool {
     }
 }
 
+const NO_HOST: &str = "no name (subjectAltName has no dNSName or iPAddress)";
+
+fn is_of_a_host(name: &GeneralName<'_>) -> bool {
+    matches!(name, GeneralName::Dns(_) | GeneralName::Ip(_))
+}
+
 /// The names that might have matched, for the log.
-fn summary(certificate: &Certificate<'_>) -> String {
+pub(super) fn summary(
+    certificate: &Certificate<'_>,
+    might_match: fn(&GeneralName<'_>) -> bool,
+    none: &str,
+) -> String {
     const SHOWN: usize = 4;
-    let names =
-        presented(certificate).flatten().filter(|n| matches!(n, GeneralName::Dns(_) | GeneralName::Ip(_)));
+    let names = presented(certificate).flatten().filter(might_match);
     let names: Vec<_> =
         names.take(SHOWN.saturating_add(1)).map(|name| format!("'{}'", text::general_name(name))).collect();
     match names.split_at_checked(SHOWN) {
         Some((shown, [_, ..])) => format!("{}, ...", shown.join(", ")),
-        _ if names.is_empty() => String::from("no name (subjectAltName has no dNSName or iPAddress)"),
+        _ if names.is_empty() => none.into(),
         _ => names.join(", "),
     }
 }

@@ -15,6 +15,12 @@ impl Oid<'static> {
     }
 }
 
+impl Oid<'_> {
+    pub(super) fn is(self, oid: &ObjectIdentifier) -> bool {
+        self.0 == oid.as_bytes()
+    }
+}
+
 impl<'a> DecodeValue<'a> for Oid<'a> {
     type Error = der::Error;
 

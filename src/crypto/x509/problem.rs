@@ -44,6 +44,10 @@ pub enum Problem {
     Purpose(&'static str),
     /// None of its names is the one that was asked for: the one asked for, those it has.
     Name(String, String),
+    /// It is not on the allow-list: which property of it is not, and what it shows of that.
+    NotAllowed(&'static str, String),
+    /// Its key, of RSA with so many bits, is shorter than the policy demands: the number it demands.
+    ShortKey(usize, usize),
     /// A CA above it may not issue for this name: the name, the CA, and how.
     NameConstraint(String, String, &'static str),
     /// No certificate at hand belongs to its issuer: the issuer.
@@ -70,10 +74,12 @@ impl Problem {
             Self::CriticalExtension(_)
             | Self::Unsupported(_)
             | Self::Key(_)
+            | Self::ShortKey(..)
             | Self::SignatureAlgorithm(_) => Reason::Unsupported,
             Self::Expired(_) | Self::NotYetValid(_) => Reason::Expired,
             Self::Purpose(_) => Reason::WrongPurpose,
             Self::Name(..) => Reason::WrongName,
+            Self::NotAllowed(..) => Reason::Denied,
             Self::UnknownIssuer(_) | Self::OtherKey(_) | Self::UntrustedRoot | Self::Depth(_) => {
                 Reason::UnknownAuthority
             }
@@ -140,6 +146,8 @@ impl fmt::Display for Problem {
             Self::Depth(limit) => write!(f, "more than {limit} intermediates"),
             Self::Purpose(purpose) => write!(f, "extendedKeyUsage does not allow {purpose}"),
             Self::Name(expected, found) => write!(f, "is for {found}, not for '{expected}'"),
+            Self::NotAllowed(property, shown) => write!(f, "not allowed by {property}: it shows {shown}"),
+            Self::ShortKey(bits, minimum) => write!(f, "an RSA key of {bits} bits, and {minimum} are demanded"),
             Self::NameConstraint(name, by, how) => write!(f, "'{name}' is {how} by '{by}'"),
             Self::UnknownIssuer(issuer) => write!(f, "its issuer '{issuer}' is neither sent nor trusted"),
             Self::OtherKey(issuer) => {

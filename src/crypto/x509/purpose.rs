@@ -27,6 +27,8 @@ pub enum RequiredPurpose {
     /// id-kp-serverAuth or id-kp-clientAuth, or the RFC 9289 purpose of that side; no extendedKeyUsage at all allows every purpose.
     #[default]
     Tls,
+    /// The same, but extendedKeyUsage must be there.
+    ExplicitTls,
     /// id-kp-rpcTLSServer or id-kp-rpcTLSClient, which must be there.
     RpcTls,
 }
@@ -34,8 +36,12 @@ pub enum RequiredPurpose {
 impl RequiredPurpose {
     fn of(self, side: Side) -> (u8, &'static str) {
         match (self, side) {
-            (Self::Tls, Side::Server) => (KeyPurposes::SERVER | KeyPurposes::RPC_SERVER, "serverAuth"),
-            (Self::Tls, Side::Client) => (KeyPurposes::CLIENT | KeyPurposes::RPC_CLIENT, "clientAuth"),
+            (Self::Tls | Self::ExplicitTls, Side::Server) => {
+                (KeyPurposes::SERVER | KeyPurposes::RPC_SERVER, "serverAuth")
+            }
+            (Self::Tls | Self::ExplicitTls, Side::Client) => {
+                (KeyPurposes::CLIENT | KeyPurposes::RPC_CLIENT, "clientAuth")
+            }
             (Self::RpcTls, Side::Server) => (KeyPurposes::RPC_SERVER, "rpcTLSServer"),
             (Self::RpcTls, Side::Client) => (KeyPurposes::RPC_CLIENT, "rpcTLSClient"),
         }

@@ -26,6 +26,7 @@ impl<'p> Search<'p> {
         //= rfc5280#section-6.1.3
         //# (2) The certificate validity period includes the current time.
         issuer.validity.check(self.now).map_err(&blame)?;
+        self.policy.check_key(&issuer.key).map_err(&blame)?;
         self.check_length(child, issuer, &blame)?;
         let purposes = child.purposes & issuer.purposes;
         self.policy.purpose.check(self.side, Some(purposes)).map_err(&blame)?;
