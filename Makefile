@@ -57,6 +57,7 @@ lint: tools
 	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
 	$(CARGO) clippy --locked --all-targets -- --deny warnings
 	$(CARGO) check --locked --lib --no-default-features
+	$(CARGO) clippy --locked --no-default-features --features minimal -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" $(CARGO) doc --locked --no-deps --document-private-items
 
 bench: tools

@@ -2,13 +2,14 @@
 
 use std::{env, process::ExitCode};
 
-use handclasp::agent::command::{self, Arguments, CommandError};
+use handclasp::agent::command::{Arguments, COMMANDS, Command, CommandError};
 
 const USAGE: &str = "\
 TLS 1.3 handshakes for the Linux kernel's NFS and NVMe/TCP.
 
 Usage: handclasp COMMAND [OPTIONS]   (or --version; handclasp COMMAND --help tells the options)
 
+Commands:
 ";
 
 fn main() -> ExitCode {
@@ -20,17 +21,19 @@ fn main() -> ExitCode {
 
 fn dispatch(mut arguments: Arguments) -> Result<ExitCode, CommandError> {
     match arguments.command()?.as_str() {
-        "agent" => return command::agent::run(arguments),
-        "check" => return command::check::run(arguments),
-        "connect" => return command::connect::run(arguments),
-        "serve" => return command::serve::run(arguments),
-        "verify" => return command::verify::run(arguments),
-        "worker" => return command::worker::run(arguments),
-        "--help" | "help" => print!("{USAGE}{}", command::SUMMARY),
+        "--help" | "help" => print!("{USAGE}{}", summaries()),
         "--version" => println!("handclasp {}", env!("CARGO_PKG_VERSION")),
-        other => {
-            return Err(CommandError::Usage(format!("there is no command {other:?}; see handclasp --help")));
+        name => {
+            let command = COMMANDS.iter().find(|command| command.name == name);
+            let unknown =
+                || CommandError::Usage(format!("there is no command {name:?}; see handclasp --help"));
+            return (command.ok_or_else(unknown)?.run)(arguments);
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn summaries() -> String {
+    let line = |command: &Command| Some(format!("  {:9} {}\n", command.name, command.summary?));
+    COMMANDS.iter().filter_map(line).collect()
 }

@@ -14,7 +14,6 @@ use super::system;
 const VERSION: u16 = 0x0304;
 /// TLS_TX_MAX_PAYLOAD_LEN of linux/tls.h: the plaintext limit of records that the kernel sends; newer kernels only.
 const TX_MAX_PAYLOAD_LENGTH: i32 = 5;
-const ALERT: u8 = 21;
 
 /// Turns the "tls" upper layer protocol of a connected socket on.
 ///
@@ -72,7 +71,10 @@ fn loopback_connection() -> io::Result<(TcpStream, TcpStream)> {
 }
 
 /// Sends an alert (level, description) on a socket that the kernel encrypts.
+#[cfg(feature = "tools")]
 pub(crate) fn send_alert(socket: BorrowedFd<'_>, alert: [u8; 2]) -> io::Result<()> {
+    /// The content type of an alert.
+    const ALERT: u8 = 21;
     system::send_record(socket, ALERT, &alert)
 }
 

@@ -6,7 +6,7 @@
 
 use std::{
     ffi::{CStr, c_int},
-    io, mem,
+    io,
     os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
     ptr,
 };
@@ -35,11 +35,12 @@ pub(super) fn set_socket_option(
 }
 
 /// Sends `payload` as one record of a kTLS socket, of the content type `content_type` (`TLS_SET_RECORD_TYPE`).
+#[cfg(feature = "tools")]
 pub(super) fn send_record(socket: BorrowedFd<'_>, content_type: u8, payload: &[u8]) -> io::Result<()> {
     let mut control = [0_u64; 4];
     let mut vector = libc::iovec { iov_base: payload.as_ptr().cast_mut().cast(), iov_len: payload.len() };
     // SAFETY: CMSG_SPACE only computes; msghdr is plain data, for which zeros are a valid value.
-    let (space, mut message) = unsafe { (libc::CMSG_SPACE(1), mem::zeroed::<libc::msghdr>()) };
+    let (space, mut message) = unsafe { (libc::CMSG_SPACE(1), std::mem::zeroed::<libc::msghdr>()) };
     message.msg_iov = &raw mut vector;
     message.msg_iovlen = 1;
     message.msg_control = control.as_mut_ptr().cast();

@@ -24,7 +24,7 @@ happens by itself within five seconds of a change. SIGTERM, SIGINT: end. Exit co
 const DEFAULT_WORKERS: usize = 2;
 
 /// Runs the agent.
-pub fn run(mut arguments: Arguments) -> Result<ExitCode, CommandError> {
+pub(super) fn run(mut arguments: Arguments) -> Result<ExitCode, CommandError> {
     let (mut path, mut workers) = (None, DEFAULT_WORKERS);
     while let Some(argument) = arguments.next()? {
         match argument {

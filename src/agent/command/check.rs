@@ -66,7 +66,7 @@ impl fmt::Display for Finding {
 }
 
 /// Checks the host.
-pub fn run(mut arguments: Arguments) -> Result<ExitCode, CommandError> {
+pub(super) fn run(mut arguments: Arguments) -> Result<ExitCode, CommandError> {
     let mut path = None;
     while let Some(argument) = arguments.next()? {
         match argument {

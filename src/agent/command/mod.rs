@@ -1,32 +1,48 @@
 //! The commands, and how they read their arguments.
 
-pub mod agent;
-pub mod check;
-pub mod connect;
-pub mod serve;
-mod tls;
-pub mod verify;
-pub mod worker;
+mod agent;
+mod check;
+#[cfg(feature = "tools")]
+mod tools;
+mod worker;
 
-use std::{
-    ffi::OsString,
-    fmt, fs, io,
-    path::{Path, PathBuf},
-    process::ExitCode,
-    str::FromStr,
-};
+use std::{ffi::OsString, fmt, io, path::PathBuf, process::ExitCode, str::FromStr};
 
 use lexopt::{Arg, Parser, ValueExt};
 
-/// One line for each command, for `handclasp --help`.
-pub const SUMMARY: &str = "\
-Commands:
-\x20 agent     do the handshakes that the kernel asks for, in place of tlshd
-\x20 check     tell whether this host is ready, and what to do if it is not
-\x20 connect   a TLS 1.3 client for standard input and output
-\x20 serve     a TLS 1.3 server
-\x20 verify    validate a certificate chain
-";
+/// A command of the program.
+#[derive(Clone, Copy, Debug)]
+pub struct Command {
+    /// The word that it is called by.
+    pub name: &'static str,
+    /// What it does, for `handclasp --help`; nothing for what is not for people.
+    pub summary: Option<&'static str>,
+    /// Does it, with the arguments after the word.
+    pub run: fn(Arguments) -> Result<ExitCode, CommandError>,
+}
+
+impl Command {
+    const fn new(
+        name: &'static str,
+        summary: Option<&'static str>,
+        run: fn(Arguments) -> Result<ExitCode, CommandError>,
+    ) -> Self {
+        Self { name, summary, run }
+    }
+}
+
+/// All commands of this build.
+pub const COMMANDS: &[Command] = &[
+    Command::new("agent", Some("do the handshakes that the kernel asks for, in place of tlshd"), agent::run),
+    Command::new("check", Some("tell whether this host is ready, and what to do if it is not"), check::run),
+    #[cfg(feature = "tools")]
+    Command::new("connect", Some("a TLS 1.3 client for standard input and output"), tools::connect::run),
+    #[cfg(feature = "tools")]
+    Command::new("serve", Some("a TLS 1.3 server"), tools::serve::run),
+    #[cfg(feature = "tools")]
+    Command::new("verify", Some("validate a certificate chain"), tools::verify::run),
+    Command::new("worker", None, worker::run),
+];
 
 /// Why a command cannot do what it was asked.
 #[derive(Debug)]
@@ -104,11 +120,6 @@ impl Arguments {
         })
     }
 
-    /// The value of the option that was just read.
-    pub(crate) fn text(&mut self) -> Result<String, CommandError> {
-        Ok(self.0.value()?.string()?)
-    }
-
     /// The value of the option that was just read, as a path.
     pub(crate) fn path(&mut self) -> Result<PathBuf, CommandError> {
         Ok(self.0.value()?.into())
@@ -121,17 +132,6 @@ impl Arguments {
     {
         Ok(self.0.value()?.parse()?)
     }
-
-    /// The value of the option that was just read, a list with commas: `find` knows each name.
-    pub(crate) fn list<T>(&mut self, find: impl Fn(&str) -> Option<T>) -> Result<Vec<T>, CommandError> {
-        let text = self.text()?;
-        let entries = text.split(',').map(str::trim);
-        entries.map(|name| find(name).ok_or_else(|| unknown_value(name))).collect()
-    }
-}
-
-fn unknown_value(name: &str) -> CommandError {
-    CommandError::Usage(format!("{name:?} is not known here"))
 }
 
 pub(crate) fn unknown_option(name: &str) -> CommandError {
@@ -143,16 +143,6 @@ pub(crate) fn unexpected_operand(operand: &str) -> CommandError {
     CommandError::Usage(format!("nothing is to be done with {operand:?}"))
 }
 
-/// Reads a file; the error names it.
-pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, CommandError> {
-    fs::read(path).map_err(|error| file_error(path, &error))
-}
-
-/// "PATH: why".
-pub(crate) fn file_error(path: &Path, error: &dyn fmt::Display) -> CommandError {
-    CommandError::Failure(format!("{}: {error}", path.display()))
-}
-
 impl From<io::Error> for CommandError {
     fn from(error: io::Error) -> Self {
         Self::Failure(error.to_string())
@@ -160,12 +150,12 @@ impl From<io::Error> for CommandError {
 }
 
 /// Reads a command line, the command included, as far as that goes without acting on it.
-#[cfg(fuzzing)]
+#[cfg(all(fuzzing, feature = "tools"))]
 pub(super) fn read_for_fuzzing(mut arguments: Arguments) -> Result<(), CommandError> {
     match arguments.command()?.as_str() {
-        "connect" => connect::parse(arguments).map(drop),
-        "serve" => serve::parse(arguments).map(drop),
-        "verify" => verify::parse(arguments).map(drop),
+        "connect" => tools::connect::parse(arguments).map(drop),
+        "serve" => tools::serve::parse(arguments).map(drop),
+        "verify" => tools::verify::parse(arguments).map(drop),
         _ => Ok(()),
     }
 }
@@ -179,21 +169,15 @@ mod tests {
     }
 
     #[test]
-    fn options_operands_and_lists() {
-        let mut line = arguments(&["serve", "--groups", "a, b", "-x", "host:1"]);
-        assert_eq!(line.command().unwrap(), "serve");
-        assert_eq!(line.next().unwrap(), Some(Argument::Option("groups".into())));
-        assert_eq!(line.list(|name| Some(name.to_owned())).unwrap(), ["a", "b"]);
-        assert_eq!(line.next().unwrap(), Some(Argument::Option("x".into())));
-        assert_eq!(line.next().unwrap(), Some(Argument::Operand("host:1".into())));
-        assert_eq!(line.next().unwrap(), None);
+    fn errors_name_what_was_typed() {
+        assert!(arguments(&["--nonsense"]).command().unwrap_err().to_string().contains("--nonsense"));
     }
 
     #[test]
-    fn errors_name_what_was_typed() {
-        assert!(arguments(&["--nonsense"]).command().unwrap_err().to_string().contains("--nonsense"));
-        let mut line = arguments(&["--groups", "p-999"]);
-        line.next().unwrap();
-        assert!(line.list(|_| None::<()>).unwrap_err().to_string().contains("p-999"));
+    fn a_command_has_one_name() {
+        let mut names: Vec<_> = COMMANDS.iter().map(|command| command.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), COMMANDS.len());
     }
 }

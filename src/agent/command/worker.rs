@@ -6,7 +6,7 @@ use super::{Arguments, CommandError, unexpected_operand};
 use crate::agent::worker;
 
 /// Runs a worker over standard input.
-pub fn run(mut arguments: Arguments) -> Result<ExitCode, CommandError> {
+pub(super) fn run(mut arguments: Arguments) -> Result<ExitCode, CommandError> {
     if let Some(argument) = arguments.next()? {
         return Err(unexpected_operand(&format!("{argument:?}")));
     }

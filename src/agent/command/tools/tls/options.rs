@@ -13,7 +13,10 @@ use zeroize::Zeroizing;
 use super::say;
 use crate::{
     agent::{
-        command::{Arguments, CommandError, file_error, read_file},
+        command::{
+            Arguments, CommandError,
+            tools::{file_error, read_file},
+        },
         driver::Answers,
         material::{self, Identity},
         trust_store::{self, Demands, Trust},

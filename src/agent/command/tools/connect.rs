@@ -35,7 +35,7 @@ pub(super) struct Options {
 }
 
 /// Runs the command.
-pub fn run(arguments: Arguments) -> Result<ExitCode, CommandError> {
+pub(in crate::agent::command) fn run(arguments: Arguments) -> Result<ExitCode, CommandError> {
     let Some(Options { tls, name, target }) = parse(arguments)? else {
         print!("{USAGE}{}", TlsOptions::HELP);
         return Ok(ExitCode::SUCCESS);

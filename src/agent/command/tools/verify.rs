@@ -43,7 +43,7 @@ pub(super) struct Options {
 }
 
 /// Runs the command.
-pub fn run(arguments: Arguments) -> Result<ExitCode, CommandError> {
+pub(in crate::agent::command) fn run(arguments: Arguments) -> Result<ExitCode, CommandError> {
     let Some(options) = parse(arguments)? else {
         print!("{USAGE}");
         return Ok(ExitCode::SUCCESS);

@@ -56,7 +56,7 @@ pub(super) struct ServeOptions {
 }
 
 /// Runs the command.
-pub fn run(arguments: Arguments) -> Result<ExitCode, CommandError> {
+pub(in crate::agent::command) fn run(arguments: Arguments) -> Result<ExitCode, CommandError> {
     let Some((options, address)) = parse(arguments)? else {
         print!("{USAGE}{}", TlsOptions::HELP);
         return Ok(ExitCode::SUCCESS);
