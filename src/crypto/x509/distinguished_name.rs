@@ -107,6 +107,16 @@ pub(super) fn common_names(name: &[u8]) -> impl Iterator<Item = Option<Cow<'_, s
     texts(name, COMMON_NAME)
 }
 
+/// The attributes of a name that has been read before, level by level: type, and value if that is text.
+#[cfg(any(not(feature = "names"), test))]
+pub(super) fn attributes(
+    name: &[u8],
+) -> impl Iterator<Item = impl Iterator<Item = (Oid<'_>, Option<Cow<'_, str>>)>> {
+    let levels = Rdns::new(name).into_iter().flatten();
+    levels
+        .map(|level| Attributes(level.unwrap_or_default()).map(|attribute| (attribute.oid, attribute.text())))
+}
+
 /// The values of an attribute in a name that has been read before.
 fn texts<'a>(name: &'a [u8], oid: Oid<'static>) -> impl Iterator<Item = Option<Cow<'a, str>>> {
     let sets = Rdns::new(name).into_iter().flatten();
