@@ -39,7 +39,8 @@ impl Pending {
         let result = (0..3).map(|_| self.answers.done(self.socket.as_fd(), status, remote_auth)).find(|result| {
             !matches!(result, Err(error) if matches!(error.raw_os_error(), Some(libc::ENOBUFS | libc::ENOMEM)))
         });
-        self.is_answered = result.is_some();
+        // What the kernel did not take it may take without the rest: then [`Drop`] says that there is no session.
+        self.is_answered = matches!(result, Some(Ok(())));
         result.unwrap_or_else(|| Err(io::Error::from_raw_os_error(libc::ENOBUFS)))
     }
 }
@@ -55,7 +56,10 @@ impl Drop for Pending {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use std::{cell::RefCell, os::unix::net::UnixStream};
+    use std::{
+        cell::{Cell, RefCell},
+        os::unix::net::UnixStream,
+    };
 
     /// Writes the answers down.
     #[derive(Default)]
@@ -76,5 +80,38 @@ pub(super) mod tests {
         pending().fail(libc::EACCES).unwrap();
         drop(pending());
         assert_eq!(*recorder.0.borrow(), [(0, Some(7)), (13, None), (5, None)]);
+    }
+    /// Refuses the first answers with an errno.
+    struct Refuser {
+        errno: i32,
+        count: Cell<usize>,
+        taken: Recorder,
+    }
+
+    impl Answer for Refuser {
+        fn done(&self, socket: BorrowedFd<'_>, status: u32, remote_auth: Option<u32>) -> io::Result<()> {
+            match self.count.get().checked_sub(1) {
+                Some(count) => {
+                    self.count.set(count);
+                    Err(io::Error::from_raw_os_error(self.errno))
+                }
+                None => self.taken.done(socket, status, remote_auth),
+            }
+        }
+    }
+
+    #[test]
+    fn an_answer_that_is_refused_is_said_again_or_becomes_a_plain_failure() {
+        let cases = [
+            (libc::ENOMEM, 1, true, (0, Some(7))),
+            (libc::ENOMEM, 3, false, (5, None)),
+            (libc::EINVAL, 1, false, (5, None)),
+        ];
+        for (errno, count, succeeds, taken) in cases {
+            let refuser = Rc::new(Refuser { errno, count: Cell::new(count), taken: Recorder::default() });
+            let pending = Pending::new(UnixStream::pair().unwrap().0.into(), refuser.clone());
+            assert_eq!(pending.succeed(Some(7)).is_ok(), succeeds);
+            assert_eq!(*refuser.taken.0.borrow(), [taken], "errno {errno}, {count} times");
+        }
     }
 }
