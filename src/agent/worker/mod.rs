@@ -7,6 +7,7 @@ mod sandbox;
 
 use std::{
     collections::VecDeque,
+    mem,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     panic::{self, AssertUnwindSafe},
     sync::Arc,
@@ -24,6 +25,9 @@ use crate::{
     crypto::{certificate::UnixTime, random::SystemRandom, x509},
     engine::{Handshake, Peer, Psk, PskOffer, Session, SignRequest, Step},
 };
+
+/// How many handshakes go on in one turn, however many could: each turn takes milliseconds, and reports and orders wait for its end.
+const MAX_ADVANCES: usize = 16;
 
 /// The handshakes of one worker, and what it has to report of them.
 #[derive(Default)]
@@ -77,17 +81,17 @@ impl Worker {
         }
     }
 
-    /// Goes on with the handshakes whose sockets are ready, in the order of [`Self::interests`].
+    /// Goes on with handshakes whose sockets are ready, in the order of [`Self::interests`]. Who went on is the last in the next turn.
     pub(super) fn advance(&mut self, ready: &[bool]) {
-        let waiting =
-            (0..self.courses.len()).filter(|index| self.courses.get(*index).is_some_and(Course::waits));
-        let able: Vec<usize> =
-            waiting.zip(ready).filter(|(_, ready)| **ready).map(|(index, _)| index).collect();
-        // From the last to the first, so that what takes the place of a removed one has had its turn.
-        for index in able.into_iter().rev() {
-            let course = self.courses.swap_remove(index);
-            self.advance_one(course, None);
-        }
+        let mut ready = ready.iter();
+        let mut left = MAX_ADVANCES;
+        let (able, others): (Vec<_>, Vec<_>) = mem::take(&mut self.courses).into_iter().partition(|course| {
+            let is_able = course.waits() && ready.next() == Some(&true) && left > 0;
+            left = left.saturating_sub(usize::from(is_able));
+            is_able
+        });
+        self.courses = others;
+        able.into_iter().for_each(|course| self.advance_one(course, None));
     }
 
     /// Nothing is sent yet: the kernel's short queue of requests comes before anybody's cryptography.
@@ -197,5 +201,33 @@ impl From<Session> for Established {
             }
         };
         Self { suite, group, tx, rx, peer_record_size_limit, alpn, peer }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::config::ServerConfig;
+    use std::{io::Write, os::unix::net::UnixStream};
+
+    /// A turn is short, and those that went on in it do not keep the others from theirs.
+    #[test]
+    fn each_has_its_turn() {
+        let mut worker = Worker::default();
+        let mut peers = Vec::new();
+        for number in 1..=2 * MAX_ADVANCES {
+            let (mut peer, socket) = UnixStream::pair().unwrap();
+            // The first wait for more of a record; the others are refused.
+            peer.write_all(if number <= MAX_ADVANCES { b"\x16" } else { b"HTTP/1.0 " }).unwrap();
+            let config = Config::Server(ServerConfig { psk: true, ..ServerConfig::default() });
+            let number = Number::try_from(number).unwrap();
+            worker.take(number, Order::Begin { config, now: UnixTime(0), socket: socket.into() });
+            peers.push(peer);
+        }
+        let mut turn = || {
+            worker.advance(&vec![true; worker.courses.len()]);
+            std::iter::from_fn(|| worker.report()).count()
+        };
+        assert_eq!([turn(), turn(), turn()], [0, MAX_ADVANCES, 0]);
     }
 }
