@@ -4,9 +4,10 @@
 PREFIX ?= /usr/local
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 CARGO ?= cargo
-BINARY = $(or $(CARGO_TARGET_DIR),target)/release/handclasp
+TARGET_DIR = $(or $(CARGO_TARGET_DIR),target)
+BINARY ?= $(TARGET_DIR)/release/handclasp
 
-.PHONY: build demo test unit miri fuzz-smoke peers bogo kernel lint bench install clean tools
+.PHONY: build demo test unit miri fuzz-smoke peers bogo kernel lint bench install install-files uninstall clean tools
 
 build: tools
 	$(CARGO) build --release --locked
@@ -57,17 +58,37 @@ lint: tools
 	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
 	$(CARGO) clippy --locked --all-targets -- --deny warnings
 	$(CARGO) check --locked --lib --no-default-features
+	@tests/need mandoc:mandoc
+	for page in dist/man/*; do mandoc -T lint -W warning $$page || exit; done
 	$(CARGO) clippy --locked --no-default-features --features minimal -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" $(CARGO) doc --locked --no-deps --document-private-items
 
 bench: tools
 	$(CARGO) bench --locked --benches
 
-install: build
+# What is installed where, as SOURCE:PLACE below $(PREFIX), beside the program and its unit.
+files = $(foreach page,$(wildcard dist/man/*),$(page):share/man/man$(patsubst .%,%,$(suffix $(page)))/$(notdir $(page))) \
+	$(foreach sample,$(wildcard dist/examples/*),$(sample):share/doc/handclasp/examples/$(notdir $(sample))) \
+	dist/config:share/doc/handclasp/examples/config \
+	dist/completions/handclasp.bash:share/bash-completion/completions/handclasp \
+	dist/completions/_handclasp:share/zsh/vendor-completions/_handclasp \
+	dist/completions/handclasp.fish:share/fish/vendor_completions.d/handclasp.fish \
+	dist/sysusers.conf:lib/sysusers.d/handclasp.conf \
+	dist/tmpfiles.conf:lib/tmpfiles.d/handclasp.conf
+
+install: build install-files
+
+install-files:
 	install -D -m 0755 $(BINARY) $(DESTDIR)$(PREFIX)/sbin/handclasp
 	install -d $(DESTDIR)$(UNITDIR)
-	sed 's|/usr/|$(PREFIX)/|' dist/handclasp.service >$(DESTDIR)$(UNITDIR)/handclasp.service
-	install -D -m 0644 dist/config $(DESTDIR)$(PREFIX)/share/doc/handclasp/config.example
+	sed 's|/usr/sbin/|$(PREFIX)/sbin/|' dist/handclasp.service >$(DESTDIR)$(UNITDIR)/handclasp.service
+	@for file in $(files); do install -v -D -m 0644 "$${file%%:*}" "$(DESTDIR)$(PREFIX)/$${file#*:}" || exit; done
+
+# What `install` with the same PREFIX and DESTDIR has put there; the configuration in /etc stays.
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/sbin/handclasp $(DESTDIR)$(UNITDIR)/handclasp.service
+	rm -f $(foreach file,$(files),"$(DESTDIR)$(PREFIX)/$(lastword $(subst :, ,$(file)))")
+	-rmdir $(DESTDIR)$(PREFIX)/share/doc/handclasp/examples $(DESTDIR)$(PREFIX)/share/doc/handclasp
 
 clean:
 	$(CARGO) clean
