@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use nix::sys::socket::{SockaddrStorage, getpeername};
+use nix::sys::socket::{SockaddrStorage, getpeername, getsockname};
 
 use crate::crypto::certificate::{ServerName, UnixTime};
 
@@ -16,7 +16,7 @@ use super::{
     broker::Broker,
     driver::Answers,
     failure::{self, Failure},
-    flow::{Flow, time_limit},
+    flow::Flow,
     ktls,
     log::{self, Sanitised},
     pending::Pending,
@@ -46,6 +46,8 @@ pub(super) struct Subject {
     flow: Option<(Role, Authentication)>,
     name: Option<ServerName>,
     address: Option<SocketAddr>,
+    /// The profile of the configuration that it is by.
+    profile: Option<String>,
     started: Instant,
     /// Only post-quantum groups are allowed.
     requires_pq: bool,
@@ -57,19 +59,19 @@ impl Flight {
         pending: Pending,
         request: Result<Request, RequestError>,
         now: UnixTime,
-        prepare: impl FnOnce(&Request, SocketAddr) -> Result<Flow, Failure>,
+        prepare: impl FnOnce(&Request, Addresses) -> Result<Flow, Failure>,
     ) -> Option<(Self, Order)> {
-        let mut subject =
-            Subject { flow: None, name: None, address: None, started: Instant::now(), requires_pq: false };
+        let mut subject = Subject::new(Instant::now());
         let prepared = request.map_err(Failure::from).and_then(|request| {
             subject.flow = Some((request.role, request.authentication));
             subject.name.clone_from(&request.peer_name);
-            let address = peer_address(pending.socket())?;
-            subject.address = Some(address);
-            let Flow { config, broker } = prepare(&request, address)?;
+            let addresses = addresses(pending.socket())?;
+            subject.address = Some(addresses.peer);
+            let Flow { config, trust, broker, limit, profile } = prepare(&request, addresses)?;
+            subject.profile = profile;
             subject.requires_pq = config.groups().iter().all(|group| group.is_post_quantum());
             let socket = pending.socket().try_clone_to_owned().map_err(Failure::Socket)?;
-            Ok((Order::Begin { config, now, socket }, broker, time_limit(&request)))
+            Ok((Order::Begin { config, trust, now, socket }, broker, limit))
         });
         match prepared {
             Ok((order, broker, limit)) => {
@@ -190,20 +192,36 @@ fn give_to_kernel(socket: BorrowedFd<'_>, session: &Established) -> Result<(), F
     }
 }
 
-/// The peer's address; TCP over IP is what TLS runs on here.
-fn peer_address(socket: BorrowedFd<'_>) -> Result<SocketAddr, Failure> {
+/// Where a connection is from and to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Addresses {
+    pub(super) local: SocketAddr,
+    pub(super) peer: SocketAddr,
+}
+
+/// The addresses of a connection; TCP over IP is what TLS runs on here.
+fn addresses(socket: BorrowedFd<'_>) -> Result<Addresses, Failure> {
     let protocol = system::socket_protocol(socket).map_err(Failure::Socket)?;
     if protocol != libc::IPPROTO_TCP {
         return Err(Failure::NotTcp);
     }
-    let address: SockaddrStorage =
-        getpeername(socket.as_raw_fd()).map_err(|error| Failure::Socket(error.into()))?;
+    let error = |error: nix::Error| Failure::Socket(error.into());
+    let local = getsockname(socket.as_raw_fd()).map_err(error).and_then(internet)?;
+    let peer = getpeername(socket.as_raw_fd()).map_err(error).and_then(internet)?;
+    Ok(Addresses { local, peer })
+}
+
+fn internet(address: SockaddrStorage) -> Result<SocketAddr, Failure> {
     let v4 = address.as_sockaddr_in().map(|v4| SocketAddr::from((v4.ip(), v4.port())));
     let v6 = address.as_sockaddr_in6().map(|v6| SocketAddr::from((v6.ip().to_canonical(), v6.port())));
     v4.or(v6).ok_or(Failure::NotTcp)
 }
 
 impl Subject {
+    fn new(started: Instant) -> Self {
+        Self { flow: None, name: None, address: None, profile: None, started, requires_pq: false }
+    }
+
     fn is_psk(&self) -> bool {
         matches!(self.flow, Some((_, Authentication::Psk)))
     }
@@ -224,7 +242,8 @@ impl fmt::Display for Subject {
             (Some(name), None) => write!(f, " with {name}"),
             (None, Some(address)) => write!(f, " with {address}"),
             (None, None) => Ok(()),
-        }
+        }?;
+        self.profile.as_ref().map_or(Ok(()), |profile| write!(f, " by [{profile}]"))
     }
 }
 
@@ -299,7 +318,10 @@ mod tests {
         let recorder = Rc::new(Recorder::default());
         let pending = Pending::new(socket.into(), recorder.clone());
         let config = || Config::Server(ServerConfig { psk: true, ..ServerConfig::default() });
-        let flow = |_: &Request, _| Ok(Flow { config: config(), broker: Broker::finder(vec![]) });
+        let flow = |request: &Request, _| {
+            let (broker, limit) = (Broker::finder(vec![]), request.timeout.unwrap() * 9 / 10);
+            Ok(Flow { config: config(), trust: 0, broker, limit, profile: None })
+        };
         let (flight, order) = Flight::begin(pending, Ok(nvme_target(timeout)), UnixTime(0), flow).unwrap();
         let mut worker = Worker::default();
         worker.take(1, order);
@@ -369,8 +391,7 @@ mod tests {
     #[test]
     fn a_line_says_what_protects_a_session_and_who_the_peer_is() {
         let flow = Some((Role::Client, Authentication::X509));
-        let subject =
-            Subject { flow, name: None, address: None, started: Instant::now(), requires_pq: false };
+        let subject = Subject { flow, ..Subject::new(Instant::now()) };
         let broker = Broker::finder(vec![]);
         let line = |session: Session| {
             Outcome { session: &session.into(), broker: &broker, subject: &subject }.to_string()

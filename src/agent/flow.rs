@@ -8,28 +8,31 @@
 //!   server PSK               the client offers identities, we look them up    NVMe target
 //! ```
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use crate::{
     crypto::{certificate::ServerName, hash::Hash, suite::CipherSuite},
     engine::{
         Psk,
-        config::{ClientAuthentication, ClientConfig, ServerConfig},
+        config::{ClientConfig, ServerConfig},
     },
 };
 
 use super::{
     border::Config,
     broker::Broker,
+    config::{Alpn, Connection},
     failure::Failure,
     keyring::{self, KeySerial},
-    material::{Identity, Settings, Side, identity_from_keys},
+    material::{Choice, Identity, Settings, identity_from_keys},
     request::{Authentication, Request, Role},
 };
 
-/// RFC 9289, Section 4.1: the application protocol of RPC-with-TLS. A consumer does not tell its name, but x509 and
-/// unauthenticated handshakes on TCP are RPC's; a client offers it and a server does not insist.
+/// RFC 9289, Section 5: the application protocol of RPC-with-TLS. A consumer does not tell its name: that it is RPC is known by
+/// the port, unless the configuration says it.
 const SUNRPC: &[u8] = b"sunrpc";
+/// NFS, and NFS over RDMA, whose port some servers have for TCP, too (RFC 7530, Section 3.1; RFC 8267, Section 6.1).
+const NFS_PORTS: [u16; 2] = [2049, 20049];
 /// The longest record that a receiver can announce (RFC 8449, Section 4): the kernel takes all.
 const RECORD_SIZE_LIMIT: u16 = 16385;
 
@@ -43,7 +46,13 @@ pub(super) struct Abilities {
 /// What a handshake may do, and who answers its questions.
 pub(super) struct Flow {
     pub(super) config: Config,
+    /// The trust store of the configuration's verifier, if it has one.
+    pub(super) trust: usize,
     pub(super) broker: Broker,
+    /// How long it may take.
+    pub(super) limit: Duration,
+    /// The section of the configuration that it is by, if that is a profile.
+    pub(super) profile: Option<String>,
 }
 
 /// Everything beside the request that decides a flow.
@@ -52,30 +61,38 @@ pub(super) struct Circumstances<'a> {
     /// The keyrings to look for PSKs in, after the request's own.
     pub(super) keyrings: &'a [KeySerial],
     pub(super) abilities: Abilities,
-    pub(super) peer: IpAddr,
+    pub(super) connection: Connection<'a>,
 }
 
 impl Flow {
     /// Prepares the handshake that a request asks for.
     pub(super) fn new(request: &Request, circumstances: &Circumstances<'_>) -> Result<Self, Failure> {
-        match (request.role, request.authentication) {
-            (Role::Client, Authentication::Psk) => client_psk(request, circumstances),
-            (Role::Client, _) => client_certificate(request, circumstances),
-            (Role::Server, Authentication::Psk) => server_psk(request, circumstances),
-            (Role::Server, _) => server_certificate(request, circumstances),
-        }
+        let choice = circumstances.settings.choose(request.role, &circumstances.connection);
+        let (config, broker) = match (request.role, request.authentication) {
+            (Role::Client, Authentication::Psk) => client_psk(request, circumstances, choice),
+            (Role::Client, _) => client_certificate(request, circumstances, choice),
+            (Role::Server, Authentication::Psk) => server_psk(request, circumstances, choice),
+            (Role::Server, _) => server_certificate(request, circumstances, choice),
+        }?;
+        let limit = time_limit(request, choice.section.deadline);
+        let own = circumstances.settings.side(request.role).name;
+        let profile = (choice.name != own).then(|| choice.name.into());
+        Ok(Self { config, trust: choice.side.trust, broker, limit, profile })
     }
 }
 
-fn client_certificate(request: &Request, circumstances: &Circumstances<'_>) -> Result<Flow, Failure> {
-    let Circumstances { settings, peer, .. } = circumstances;
+type Prepared = Result<(Config, Broker), Failure>;
+
+fn client_certificate(request: &Request, circumstances: &Circumstances<'_>, choice: Choice<'_>) -> Prepared {
+    let peer = circumstances.connection.peer;
     let identity = match request.authentication {
-        Authentication::X509 => Some(own_identity(request, &settings.client, "client")?),
+        Authentication::X509 => Some(own_identity(request, choice)?),
         _ => None,
     };
-    let verifier = settings.client.verifier.clone().ok_or_else(|| {
-        Failure::Missing("there are no trust anchors: set x509.truststore in [authenticate.client]".into())
+    let verifier = choice.side.verifier.clone().ok_or_else(|| {
+        Failure::Missing(format!("there are no trust anchors: set x509.truststore in [{}]", choice.name))
     })?;
+    let (alpn, alpn_required) = protocols(choice.section.alpn, peer.port());
     let config = ClientConfig {
         //= rfc9289#section-5.2.1
         //# Server certificate validation MUST include a check on whether the locally configured expected
@@ -86,7 +103,7 @@ fn client_certificate(request: &Request, circumstances: &Circumstances<'_>) -> R
         //# of the identifiers presented by the service.
         //= rfc6125#section-6.2.1
         //# The extracted data MUST include only information that can be securely parsed out of the inputs
-        server_name: Some(request.peer_name.clone().unwrap_or(ServerName::Ip(*peer))),
+        server_name: Some(request.peer_name.clone().unwrap_or(ServerName::Ip(peer.ip()))),
         //= rfc9289#section-4.2
         //# If authentication of either peer fails, or if authorization based on those identities blocks
         //# access to the server, the peers MUST reject the association.
@@ -103,33 +120,45 @@ fn client_certificate(request: &Request, circumstances: &Circumstances<'_>) -> R
         //# [RFC7301] in their "ClientHello" message and MUST include the protocol identifier
         //= rfc9289#section-5
         //= type=exception
-        //= reason=A server that answers another protocol is refused, but one that answers none is not: tlshd, which most servers run, does not know ALPN.
+        //= reason=A server that answers another protocol is refused, but one that answers none is only with policy.alpn=required: tlshd, which most servers run, does not know ALPN.
         //# the client MUST NOT establish a TLS session for use with RPC on this connection.
-        alpn: vec![SUNRPC.into()],
-        ..client_config(circumstances)
+        alpn,
+        alpn_required,
+        ..client_config(circumstances, choice)
     };
-    Ok(Flow { config: Config::Client(config), broker: Broker::signer(identity) })
+    Ok((Config::Client(config), Broker::signer(identity)))
+}
+
+/// The application protocols to name on a connection to or from such a port of the server, and whether to insist.
+fn protocols(alpn: Alpn, port: u16) -> (Vec<Vec<u8>>, bool) {
+    let is_named = match alpn {
+        Alpn::NfsPorts => NFS_PORTS.contains(&port),
+        Alpn::Always | Alpn::Required => true,
+        Alpn::Never => false,
+    };
+    (is_named.then(|| SUNRPC.into()).into_iter().collect(), alpn == Alpn::Required)
 }
 
 /// Our certificate: the one that the request names, else the configured one.
-fn own_identity(request: &Request, side: &Side, section: &str) -> Result<Arc<Identity>, Failure> {
+fn own_identity(request: &Request, Choice { name, side, .. }: Choice<'_>) -> Result<Arc<Identity>, Failure> {
     if let Some((certificate, private_key)) = request.certificate {
         return identity_from_keys(certificate, private_key).map(Arc::new);
     }
     side.identity.clone().ok_or_else(|| {
         Failure::Missing(format!(
-            "there is no {section} certificate: set x509.certificate and x509.private_key in [authenticate.{section}]"
+            "there is no certificate to show: set x509.certificate and x509.private_key in [{name}]"
         ))
     })
 }
 
-fn client_psk(request: &Request, circumstances: &Circumstances<'_>) -> Result<Flow, Failure> {
+fn client_psk(request: &Request, circumstances: &Circumstances<'_>, choice: Choice<'_>) -> Prepared {
     if request.peer_identities.is_empty() {
         return Err(Failure::Missing("the kernel names no PSK to offer".into()));
     }
     let psks = request.peer_identities.iter().map(|key| read_psk(*key)).collect::<Result<Vec<_>, _>>()?;
-    let config = ClientConfig { suites: suites_for(&psks), psks, ..client_config(circumstances) };
-    Ok(Flow { config: Config::Client(config), broker: Broker::offerer(request.peer_identities.clone()) })
+    let suites = suites_for(&psks, choice.section.suites())?;
+    let config = ClientConfig { suites, psks, ..client_config(circumstances, choice) };
+    Ok((Config::Client(config), Broker::offerer(request.peer_identities.clone())))
 }
 
 /// A PSK from its key: the description is the identity.
@@ -160,64 +189,75 @@ pub(super) fn psk_hash(identity: &[u8]) -> Option<Hash> {
     }
 }
 
-/// The suites with the hashes of the PSKs, the hash of the first PSK first.
-fn suites_for(psks: &[Psk]) -> Vec<CipherSuite> {
+/// The allowed suites with the hashes of the PSKs, the hash of the first PSK first; each PSK must have one.
+fn suites_for(psks: &[Psk], allowed: &[CipherSuite]) -> Result<Vec<CipherSuite>, Failure> {
     let mut suites = Vec::new();
     for psk in psks {
-        let fitting = CipherSuite::ALL.into_iter().filter(|suite| suite.hash() == psk.hash());
-        suites.extend(fitting.filter(|suite| !suites.contains(suite)).collect::<Vec<_>>());
+        let fitting = || allowed.iter().filter(|suite| suite.hash() == psk.hash());
+        if fitting().next().is_none() {
+            let hash = psk.hash();
+            return Err(Failure::Missing(format!("policy.suites has no suite for a PSK of {hash:?}")));
+        }
+        suites.extend(fitting().filter(|suite| !suites.contains(*suite)).copied().collect::<Vec<_>>());
     }
-    suites
+    Ok(suites)
 }
 
-fn server_certificate(request: &Request, circumstances: &Circumstances<'_>) -> Result<Flow, Failure> {
-    let side = &circumstances.settings.server;
+fn server_certificate(request: &Request, circumstances: &Circumstances<'_>, choice: Choice<'_>) -> Prepared {
     //= rfc9289#section-4.2
     //# Each RPC server that supports RPC-with-TLS MUST possess a unique global identity
-    let identity = own_identity(request, side, "server")?;
+    let identity = own_identity(request, choice)?;
+    let (alpn, alpn_required) = protocols(choice.section.alpn, circumstances.connection.local.port());
     let config = ServerConfig {
         credentials: vec![identity.credential.clone()],
-        // Without a truststore of the administrator's choice nobody is asked: any certificate of a public authority would do.
         //= rfc9289#section-4.2
         //= type=exception
-        //= reason=Without a truststore for clients nobody could vouch for them, so none is asked; with one, each is.
+        //= reason=Without a truststore for clients nobody could vouch for them, so none is asked; with one, each is, unless policy.client_certificate=none.
         //# Such an RPC server MUST request a TLS peer identity from each client upon first contact.
-        client_authentication: match side.verifier {
-            Some(_) => ClientAuthentication::Optional,
-            None => ClientAuthentication::None,
-        },
+        client_authentication: choice.section.client_authentication(),
         //= rfc9289#section-5.2.1
         //# The server MUST use a procedure conformant to Section 6 of [RFC5280] to validate the client
         //# certificate's certification path.
-        verifier: side.verifier.clone().map(|verifier| verifier as _),
+        verifier: choice.side.verifier.clone().map(|verifier| verifier as _),
         //= rfc9289#section-5
         //# server implementations MUST include the "application_layer_protocol_negotiation(16)" extension
         //# [RFC7301] in their "ServerHello" message and MUST include only the protocol identifier
-        alpn: vec![SUNRPC.into()],
-        ..server_config(circumstances)
+        alpn,
+        alpn_required,
+        ..server_config(circumstances, choice)
     };
-    Ok(Flow { config: Config::Server(config), broker: Broker::signer(Some(identity)) })
+    Ok((Config::Server(config), Broker::signer(Some(identity))))
 }
 
-fn server_psk(request: &Request, circumstances: &Circumstances<'_>) -> Result<Flow, Failure> {
+fn server_psk(request: &Request, circumstances: &Circumstances<'_>, choice: Choice<'_>) -> Prepared {
     let keyrings: Vec<_> = request.keyring.iter().chain(circumstances.keyrings).copied().collect();
     if keyrings.is_empty() {
         return Err(Failure::Missing(
             "there is no keyring to look for PSKs in (.nvme comes with nvmet-tcp)".into(),
         ));
     }
-    let config = ServerConfig { psk: true, ..server_config(circumstances) };
-    Ok(Flow { config: Config::Server(config), broker: Broker::finder(keyrings) })
+    let config = ServerConfig { psk: true, ..server_config(circumstances, choice) };
+    Ok((Config::Server(config), Broker::finder(keyrings)))
 }
 
-fn client_config(circumstances: &Circumstances<'_>) -> ClientConfig {
-    let groups = circumstances.settings.config.client.groups();
-    ClientConfig { groups, record_size_limit: record_size_limit(circumstances), ..ClientConfig::default() }
+fn client_config(circumstances: &Circumstances<'_>, Choice { section, .. }: Choice<'_>) -> ClientConfig {
+    let (suites, groups) = (section.suites().into(), section.groups());
+    ClientConfig {
+        suites,
+        groups,
+        record_size_limit: record_size_limit(circumstances),
+        ..ClientConfig::default()
+    }
 }
 
-fn server_config(circumstances: &Circumstances<'_>) -> ServerConfig {
-    let groups = circumstances.settings.config.server.groups();
-    ServerConfig { groups, record_size_limit: record_size_limit(circumstances), ..ServerConfig::default() }
+fn server_config(circumstances: &Circumstances<'_>, Choice { section, .. }: Choice<'_>) -> ServerConfig {
+    let (suites, groups) = (section.suites().into(), section.groups());
+    ServerConfig {
+        suites,
+        groups,
+        record_size_limit: record_size_limit(circumstances),
+        ..ServerConfig::default()
+    }
 }
 
 fn record_size_limit(circumstances: &Circumstances<'_>) -> Option<u16> {
@@ -225,14 +265,15 @@ fn record_size_limit(circumstances: &Circumstances<'_>) -> Option<u16> {
 }
 
 /// How long a handshake may take: always a little less than its consumer waits, so that it hears our reason.
-pub(super) fn time_limit(request: &Request) -> Duration {
-    match (request.timeout, request.role) {
+fn time_limit(request: &Request, deadline: Option<Duration>) -> Duration {
+    let of_consumer = match (request.timeout, request.role) {
         (Some(timeout), _) => timeout * 9 / 10,
         // nfsd waits for 5 s (SVC_HANDSHAKE_TO).
         (None, Role::Server) => Duration::from_millis(4500),
         // The NFS client waits for 10 s (XS_TLS_HANDSHAKE_TO).
         (None, Role::Client) => Duration::from_secs(9),
-    }
+    };
+    deadline.map_or(of_consumer, |deadline| of_consumer.min(deadline))
 }
 
 #[cfg(test)]

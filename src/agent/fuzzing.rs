@@ -29,6 +29,6 @@ pub fn read_arguments(words: &[&str]) -> Result<(), String> {
 
 /// Reads what a worker and its broker could tell each other; the worker may be a stranger's.
 pub fn read_border(bytes: &[u8]) -> Result<(), String> {
-    let order = border::read_order(bytes, None, &[None, None]).map(drop);
+    let order = border::read_order(bytes, None, &[]).map(drop);
     border::read_report(bytes).map(drop).or(order).map_err(|error| error.0.into())
 }

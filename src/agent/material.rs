@@ -1,7 +1,12 @@
 //! Authentication material: certificates, private keys and trust anchors, from files and from keys in keyrings, checked when they
 //! are loaded.
 
-use std::{fs, io, os::unix::fs::MetadataExt, path::Path, sync::Arc};
+use std::{
+    fs, io,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use crate::{
     crypto::{
@@ -14,12 +19,13 @@ use crate::{
 };
 
 use super::{
-    config::{self, Config, ConfigError, FileAt, Section},
+    config::{self, Config, ConfigError, Connection, FileAt, Profile, Section},
     failure::Failure,
     keyring::{self, KeySerial},
     log,
+    request::Role,
     stamps::Stamps,
-    trust_store::{self, Trust},
+    trust_store::{self, Demands, Trust},
 };
 
 /// Where systems keep the certificates of the authorities that they trust.
@@ -37,13 +43,13 @@ pub(super) struct Identity {
     pub(super) key: SigningKey,
 }
 
-/// The material of one side.
+/// The material of one side, or of a profile.
 #[derive(Debug, Default)]
 pub(super) struct Side {
     pub(super) identity: Option<Arc<Identity>>,
     pub(super) verifier: Option<Arc<Verifier>>,
-    /// What the verifier is made of.
-    pub(super) trust: Option<Trust>,
+    /// Which of [`Settings::trusts`] the verifier is made of.
+    pub(super) trust: usize,
 }
 
 /// The configuration with everything that it names.
@@ -52,8 +58,20 @@ pub(super) struct Settings {
     pub(super) config: Config,
     pub(super) client: Side,
     pub(super) server: Side,
+    /// In the order of the configuration's.
+    pub(super) profiles: Vec<Side>,
+    pub(super) trusts: Vec<Trust>,
     /// The files that all this was read from.
     pub(super) stamps: Stamps,
+}
+
+/// What holds for one connection.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Choice<'a> {
+    /// The name of its section.
+    pub(super) name: &'a str,
+    pub(super) section: &'a Section,
+    pub(super) side: &'a Side,
 }
 
 impl Settings {
@@ -63,38 +81,99 @@ impl Settings {
         config::candidates(path).into_iter().for_each(|path| stamps.add(path));
         let config = Config::load(path)?;
         config.files().for_each(|file| stamps.add(&file.path));
-        let mut client = load_side(&config, &config.client)?;
-        let server = load_side(&config, &config.server)?;
-        if client.verifier.is_none() {
+        if config.trusts_the_system() {
             system_store().into_iter().for_each(|path| stamps.add(Path::new(path)));
-            (client.verifier, client.trust) = system_trust(&config)?.unzip();
         }
-        Ok(Self { config, client, server, stamps })
+        let mut loader = Loader { config: &config, identities: Vec::new(), trusts: Vec::new() };
+        let client = loader.load(Role::Client, &config.client)?;
+        let server = loader.load(Role::Server, &config.server)?;
+        let profiles = config.profiles.iter().map(|profile| loader.load(profile.role, &profile.section));
+        let profiles = profiles.collect::<Result<_, _>>()?;
+        let trusts = loader.trusts.into_iter().map(|(_, (_, trust))| trust).collect();
+        Ok(Self { client, server, profiles, trusts, stamps, config })
+    }
+
+    /// The first profile that is for a connection, else the side itself.
+    pub(super) fn choose(&self, role: Role, connection: &Connection<'_>) -> Choice<'_> {
+        let is_for = |profile: &Profile| profile.role == role && profile.is_for(connection);
+        let choice = self.choices().skip(2).zip(&self.config.profiles).find(|(_, profile)| is_for(profile));
+        choice.map_or_else(|| self.side(role), |(choice, _)| choice)
+    }
+
+    /// What holds for a side where no profile does.
+    pub(super) fn side(&self, role: Role) -> Choice<'_> {
+        match role {
+            Role::Client => {
+                Choice { name: "authenticate.client", section: &self.config.client, side: &self.client }
+            }
+            Role::Server => {
+                Choice { name: "authenticate.server", section: &self.config.server, side: &self.server }
+            }
+        }
+    }
+
+    /// Both sides, then all profiles.
+    pub(super) fn choices(&self) -> impl Iterator<Item = Choice<'_>> {
+        let profiles = self.config.profiles.iter().zip(&self.profiles);
+        let profiles = profiles.map(|(Profile { name, section, .. }, side)| Choice { name, section, side });
+        [self.side(Role::Client), self.side(Role::Server)].into_iter().chain(profiles)
     }
 }
 
-fn load_side(config: &Config, section: &Section) -> Result<Side, ConfigError> {
-    let anchors = section.truststore.as_ref();
-    let trust = anchors.map(|file| load_trust(config, file, section)).transpose()?;
-    let (verifier, trust) = trust.unzip();
-    Ok(Side { identity: load_identity(config, section)?.map(Arc::new), verifier, trust })
+/// Reads what sections name; what several name is read once.
+struct Loader<'a> {
+    config: &'a Config,
+    identities: Vec<([FileAt; 2], Arc<Identity>)>,
+    trusts: Vec<(Source, (Arc<Verifier>, Trust))>,
 }
 
-fn load_identity(config: &Config, section: &Section) -> Result<Option<Identity>, ConfigError> {
-    let at = |file: &FileAt, problem: String| config_error(config, file, problem);
-    match (&section.certificate, &section.private_key) {
-        (None, None) => Ok(None),
-        (Some(file), None) => Err(at(file, "x509.certificate is set, but x509.private_key is not".into())),
-        (None, Some(file)) => Err(at(file, "x509.private_key is set, but x509.certificate is not".into())),
-        (Some(certificate), Some(private_key)) => {
-            let chain = read_chain(config, certificate)?;
-            let text =
-                read_key_file(&private_key.path).map_err(|error| at(private_key, error.to_string()))?;
-            let key =
-                SigningKey::from_pem(text.expose()).map_err(|error| at(private_key, error.to_string()))?;
-            identity(chain, key).map(Some).map_err(|problem| at(private_key, problem))
-        }
+/// What a verifier is made of: anchors, CRLs, and demands.
+type Source = (PathBuf, Option<PathBuf>, Demands);
+
+impl Loader<'_> {
+    fn load(&mut self, role: Role, section: &Section) -> Result<Side, ConfigError> {
+        let identity = self.identity(section)?;
+        let anchors = section.truststore.clone().or_else(|| system_anchors(role));
+        let trust = anchors.map(|anchors| self.trust(&anchors, section)).transpose()?;
+        let (verifier, trust) = trust.unzip();
+        Ok(Side { identity, verifier, trust: trust.unwrap_or_default() })
     }
+
+    fn trust(&mut self, anchors: &FileAt, section: &Section) -> Result<(Arc<Verifier>, usize), ConfigError> {
+        let crl = section.crl.as_ref().map(|crl| crl.path.clone());
+        let source = (anchors.path.clone(), crl, section.demands());
+        let known = self.trusts.iter().position(|(known, _)| *known == source);
+        let index = known.unwrap_or(self.trusts.len());
+        if known.is_none() {
+            self.trusts.push((source, load_trust(self.config, anchors, section)?));
+        }
+        let verifier = self.trusts.get(index).map(|(_, (verifier, _))| Arc::clone(verifier));
+        Ok((verifier.expect("it is there, or was just added"), index))
+    }
+
+    fn identity(&mut self, section: &Section) -> Result<Option<Arc<Identity>>, ConfigError> {
+        let at = |file: &FileAt, problem: &str| Err(config_error(self.config, file, problem.into()));
+        let files = match (&section.certificate, &section.private_key) {
+            (None, None) => return Ok(None),
+            (Some(file), None) => return at(file, "x509.certificate is set, but x509.private_key is not"),
+            (None, Some(file)) => return at(file, "x509.private_key is set, but x509.certificate is not"),
+            (Some(certificate), Some(private_key)) => [certificate.clone(), private_key.clone()],
+        };
+        if let Some((_, identity)) = self.identities.iter().find(|(known, _)| *known == files) {
+            return Ok(Some(Arc::clone(identity)));
+        }
+        let identity = Arc::new(load_identity(self.config, &files)?);
+        self.identities.push((files, Arc::clone(&identity)));
+        Ok(Some(identity))
+    }
+}
+
+fn load_identity(config: &Config, [certificate, private_key]: &[FileAt; 2]) -> Result<Identity, ConfigError> {
+    let at = |problem: String| config_error(config, private_key, problem);
+    let chain = read_chain(config, certificate)?;
+    let text = read_key_file(&private_key.path).map_err(|error| at(error.to_string()))?;
+    let key = SigningKey::from_pem(text.expose()).map_err(|error| at(error.to_string()))?;
+    identity(chain, key).map_err(at)
 }
 
 /// Puts a chain and a key together, if they belong together.
@@ -178,15 +257,14 @@ fn load_trust(
         trust.extend(Trust::crls(&crl.path).and_then(add).map_err(at(crl))?);
     }
     store.set_aside().iter().for_each(|problem| log::debug(format_args!("not trusted: {problem}")));
-    trust.demands = demands;
+    trust.demands = demands.clone();
     Ok((Arc::new(trust_store::verifier(store, demands)), trust))
 }
 
-/// The system's own authorities, for a client without a truststore; a system without any has no verifier.
-fn system_trust(config: &Config) -> Result<Option<(Arc<Verifier>, Trust)>, ConfigError> {
-    let Some(path) = system_store() else { return Ok(None) };
-    let anchors = FileAt { path: path.into(), line: 0 };
-    load_trust(config, &anchors, &config.client).map(Some)
+/// The system's own authorities, for a client without a truststore, if there are any.
+fn system_anchors(role: Role) -> Option<FileAt> {
+    let path = system_store().filter(|_| role == Role::Client)?;
+    Some(FileAt { path: path.into(), line: 0 })
 }
 
 /// The file with the system's own authorities, if it has any.

@@ -5,7 +5,6 @@
 use std::{
     collections::BTreeMap,
     io,
-    net::SocketAddr,
     os::fd::AsFd,
     panic::{self, AssertUnwindSafe},
     path::PathBuf,
@@ -21,9 +20,10 @@ use crate::crypto::certificate::UnixTime;
 
 use super::{
     border::Number,
+    config::Connection,
     crew::{Crew, Recruitment},
     failure::Failure,
-    flight::Flight,
+    flight::{Addresses, Flight},
     flow::{Abilities, Circumstances, Flow},
     keyring::{self, Keyrings},
     log,
@@ -215,7 +215,7 @@ impl Service {
         if incoming.request.as_ref().is_ok_and(needs_keyrings) {
             self.keyrings.refresh();
         }
-        let prepare = |request: &Request, peer| self.prepare(request, peer);
+        let prepare = |request: &Request, addresses| self.prepare(request, addresses);
         let begun = contained(|| Flight::begin(pending, incoming.request, now(), prepare));
         if let Some((flight, order)) = begun {
             self.next = self.next.wrapping_add(1).max(1);
@@ -224,11 +224,13 @@ impl Service {
         }
     }
 
-    fn prepare(&self, request: &Request, peer: SocketAddr) -> Result<Flow, Failure> {
+    fn prepare(&self, request: &Request, addresses: Addresses) -> Result<Flow, Failure> {
+        let Addresses { local, peer } = addresses;
         log::debug(format_args!("{peer}: {request:?}"));
         let keyrings: Vec<_> = self.keyrings.present().map(|(_, keyring)| keyring).collect();
         let (settings, abilities) = (&self.settings, self.abilities);
-        let circumstances = Circumstances { settings, keyrings: &keyrings, abilities, peer: peer.ip() };
+        let connection = Connection { local, peer, netns: None };
+        let circumstances = Circumstances { settings, keyrings: &keyrings, abilities, connection };
         Flow::new(request, &circumstances)
     }
 

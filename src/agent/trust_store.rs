@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    crypto::x509::{Policy, RequiredPurpose, Revocation, TrustStore, Verifier},
+    crypto::x509::{AllowList, Policy, Property, RequiredPurpose, Revocation, TrustStore, Verifier},
     engine::codec::{Malformed, Reader, TooLong, Writer},
 };
 
@@ -19,17 +19,71 @@ pub(crate) fn policy() -> Policy {
 }
 
 /// Verifies peers against a store, by [`policy`] and these demands.
-pub(crate) fn verifier(store: TrustStore, Demands { purpose, revocation }: Demands) -> Verifier {
-    Verifier::with_policy(Arc::new(store), Policy { purpose, revocation, ..policy() })
+pub(crate) fn verifier(store: TrustStore, demands: Demands) -> Verifier {
+    let Demands { purpose, revocation, min_rsa_bits, allowed } = demands;
+    Verifier::with_policy(Arc::new(store), Policy { purpose, revocation, min_rsa_bits, allowed, ..policy() })
 }
 
 /// What one side demands of its peers' paths.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Demands {
     /// Which extendedKeyUsage the end entity needs.
     pub(crate) purpose: RequiredPurpose,
     /// Of which certificates it must be known that they are not revoked.
     pub(crate) revocation: Revocation,
+    /// How short an RSA key may be.
+    pub(crate) min_rsa_bits: usize,
+    /// Which end entities are wanted.
+    pub(crate) allowed: AllowList,
+}
+
+impl Demands {
+    fn write(&self, w: &mut Writer) {
+        let Self { purpose, revocation, min_rsa_bits, allowed } = self;
+        w.u8(match purpose {
+            RequiredPurpose::Tls => 0,
+            RequiredPurpose::ExplicitTls => 1,
+            RequiredPurpose::RpcTls => 2,
+        });
+        w.u8(match revocation {
+            Revocation::WhereKnown => 0,
+            Revocation::EndEntity => 1,
+            Revocation::WholePath => 2,
+        });
+        w.u16(u16::try_from(*min_rsa_bits).unwrap_or(u16::MAX));
+        w.vector24(|w| {
+            for (property, text) in allowed.entries() {
+                w.vector16(|w| w.bytes(property.name().as_bytes()));
+                w.vector16(|w| w.bytes(text.as_bytes()));
+            }
+        });
+    }
+
+    /// What is not understood is refused: a demand must not get lost.
+    fn read(r: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let malformed = Malformed("demands");
+        let purpose = match r.u8()? {
+            0 => RequiredPurpose::Tls,
+            1 => RequiredPurpose::ExplicitTls,
+            2 => RequiredPurpose::RpcTls,
+            _ => return Err(malformed),
+        };
+        let revocation = match r.u8()? {
+            0 => Revocation::WhereKnown,
+            1 => Revocation::EndEntity,
+            2 => Revocation::WholePath,
+            _ => return Err(malformed),
+        };
+        let min_rsa_bits = r.u16()?.into();
+        let (mut entries, mut allowed) = (r.vector24()?, AllowList::default());
+        while !entries.is_empty() {
+            let (name, text) = (entries.vector16()?.rest(), entries.vector16()?.rest());
+            let property = Property::ALL.into_iter().find(|property| property.name().as_bytes() == name);
+            let text = std::str::from_utf8(text).map_err(|_| malformed)?;
+            allowed.add(property.ok_or(malformed)?, text).map_err(|_| malformed)?;
+        }
+        Ok(Self { purpose, revocation, min_rsa_bits, allowed })
+    }
 }
 
 /// Whom one side trusts, and whom no longer: the files as they were read.
@@ -79,13 +133,7 @@ impl Trust {
     }
 
     fn write(&self, w: &mut Writer) {
-        let Demands { purpose, revocation } = self.demands;
-        w.u8((purpose == RequiredPurpose::RpcTls).into());
-        w.u8(match revocation {
-            Revocation::WhereKnown => 0,
-            Revocation::EndEntity => 1,
-            Revocation::WholePath => 2,
-        });
+        self.demands.write(w);
         for files in [&self.anchors, &self.crls] {
             w.vector24(|w| {
                 for Contents { origin, bytes } in files {
@@ -97,14 +145,7 @@ impl Trust {
     }
 
     fn read(r: &mut Reader<'_>) -> Result<Self, Malformed> {
-        let demands = Demands {
-            purpose: if r.u8()? == 0 { RequiredPurpose::Tls } else { RequiredPurpose::RpcTls },
-            revocation: match r.u8()? {
-                0 => Revocation::WhereKnown,
-                1 => Revocation::EndEntity,
-                _ => Revocation::WholePath,
-            },
-        };
+        let demands = Demands::read(r)?;
         let mut files = || {
             let (mut list, mut files) = (r.vector24()?, Vec::new());
             while !list.is_empty() {
@@ -117,29 +158,24 @@ impl Trust {
     }
 }
 
-/// Writes whom our clients trust and whom our servers trust; the error is for people.
-pub(crate) fn write(sides: [Option<&Trust>; 2]) -> Result<Vec<u8>, String> {
+/// Writes trust stores; the error is for people.
+pub(crate) fn write(trusts: &[Trust]) -> Result<Vec<u8>, String> {
     let mut w = Writer::default();
-    for side in sides {
-        w.u8(side.is_some().into());
-        side.into_iter().for_each(|trust| trust.write(&mut w));
-    }
+    trusts.iter().for_each(|trust| trust.write(&mut w));
     w.finish().map_err(|TooLong| "the trust stores and CRLs are larger than 16 MiB".into())
 }
 
-/// Makes verifiers of what [`write()`] wrote.
-pub(crate) fn read_verifiers(bytes: &[u8]) -> Result<[Option<Verifier>; 2], String> {
+/// Makes verifiers of what [`write()`] wrote, in its order.
+pub(crate) fn read_verifiers(bytes: &[u8]) -> Result<Vec<Verifier>, String> {
     let mut r = Reader::new(bytes, "trust stores");
-    let mut side = || -> Result<Option<Verifier>, String> {
-        let malformed = |error: Malformed| format!("malformed {}", error.0);
-        if r.u8().map_err(malformed)? == 0 {
-            return Ok(None);
-        }
-        let (trust, mut store) = (Trust::read(&mut r).map_err(malformed)?, TrustStore::empty());
+    let mut verifiers = Vec::new();
+    while !r.is_empty() {
+        let trust = Trust::read(&mut r).map_err(|error| format!("malformed {}", error.0))?;
+        let mut store = TrustStore::empty();
         trust.add_to(&mut store)?;
-        Ok(Some(verifier(store, trust.demands)))
-    };
-    Ok([side()?, side()?])
+        verifiers.push(verifier(store, trust.demands));
+    }
+    Ok(verifiers)
 }
 
 /// How anchors begin, with one dash of five: a line that lost some is an error of the file, no reason to pass the file over.

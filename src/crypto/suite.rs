@@ -51,6 +51,11 @@ impl CipherSuite {
         }
     }
 
+    /// The suite of that name, however it is capitalised.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|suite| suite.name().eq_ignore_ascii_case(name))
+    }
+
     /// The hash of the key schedule and the transcript.
     pub fn hash(self) -> Hash {
         match self {

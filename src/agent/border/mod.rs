@@ -33,7 +33,7 @@ pub(super) use wire::{
 /// The number of a handshake, as long as the agent runs.
 pub(super) type Number = u32;
 
-/// What a handshake may do and has to offer; a verifier in it stands for the one that the worker has.
+/// What a handshake may do and has to offer; a verifier in it stands for one that the worker has.
 #[derive(Debug)]
 pub(super) enum Config {
     Client(ClientConfig),
@@ -52,8 +52,8 @@ impl Config {
 /// What the broker tells a worker about one handshake.
 #[derive(Debug)]
 pub(super) enum Order {
-    /// Do a handshake on this socket, at this time.
-    Begin { config: Config, now: UnixTime, socket: OwnedFd },
+    /// Do a handshake on this socket, at this time; if the configuration has a verifier, it is the one of this trust store.
+    Begin { config: Config, trust: usize, now: UnixTime, socket: OwnedFd },
     /// The signature that was asked for; `None`: there is none.
     Signature(Option<Vec<u8>>),
     /// The PSK that was asked for, and which of the offers it is; `None`: none is known.

@@ -1,19 +1,65 @@
-//! A GLib key file: its lines, and the kinds of values in it.
+//! A GLib key file: its groups and their settings, and the kinds of values in it.
 
-pub(super) enum Line<'a> {
+/// What is wrong, and in which line.
+pub(super) type Problem = (usize, String);
+
+/// A group: `[name]` and what follows. One that stands twice is one.
+#[derive(Debug)]
+pub(super) struct Group<'a> {
+    pub(super) name: &'a str,
+    pub(super) line: usize,
+    pub(super) settings: Vec<Setting<'a>>,
+}
+
+/// `key=value`
+#[derive(Debug)]
+pub(super) struct Setting<'a> {
+    pub(super) key: &'a str,
+    pub(super) value: String,
+    pub(super) line: usize,
+}
+
+/// Reads a file's groups, in the order in which they begin.
+pub(super) fn read(text: &str) -> Result<Vec<Group<'_>>, Problem> {
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    let mut current = None;
+    for (line, text) in text.lines().enumerate().map(|(index, text)| (index + 1, text.trim())) {
+        let error = |problem| (line, problem);
+        match read_line(text).map_err(error)? {
+            Line::Nothing => {}
+            Line::Group(name) => {
+                current = Some(groups.iter().position(|group| group.name == name).unwrap_or_else(|| {
+                    groups.push(Group { name, line, settings: Vec::new() });
+                    groups.len() - 1
+                }));
+            }
+            Line::Setting(key, value) => {
+                let group = current.and_then(|index| groups.get_mut(index));
+                let group = group.ok_or_else(|| error(format!("{key} stands before any [section]")))?;
+                if group.settings.iter().any(|setting| setting.key == key) {
+                    return Err(error(format!("{key} is set a second time in [{}]", group.name)));
+                }
+                group.settings.push(Setting { key, value: unescape(value).map_err(error)?, line });
+            }
+        }
+    }
+    Ok(groups)
+}
+
+enum Line<'a> {
     Nothing,
-    Section(&'a str),
+    Group(&'a str),
     Setting(&'a str, &'a str),
 }
 
-pub(super) fn read_line(text: &str) -> Result<Line<'_>, String> {
+fn read_line(text: &str) -> Result<Line<'_>, String> {
     if text.is_empty() || text.starts_with('#') {
         return Ok(Line::Nothing);
     }
     if let Some(name) = text.strip_prefix('[') {
         return name
             .strip_suffix(']')
-            .map(Line::Section)
+            .map(Line::Group)
             .ok_or_else(|| format!("{text:?} has no closing bracket"));
     }
     let (key, value) =
@@ -29,13 +75,41 @@ pub(super) fn boolean(key: &str, value: &str) -> Result<bool, String> {
     value.parse().map_err(|_| format!("{key} is true or false, not {value:?}"))
 }
 
+/// A list of names for things, each named once.
+pub(super) fn named<T: PartialEq>(
+    key: &str,
+    value: &str,
+    what: &str,
+    find: impl Fn(&str) -> Option<T>,
+) -> Result<Vec<T>, String> {
+    let mut found = Vec::new();
+    for name in list(value) {
+        let thing = find(&name).ok_or_else(|| format!("{key}: there is no {what} {name:?}"))?;
+        if found.contains(&thing) {
+            return Err(format!("{key} names {name} twice"));
+        }
+        found.push(thing);
+    }
+    Ok(found)
+}
+
+/// One of several words.
+pub(super) fn choice<T: Copy>(key: &str, value: &str, choices: &[(&str, T)]) -> Result<T, String> {
+    let found = choices.iter().find(|(word, _)| *word == value).map(|(_, meaning)| *meaning);
+    found.ok_or_else(|| {
+        let words: Vec<_> = choices.iter().map(|(word, _)| *word).collect();
+        let (last, others) = words.split_last().unwrap_or((&"", &[]));
+        format!("{key} is {} or {last}, not {value:?}", others.join(", "))
+    })
+}
+
 /// A list separated by semicolons, the last of which may be missing.
 pub(super) fn list(value: &str) -> Vec<String> {
     value.split(';').map(str::trim).filter(|entry| !entry.is_empty()).map(Into::into).collect()
 }
 
 /// The escapes of a GLib key file: `\s \n \t \r \\`.
-pub(super) fn unescape(value: &str) -> Result<String, String> {
+fn unescape(value: &str) -> Result<String, String> {
     let mut text = String::new();
     let mut characters = value.chars();
     while let Some(character) = characters.next() {

@@ -4,18 +4,19 @@
 //! all only if it is said so.)
 
 mod key_file;
+mod profile;
 mod section;
 
 use std::{
-    collections::BTreeSet,
     fmt, fs, io,
     path::{Path, PathBuf},
 };
 
-use key_file::{Line, boolean, list, number, read_line, unescape};
-use section::{groups, is_url, purpose, revocation};
+use super::request::Role;
+use key_file::{Group, Problem, Setting, list, number};
 
-pub(super) use section::{FileAt, Section};
+pub(super) use profile::{Connection, Profile};
+pub(super) use section::{Alpn, FileAt, Section};
 
 /// Where the configuration is looked for, in this order.
 const PATHS: [&str; 3] = ["/etc/handclasp/config", "/etc/tlshd/config", "/etc/tlshd.conf"];
@@ -30,6 +31,8 @@ pub(super) struct Config {
     pub(super) keyrings: Vec<String>,
     pub(super) client: Section,
     pub(super) server: Section,
+    /// `[authenticate.client.NAME]` and `[authenticate.server.NAME]`, in the order of the file.
+    pub(super) profiles: Vec<Profile>,
     /// Settings that are understood and have no effect here.
     pub(super) warnings: Vec<ConfigError>,
 }
@@ -74,110 +77,94 @@ impl Config {
     }
 
     pub(super) fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
+        let error = |(line, problem)| ConfigError { path: path.into(), line, problem };
         let mut config = Self { path: path.into(), ..Self::default() };
-        let (mut section, mut seen) = (None, BTreeSet::new());
-        for (line, text) in text.lines().enumerate().map(|(index, text)| (index + 1, text.trim())) {
-            let error = |problem| ConfigError { path: path.into(), line, problem };
-            match read_line(text).map_err(error)? {
-                Line::Nothing => {}
-                Line::Section(name) => section = Some(known_section(name).map_err(error)?),
-                Line::Setting(key, value) => {
-                    let section =
-                        section.ok_or_else(|| error(format!("{key} stands before any [section]")))?;
-                    if !seen.insert((section, key)) {
-                        return Err(error(format!("{key} is set a second time in [{section}]")));
-                    }
-                    config.set(section, key, &unescape(value).map_err(error)?, line)?;
-                }
-            }
-        }
-        for side in [&config.client, &config.server] {
-            if let Section { crl: None, crl_required: Some((_, line)), .. } = side {
-                let problem = "policy.crl_required needs x509.crl: nobody could be accepted".into();
-                return Err(ConfigError { path: path.into(), line: *line, problem });
-            }
-        }
-        if let Self { server: Section { truststore: None, crl: Some(crl), .. }, .. } = &config {
-            let problem =
-                "x509.crl has no effect without x509.truststore: no client is asked for a certificate";
-            let warning = ConfigError { path: path.into(), line: crl.line, problem: problem.into() };
-            config.warnings.push(warning);
-        }
+        let mut warnings = Vec::new();
+        config.read_groups(&key_file::read(text).map_err(error)?, &mut warnings).map_err(error)?;
+        // A profile repeats what it has from its side.
+        warnings.sort();
+        warnings.dedup();
+        config.warnings = warnings.into_iter().map(error).collect();
         Ok(config)
+    }
+
+    fn read_groups(&mut self, groups: &[Group<'_>], warnings: &mut Vec<Problem>) -> Result<(), Problem> {
+        let of_side = |role| {
+            let group = groups.iter().find(|group| group.name == name_of(role));
+            group.map_or(&[][..], |group| &group.settings)
+        };
+        for Group { name, line, settings } in groups {
+            match (*name, profile_of(name)) {
+                ("debug" | "authenticate", _) => self.set_all(name, settings, warnings)?,
+                ("authenticate.client", _) => {
+                    self.client = Section::read((Role::Client, name), settings.iter(), warnings)?;
+                }
+                ("authenticate.server", _) => {
+                    self.server = Section::read((Role::Server, name), settings.iter(), warnings)?;
+                }
+                (_, Some(role)) => {
+                    let which = (role, *name, *line);
+                    self.profiles.push(Profile::read(which, settings, of_side(role), warnings)?);
+                }
+                (_, None) => return Err((*line, format!("there is no section [{name}]"))),
+            }
+        }
+        Ok(())
+    }
+
+    fn set_all(
+        &mut self,
+        section: &str,
+        settings: &[Setting<'_>],
+        warnings: &mut Vec<Problem>,
+    ) -> Result<(), Problem> {
+        for Setting { key, value, line } in settings {
+            let at = |problem| (*line, problem);
+            match (section, *key) {
+                ("debug", "loglevel") => self.debug = number(key, value).map_err(at)? > 0,
+                ("debug", "tls" | "nl" | "delay_done") => {
+                    if number(key, value).map_err(at)? > 0 {
+                        warnings.push(at(format!("{key} has no effect here; use loglevel")));
+                    }
+                }
+                ("authenticate", "keyrings") => self.keyrings = list(value),
+                _ => return Err(at(format!("there is no setting {key:?} in [{section}]"))),
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether some client is to trust the system's authorities.
+    pub(super) fn trusts_the_system(&self) -> bool {
+        let profiles = self.profiles.iter().filter(|profile| profile.role == Role::Client);
+        let mut clients = profiles.map(|profile| &profile.section).chain([&self.client]);
+        clients.any(|section| section.truststore.is_none())
+    }
+
+    /// Its sides, and their profiles.
+    fn sections(&self) -> impl Iterator<Item = &Section> {
+        [&self.client, &self.server].into_iter().chain(self.profiles.iter().map(|profile| &profile.section))
     }
 
     /// The files that it names.
     pub(super) fn files(&self) -> impl Iterator<Item = &FileAt> {
-        let sides = [&self.client, &self.server].into_iter();
-        sides.flat_map(|side| [&side.truststore, &side.crl, &side.certificate, &side.private_key]).flatten()
-    }
-
-    fn set(&mut self, section: &str, key: &str, value: &str, line: usize) -> Result<(), ConfigError> {
-        let error = |problem| ConfigError { path: self.path.clone(), line, problem };
-        match (section, key) {
-            ("debug", "loglevel") => self.debug = number(key, value).map_err(error)? > 0,
-            ("debug", "tls" | "nl" | "delay_done") => self.ignore_number(key, value, line)?,
-            ("authenticate", "keyrings") => self.keyrings = list(value),
-            ("authenticate.client" | "authenticate.server", _) => {
-                if let Some(ignored) = self.set_file(section, key, value, line)? {
-                    self.warnings.push(ignored);
-                }
-            }
-            _ => return Err(error(format!("there is no setting {key:?} in [{section}]"))),
-        }
-        Ok(())
-    }
-
-    fn ignore_number(&mut self, key: &str, value: &str, line: usize) -> Result<(), ConfigError> {
-        let error = |problem| ConfigError { path: self.path.clone(), line, problem };
-        if number(key, value).map_err(error)? > 0 {
-            self.warnings.push(error(format!("{key} has no effect here; use loglevel")));
-        }
-        Ok(())
-    }
-
-    /// Sets a file of one side; `Some` when the setting is tlshd's but has no effect here.
-    fn set_file(
-        &mut self,
-        section: &str,
-        key: &str,
-        value: &str,
-        line: usize,
-    ) -> Result<Option<ConfigError>, ConfigError> {
-        let error = |problem| ConfigError { path: self.path.clone(), line, problem };
-        let file = (!value.is_empty()).then(|| FileAt { path: value.into(), line });
-        let side = if section == "authenticate.client" { &mut self.client } else { &mut self.server };
-        match key {
-            "x509.truststore" => side.truststore = file,
-            "x509.crl" => side.crl = file,
-            "x509.certificate" => side.certificate = file,
-            "x509.private_key" if is_url(value) => {
-                return Err(error(format!(
-                    "{key}: keys in hardware ({value}) are not supported; name a PEM file"
-                )));
-            }
-            "x509.private_key" => side.private_key = file,
-            "policy.groups" => side.groups = groups(key, value).map_err(error)?,
-            "policy.require_pq" => side.require_pq = boolean(key, value).map_err(error)?,
-            "policy.purpose" => side.purpose = purpose(key, value).map_err(error)?,
-            "policy.crl_required" => {
-                side.crl_required = Some((revocation(key, value).map_err(error)?, line));
-            }
-            "x509.pq.certificate" | "x509.pq.private_key" => {
-                return Ok(Some(error(format!("{key} has no effect: ML-DSA is not supported"))));
-            }
-            _ => return Err(error(format!("there is no setting {key:?} in [{section}]"))),
-        }
-        if side.groups().is_empty() {
-            return Err(error("policy.require_pq leaves nothing of the groups".into()));
-        }
-        Ok(None)
+        self.sections().flat_map(Section::files)
     }
 }
 
-fn known_section(name: &str) -> Result<&'static str, String> {
-    let known = ["debug", "authenticate", "authenticate.client", "authenticate.server"];
-    known.into_iter().find(|known| *known == name).ok_or_else(|| format!("there is no section [{name}]"))
+fn name_of(role: Role) -> &'static str {
+    match role {
+        Role::Client => "authenticate.client",
+        Role::Server => "authenticate.server",
+    }
+}
+
+/// The side whose profile a section of this name is.
+fn profile_of(name: &str) -> Option<Role> {
+    [Role::Client, Role::Server].into_iter().find(|role| {
+        let rest = name.strip_prefix(name_of(*role)).and_then(|rest| rest.strip_prefix('.'));
+        rest.is_some_and(|rest| !rest.is_empty())
+    })
 }
 
 #[cfg(test)]

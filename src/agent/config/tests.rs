@@ -3,9 +3,12 @@ use crate::{
     agent::trust_store::Demands,
     crypto::{
         kx::NamedGroup,
-        x509::{RequiredPurpose, Revocation},
+        suite::CipherSuite,
+        x509::{Property, RequiredPurpose, Revocation},
     },
+    engine::config::ClientAuthentication,
 };
+use std::time::Duration;
 
 fn parse(text: &str) -> Result<Config, ConfigError> {
     Config::parse(Path::new("c"), text)
@@ -25,7 +28,8 @@ fn reads_a_file_of_tlshd() {
     .unwrap();
     assert!(config.debug && config.warnings.is_empty());
     assert_eq!(config.keyrings, [".nvme", "my keys"]);
-    assert_eq!(config.client, Section { truststore: file("/etc/ca.pem", 10), ..Section::default() });
+    assert_eq!(config.client.truststore, file("/etc/ca.pem", 10));
+    assert_eq!(config.client.files().count(), 1);
     assert_eq!(config.server.certificate, file("/etc/a b.pem", 13));
     assert_eq!(config.server.private_key, file("/etc/key.pem", 14));
     assert_eq!(parse("").unwrap().client, Section::default());
@@ -49,9 +53,9 @@ fn a_purpose_and_revocation_lists_can_be_demanded() {
     assert_eq!(demands("").unwrap(), Demands::default());
     let (purpose, revocation) = (RequiredPurpose::RpcTls, Revocation::WholePath);
     let text = "x509.crl=/c\npolicy.crl_required=whole-path\npolicy.purpose=rpc";
-    assert_eq!(demands(text).unwrap(), Demands { purpose, revocation });
+    assert_eq!(demands(text).unwrap(), Demands { purpose, revocation, ..Demands::default() });
     for (text, expected) in [
-        ("policy.purpose=nfs", "c:2: policy.purpose is tls or rpc, not \"nfs\""),
+        ("policy.purpose=nfs", "c:2: policy.purpose is tls, tls-explicit or rpc, not \"nfs\""),
         ("policy.crl_required=yes", "c:2: policy.crl_required is end-entity or whole-path, not \"yes\""),
         (
             "policy.crl_required=end-entity",
@@ -105,5 +109,171 @@ fn errors_tell_file_and_line() {
         ("[authenticate.server]\nx509.crl=\\x", "c:2: \"\\\\x\" has an unknown escape"),
     ] {
         assert_eq!(parse(text).unwrap_err().to_string(), expected);
+    }
+}
+
+#[test]
+fn a_side_has_a_policy() {
+    let text = "[authenticate.server]\nx509.truststore=/a\npolicy.suites=TLS_AES_256_GCM_SHA384;\npolicy.alpn=required\n\
+                policy.deadline=3\npolicy.rsa_bits=3072\npolicy.client_certificate=required\n\
+                allow.san=*.lab.test; 192.0.2.1\nallow.dn=O=Lab\\\\, Inc., CN=a\n";
+    let Section { alpn, deadline, .. } = parse(text).unwrap().server;
+    assert_eq!((alpn, deadline), (Alpn::Required, Some(Duration::from_secs(3))));
+    let server = parse(text).unwrap().server;
+    assert_eq!(server.suites(), [CipherSuite::Aes256GcmSha384]);
+    assert_eq!(server.client_authentication(), ClientAuthentication::Required);
+    let Demands { min_rsa_bits, allowed, .. } = server.demands();
+    assert_eq!(min_rsa_bits, 3072);
+    let entries: Vec<_> = allowed.entries().collect();
+    let (name, subject) = (Property::AlternativeName, Property::Subject);
+    assert_eq!(entries, [(name, "*.lab.test"), (name, "192.0.2.1"), (subject, "O=Lab\\, Inc., CN=a")]);
+    let client = parse("").unwrap().client;
+    assert!(client.alpn == Alpn::NfsPorts && client.deadline.is_none());
+    assert_eq!(client.suites(), CipherSuite::ALL);
+}
+
+#[test]
+fn a_policy_that_cannot_be_meant_is_refused() {
+    const TRUST: &str = "[authenticate.server]\nx509.truststore=/a\n";
+    for (text, expected) in [
+        (
+            "policy.suites=TLS_AES_128_CCM_SHA256",
+            "policy.suites: there is no cipher suite \"TLS_AES_128_CCM_SHA256\"",
+        ),
+        ("policy.alpn=nfs", "policy.alpn is nfs-ports, always, required or never, not \"nfs\""),
+        ("policy.deadline=0", "policy.deadline takes whole seconds, at least 1"),
+        ("policy.deadline=1.5", "policy.deadline takes a number, not \"1.5\""),
+        ("policy.rsa_bits=1024", "policy.rsa_bits is from 2048 to 4096, not 1024"),
+        (
+            "policy.client_certificate=yes",
+            "policy.client_certificate is none, optional or required, not \"yes\"",
+        ),
+        ("allow.san=", "allow.san is empty: nobody could be accepted"),
+        ("allow.san=a b", "allow.san: \"a b\" is no host name, address, mailbox or URI"),
+        ("allow.spki_sha256=00", "allow.spki_sha256: \"00\" is not 64 hexadecimal digits"),
+        ("allow.dn=Lab", "allow.dn: \"Lab\" is no distinguished name (TYPE=value, ...)"),
+        ("allow.issuer=XY=Lab", "allow.issuer: \"XY=Lab\" has an attribute of an unknown type"),
+        ("allow.dns=a.test", "there is no setting \"allow.dns\" in [authenticate.server]"),
+        ("match.local_port=1", "there is no setting \"match.local_port\" in [authenticate.server]"),
+    ] {
+        let error = parse(&format!("{TRUST}{text}")).unwrap_err().to_string();
+        assert_eq!(error, format!("c:3: {expected}"));
+    }
+    let without = "without it no client is asked for a certificate";
+    for (text, expected) in [
+        ("policy.client_certificate=required", "policy.client_certificate needs x509.truststore"),
+        ("allow.san=a.test", "an allow-list needs x509.truststore"),
+    ] {
+        let error = parse(&format!("[authenticate.server]\n{text}")).unwrap_err().to_string();
+        assert_eq!(error, format!("c:2: {expected}: {without}"));
+    }
+    let error = parse("[authenticate.client]\npolicy.client_certificate=none").unwrap_err().to_string();
+    assert_eq!(error, "c:2: there is no setting \"policy.client_certificate\" in [authenticate.client]");
+}
+
+const PROFILES: &str = "\
+[authenticate.server.storage]
+match.local_port=4420
+policy.groups=x25519
+[authenticate.server]
+x509.certificate=/side.pem
+x509.private_key=/side.key
+x509.truststore=/side-ca.pem
+policy.groups=secp256r1
+policy.rsa_bits=3072
+[authenticate.server.inner]
+match.local_address=192.0.2.0/24; 2001:db8::/32
+match.peer_address=198.51.100.7
+x509.certificate=/inner.pem
+x509.private_key=/inner.key
+[authenticate.server.blue]
+match.netns=blue
+[authenticate.client.far]
+match.peer_port=2049
+";
+
+#[test]
+fn the_first_profile_that_fits_counts_and_has_the_rest_from_its_side() {
+    let config = parse(PROFILES).unwrap();
+    let chosen = |local: &str, peer: &str, netns| {
+        let connection = Connection { local: local.parse().unwrap(), peer: peer.parse().unwrap(), netns };
+        let fits = |profile: &&Profile| profile.role == Role::Server && profile.is_for(&connection);
+        config.profiles.iter().find(fits).map(|profile| profile.name.as_str())
+    };
+    let (storage, inner) = (Some("authenticate.server.storage"), Some("authenticate.server.inner"));
+    for (local, peer, expected) in [
+        ("192.0.2.1:4420", "198.51.100.7:1", storage),
+        ("192.0.2.1:2049", "198.51.100.7:1", inner),
+        ("[::ffff:192.0.2.1]:2049", "[::ffff:198.51.100.7]:1", inner),
+        ("[2001:db8:1::1]:2049", "198.51.100.7:1", inner),
+        ("192.0.2.1:2049", "198.51.100.8:2049", None),
+        ("192.0.3.1:2049", "198.51.100.7:1", None),
+        ("[2001:db9::1]:2049", "198.51.100.7:1", None),
+    ] {
+        assert_eq!(chosen(local, peer, None), expected, "{local} {peer}");
+    }
+    assert_eq!(chosen("192.0.3.1:2049", "198.51.100.7:1", Some("blue")), Some("authenticate.server.blue"));
+    assert_eq!(chosen("192.0.3.1:2049", "198.51.100.7:1", Some("green")), None);
+    let [storage, inner, ..] = &config.profiles[..] else { panic!() };
+    assert_eq!(storage.section.certificate, file("/side.pem", 5));
+    assert_eq!(
+        (storage.section.groups(), inner.section.groups()),
+        (vec![NamedGroup::X25519], vec![NamedGroup::Secp256r1])
+    );
+    assert_eq!(inner.section.truststore, config.server.truststore);
+    assert_eq!(
+        (&inner.section.certificate, &inner.section.private_key),
+        (&file("/inner.pem", 13), &file("/inner.key", 14))
+    );
+    assert_eq!(inner.section.demands().min_rsa_bits, 3072);
+    assert_eq!(config.files().filter(|at| at.path.ends_with("inner.key")).count(), 1);
+}
+
+#[test]
+fn a_certificate_of_a_profile_does_not_go_with_the_key_of_its_side() {
+    let own = "[authenticate.server.x]\nmatch.local_port=1\nx509.certificate=/own.pem\n";
+    let config = parse(&format!("[authenticate.server]\nx509.private_key=/side.key\n{own}")).unwrap();
+    assert_eq!(config.profiles[0].section.private_key, None);
+}
+
+#[test]
+fn a_profile_says_what_it_is_for() {
+    let profile = |text: &str| parse(&format!("[authenticate.server.x]\n{text}")).unwrap_err().to_string();
+    let network = "takes addresses and networks (192.0.2.0/24, 2001:db8::1), not";
+    for (text, expected) in [
+        ("", "c:1: a profile needs a match.* setting that says which connections it is for".into()),
+        ("match.local_port=", "c:2: match.local_port is empty".into()),
+        ("match.local_port=0", "c:2: match.local_port takes ports, not \"0\"".into()),
+        ("match.local_port=nfs", "c:2: match.local_port takes ports, not \"nfs\"".into()),
+        ("match.peer_address=host.test", format!("c:2: match.peer_address {network} \"host.test\"")),
+        ("match.peer_address=192.0.2.0/x", format!("c:2: match.peer_address {network} \"192.0.2.0/x\"")),
+        (
+            "match.peer_address=192.0.2.1/24",
+            "c:2: match.peer_address: 192.0.2.1/24 is no network: the address has bits beyond the prefix"
+                .into(),
+        ),
+        (
+            "match.peer_address=192.0.2.0/33",
+            "c:2: match.peer_address: 192.0.2.0/33 is no network: the address has bits beyond the prefix"
+                .into(),
+        ),
+        (
+            "match.local_port=1\npolicy.x=1",
+            "c:3: there is no setting \"policy.x\" in [authenticate.server.x]".into(),
+        ),
+        (
+            "match.local_port=1\nallow.san=a.test",
+            "c:3: an allow-list needs x509.truststore: without it no client is asked for a certificate"
+                .into(),
+        ),
+    ] {
+        assert_eq!(profile(text), expected);
+    }
+    assert!(
+        profile("match.port=1").starts_with("c:2: there is no setting \"match.port\" (match.local_address, ")
+    );
+    for name in ["authenticate.server.", "authenticate.peer.x", "authenticate.serverx"] {
+        let error = parse(&format!("[{name}]\nmatch.local_port=1")).unwrap_err().to_string();
+        assert_eq!(error, format!("c:1: there is no section [{name}]"));
     }
 }

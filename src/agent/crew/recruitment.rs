@@ -30,7 +30,7 @@ pub(in crate::agent) struct Recruitment {
 impl Recruitment {
     /// Writes the trust stores of these settings into a file that nobody can change any more.
     pub(in crate::agent) fn new(settings: &Settings) -> Result<Self, String> {
-        let trust = trust_store::write([settings.client.trust.as_ref(), settings.server.trust.as_ref()])?;
+        let trust = trust_store::write(&settings.trusts)?;
         let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
         let write = || -> io::Result<OwnedFd> {
             let mut file = File::from(memfd_create("trust stores", flags)?);

@@ -50,7 +50,7 @@ impl Broker {
     fn begin(&mut self, number: Number) -> UnixStream {
         let (client, socket) = UnixStream::pair().unwrap();
         let config = Config::Server(ServerConfig { psk: true, ..ServerConfig::default() });
-        self.crew.order(number, Order::Begin { config, now: UnixTime(0), socket: socket.into() });
+        self.crew.order(number, Order::Begin { config, trust: 0, now: UnixTime(0), socket: socket.into() });
         client
     }
 

@@ -50,16 +50,15 @@ fn mount(authentication: Authentication, server: &str) -> Request {
     Request { peer_name: ServerName::parse(server), ..request(Role::Client, authentication) }
 }
 
+/// From port 2049 to port 2049.
+fn circumstances(settings: &Settings) -> Circumstances<'_> {
+    let (local, peer) = ("192.0.2.7:2049".parse().unwrap(), "192.0.2.1:2049".parse().unwrap());
+    let connection = Connection { local, peer, netns: None };
+    Circumstances { settings, keyrings: &[], abilities: Abilities { record_size_limit: true }, connection }
+}
+
 fn flow(request: &Request, settings: &Settings) -> Result<Flow, Failure> {
-    Flow::new(
-        request,
-        &Circumstances {
-            settings,
-            keyrings: &[],
-            abilities: Abilities { record_size_limit: true },
-            peer: "192.0.2.1".parse().unwrap(),
-        },
-    )
+    Flow::new(request, &circumstances(settings))
 }
 
 /// How one end came out: its session and what the kernel is told of the peer, or the errno.
@@ -76,13 +75,13 @@ struct End {
 
 impl End {
     fn start(request: &Request, settings: &Settings, socket: UnixStream) -> Self {
-        let Flow { config, broker } = flow(request, settings).unwrap();
-        let trust = [settings.client.trust.as_ref(), settings.server.trust.as_ref()];
-        let verifiers = trust_store::read_verifiers(&trust_store::write(trust).unwrap()).unwrap();
-        let verifiers = verifiers.map(|verifier| verifier.map(|verifier| Arc::new(verifier) as _));
+        let Flow { config, trust, broker, .. } = flow(request, settings).unwrap();
+        let trusts = trust_store::write(&settings.trusts).unwrap();
+        let verifiers = trust_store::read_verifiers(&trusts).unwrap().into_iter();
+        let verifiers = verifiers.map(|verifier| Arc::new(verifier) as _).collect();
         let we_are_server = request.role == Role::Server;
         let mut end = Self { worker: Worker::default(), verifiers, broker, we_are_server, result: None };
-        end.order(Order::Begin { config, now: NOW, socket: socket.into() });
+        end.order(Order::Begin { config, trust, now: NOW, socket: socket.into() });
         end
     }
 
@@ -275,6 +274,100 @@ fn what_the_configuration_demands_of_certificates_reaches_the_worker() {
 }
 
 #[test]
+fn only_those_on_the_list_are_let_in() {
+    let client = settings(&[ANONYMOUS, CLIENT].concat());
+    let request = mount(Authentication::X509, "server.test");
+    let with = |list: &str| settings(&[SERVER, MUTUAL, list].concat());
+    for (list, is_on_it) in [
+        ("allow.san=other.test;client.test\n", true),
+        ("allow.san=*.test\nallow.issuer=CN=ca\n", true),
+        ("allow.dn=CN=client\n", true),
+        ("allow.san=other.test\n", false),
+        ("allow.san=client.test\nallow.issuer=CN=foreign-ca\n", false),
+        ("policy.purpose=tls-explicit\n", true),
+    ] {
+        let (_, server) = meet((&request, &client), &with(list));
+        assert_eq!(server.map(|_| ()).err(), (!is_on_it).then_some(libc::EACCES), "{list}");
+    }
+    let pinned = |hash: &str| settings(&[ANONYMOUS, "allow.spki_sha256=", hash, "\n"].concat());
+    // `openssl x509 -in server.pem -pubkey -noout | openssl pkey -pubin -outform DER | sha256sum`
+    let hash = "b91e4f660780aa2a36efd140d497092aa33498de4a4ffaf8e3ed46ce33272f74";
+    let request = mount(Authentication::Unauthenticated, "server.test");
+    assert!(meet((&request, &pinned(hash)), &settings(SERVER)).0.is_ok());
+    let (client, _) = meet((&request, &pinned(&hash.replace('0', "1"))), &settings(SERVER));
+    assert_eq!(client.unwrap_err(), libc::EACCES);
+}
+
+#[test]
+fn a_certificate_can_be_required_and_need_not_be_asked_for() {
+    let asks = |what: &str| settings(&[SERVER, MUTUAL, "policy.client_certificate=", what, "\n"].concat());
+    let meet = |authentication, what: &str| {
+        let client = settings(&[ANONYMOUS, CLIENT].concat());
+        meet((&mount(authentication, "server.test"), &client), &asks(what)).1.map(|(_, auth)| auth)
+    };
+    let (anonymous, known) = (Authentication::Unauthenticated, Authentication::X509);
+    assert_eq!(meet(anonymous, "required"), Err(libc::EACCES));
+    assert_eq!(meet(known, "required"), Ok(Some(u32::MAX)));
+    assert_eq!((meet(anonymous, "optional"), meet(known, "none")), (Ok(None), Ok(None)));
+}
+
+#[test]
+fn the_protocol_is_named_on_the_ports_of_nfs_or_as_the_configuration_says() {
+    let request = mount(Authentication::Unauthenticated, "server.test");
+    let named = |alpn: &str, port| {
+        let client = settings(&[ANONYMOUS, alpn].concat());
+        let mut circumstances = circumstances(&client);
+        circumstances.connection.peer.set_port(port);
+        let Config::Client(config) = Flow::new(&request, &circumstances).unwrap().config else { panic!() };
+        (config.alpn.len(), config.alpn_required)
+    };
+    assert_eq!((named("", 2049), named("", 20049), named("", 4433)), ((1, false), (1, false), (0, false)));
+    assert_eq!(named("policy.alpn=always\n", 4433), (1, false));
+    assert_eq!(named("policy.alpn=never\n", 2049), (0, false));
+    assert_eq!(named("policy.alpn=required\n", 4433), (1, true));
+    let silent = settings(&[ANONYMOUS, "policy.alpn=never\n"].concat());
+    let strict = settings(&[SERVER, "policy.alpn=required\n"].concat());
+    let (client, server) = meet((&request, &silent), &strict);
+    assert_eq!((client.unwrap_err(), server.unwrap_err()), (libc::EACCES, libc::EACCES));
+}
+
+#[test]
+fn a_suite_in_common_is_needed() {
+    let request = mount(Authentication::Unauthenticated, "server.test");
+    let client = settings(&[ANONYMOUS, "policy.suites=TLS_AES_256_GCM_SHA384\n"].concat());
+    let with = |suites: &str| settings(&[SERVER, "policy.suites=", suites, "\n"].concat());
+    let (_, server) = meet((&request, &client), &with("TLS_AES_128_GCM_SHA256;TLS_AES_256_GCM_SHA384"));
+    assert_eq!(server.unwrap().0.suite, CipherSuite::Aes256GcmSha384);
+    let (client, server) = meet((&request, &client), &with("TLS_AES_128_GCM_SHA256"));
+    assert_eq!((client.unwrap_err(), server.unwrap_err()), (libc::EACCES, libc::EACCES));
+}
+
+/// The connections of these tests are to and from port 2049 of 192.0.2.1.
+#[test]
+fn a_profile_has_trust_and_identity_of_its_own() {
+    let profile = |port: u16, rest: &str| format!("[authenticate.server.x]\nmatch.local_port={port}\n{rest}");
+    let client = settings(&[ANONYMOUS, CLIENT].concat());
+    let request = mount(Authentication::X509, "server.test");
+    let meet = |profile: String| {
+        let text = [SERVER, MUTUAL, &profile].concat();
+        meet((&request, &client), &settings(&text)).1.map(|(session, _)| session.peer)
+    };
+    let foreign = "x509.truststore=DIR/foreign-ca.pem\n";
+    assert!(meet(profile(2050, foreign)).is_ok());
+    assert_eq!(meet(profile(2049, foreign)), Err(libc::EACCES));
+    assert_eq!(meet(profile(2049, "allow.san=other.test\n")), Err(libc::EACCES));
+    assert!(matches!(meet(profile(2049, "allow.san=client.test\n")), Ok(Proved::Certificate(_))));
+    let other = "x509.certificate=DIR/client.pem\nx509.private_key=DIR/client.key\n";
+    assert_eq!(meet(profile(2049, other)), Err(libc::EACCES), "the client refuses the profile's certificate");
+    let one = settings(&[SERVER, MUTUAL, &profile(2049, "policy.deadline=1\n")].concat());
+    let authorities = usize::from(crate::agent::material::system_store().is_some());
+    assert_eq!(one.trusts.len() - authorities, 1, "what the side and its profile share is kept once");
+    let flow = flow(&super::tests::request(Role::Server, Authentication::X509), &one).unwrap();
+    assert_eq!(flow.limit, Duration::from_secs(1));
+    assert_eq!(flow.profile.as_deref(), Some("authenticate.server.x"));
+}
+
+#[test]
 fn a_server_must_prove_its_name() {
     let client = settings(ANONYMOUS);
     for (name, is_right) in
@@ -344,19 +437,32 @@ fn an_identity_names_its_hash() {
 fn suites_go_with_the_hashes_of_the_psks() {
     let psk = |hash| Psk::external(b"i", &[7; 32], hash).unwrap();
     use CipherSuite::{Aes128GcmSha256, Aes256GcmSha384, Chacha20Poly1305Sha256};
-    assert_eq!(suites_for(&[psk(Hash::Sha384)]), [Aes256GcmSha384]);
+    let suites = |psks: &[Psk]| suites_for(psks, &CipherSuite::ALL).unwrap();
+    assert_eq!(suites(&[psk(Hash::Sha384)]), [Aes256GcmSha384]);
     assert_eq!(
-        suites_for(&[psk(Hash::Sha384), psk(Hash::Sha256), psk(Hash::Sha384)]),
+        suites(&[psk(Hash::Sha384), psk(Hash::Sha256), psk(Hash::Sha384)]),
         [Aes256GcmSha384, Aes128GcmSha256, Chacha20Poly1305Sha256]
     );
+    let only = [Chacha20Poly1305Sha256];
+    assert_eq!(suites_for(&[psk(Hash::Sha256)], &only).unwrap(), only);
+    assert!(suites_for(&[psk(Hash::Sha256), psk(Hash::Sha384)], &only).is_err());
 }
 
 #[test]
 fn we_give_up_before_the_consumer_does() {
-    let limit = |role, timeout| time_limit(&Request { timeout, ..request(role, Authentication::X509) });
+    let within = |role, timeout, deadline| {
+        time_limit(&Request { timeout, ..request(role, Authentication::X509) }, deadline)
+    };
+    let limit = |role, timeout| within(role, timeout, None);
     let ten = Some(Duration::from_secs(10));
     assert_eq!(limit(Role::Server, None), Duration::from_millis(4500));
     assert_eq!(limit(Role::Client, None), Duration::from_secs(9));
     assert_eq!(limit(Role::Server, ten), Duration::from_secs(9));
     assert_eq!(limit(Role::Client, Some(Duration::from_millis(1))), Duration::from_micros(900));
+    assert_eq!(within(Role::Server, None, Some(Duration::from_secs(2))), Duration::from_secs(2));
+    assert_eq!(
+        within(Role::Server, None, ten),
+        Duration::from_millis(4500),
+        "never longer than the consumer"
+    );
 }

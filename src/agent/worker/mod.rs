@@ -61,7 +61,7 @@ impl Worker {
 
     /// Takes an order; one for a handshake that has ended meanwhile is for nobody.
     pub(super) fn take(&mut self, number: Number, order: Order) {
-        if let Order::Begin { config, now, socket } = order {
+        if let Order::Begin { config, now, socket, trust: _ } = order {
             return self.begin(number, config, now, socket);
         }
         let Some(index) = self.courses.iter().position(|course| course.number == number) else { return };
@@ -221,7 +221,7 @@ mod tests {
             peer.write_all(if number <= MAX_ADVANCES { b"\x16" } else { b"HTTP/1.0 " }).unwrap();
             let config = Config::Server(ServerConfig { psk: true, ..ServerConfig::default() });
             let number = Number::try_from(number).unwrap();
-            worker.take(number, Order::Begin { config, now: UnixTime(0), socket: socket.into() });
+            worker.take(number, Order::Begin { config, trust: 0, now: UnixTime(0), socket: socket.into() });
             peers.push(peer);
         }
         let mut turn = || {

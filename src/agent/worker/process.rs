@@ -36,7 +36,7 @@ pub(in crate::agent) fn run() -> Result<(), String> {
     let mut post = Post {
         broker: stdin.as_fd(),
         worker: Worker::default(),
-        verifiers: [None, None],
+        verifiers: Vec::new(),
         is_ready: false,
         buffer: vec![0; MAX_MESSAGE],
     };
@@ -126,9 +126,8 @@ impl Post<'_> {
 
 fn read_verifiers(file: &OwnedFd) -> Result<Verifiers, String> {
     let bytes = read_file(file).map_err(|error| format!("the trust stores: {error}"))?;
-    let [for_servers, for_clients] = trust_store::read_verifiers(&bytes)?;
-    let shared = |verifier: Option<_>| verifier.map(|v| Arc::new(v) as Arc<dyn CertificateVerifier>);
-    Ok([shared(for_servers), shared(for_clients)])
+    let verifiers = trust_store::read_verifiers(&bytes)?.into_iter();
+    Ok(verifiers.map(|verifier| Arc::new(verifier) as Arc<dyn CertificateVerifier>).collect())
 }
 
 /// Reads from the start: the file's position is the broker's and every worker's.

@@ -125,13 +125,13 @@ fn texts<'a>(name: &'a [u8], oid: Oid<'static>) -> impl Iterator<Item = Option<C
         .map(|attribute| attribute.text())
 }
 
-/// The levels of a name that has been read before, each with its attributes: their types, and their values if they are text.
+/// An attribute: its type, and its value if that is text.
+pub(super) type Spelt<'a> = (Oid<'a>, Option<Cow<'a, str>>);
+
+/// The levels of a name that has been read before, each with its attributes.
 pub(super) fn levels<'a>(
     name: &'a [u8],
-) -> Result<
-    impl Iterator<Item = Result<impl Iterator<Item = (Oid<'a>, Option<Cow<'a, str>>)>, Problem>>,
-    Problem,
-> {
+) -> Result<impl Iterator<Item = Result<impl Iterator<Item = Spelt<'a>>, Problem>>, Problem> {
     let attributes = |set| Attributes(set).map(|attribute| (attribute.oid, attribute.text()));
     Ok(Rdns::new(name)?.map(move |set| set.map(attributes).map_err(Problem::from)))
 }

@@ -3,13 +3,12 @@
 //! Between attributes stands a comma, or a plus sign where they share a level; after a backslash stands a character that means
 //! itself, or an octet in two hexadecimal digits (RFC 4514, Section 2.4). A type is one of [`TYPES`], or an OID in numbers.
 
-use alloc::{borrow::Cow, string::String, vec::Vec};
+use alloc::{string::String, vec::Vec};
 
 use der::asn1::ObjectIdentifier;
 
 use super::{
-    distinguished_name::{levels, prepared},
-    oid::Oid,
+    distinguished_name::{Spelt, levels, prepared},
     problem::Problem,
 };
 
@@ -28,9 +27,6 @@ const TYPES: &[(&str, &str)] = &[
     ("emailAddress", "1.2.840.113549.1.9.1"),
     ("Email", "1.2.840.113549.1.9.1"),
 ];
-
-/// An attribute that was found: its type, and its value if it is text.
-type Found<'a> = (Oid<'a>, Option<Cow<'a, str>>);
 
 /// The levels of a name, each with its attributes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +57,7 @@ impl WrittenName {
         for wanted in &self.0 {
             let Some(found) = levels.next() else { return Ok(false) };
             let found: Vec<_> = found?.collect();
-            let same = |(oid, value): &(ObjectIdentifier, String), (kind, text): &Found<'_>| {
+            let same = |(oid, value): &(ObjectIdentifier, String), (kind, text): &Spelt<'_>| {
                 kind.is(oid) && text.as_deref().is_some_and(|text| prepared(text).eq(prepared(value)))
             };
             let is_there = |wanted| found.iter().any(|found| same(wanted, found));

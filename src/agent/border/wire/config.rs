@@ -6,8 +6,8 @@ use std::{
 };
 
 use super::parts::{
-    read_blob, read_codes, read_flag, read_list, read_option, read_time, write_blob, write_codes, write_flag,
-    write_list, write_option, write_time,
+    read_blob, read_codes, read_flag, read_index, read_list, read_option, read_time, write_blob, write_codes,
+    write_flag, write_index, write_list, write_option, write_time,
 };
 use crate::{
     crypto::{
@@ -26,7 +26,7 @@ use crate::{
     },
 };
 
-pub(super) fn write_client(w: &mut Writer, config: &ClientConfig, now: UnixTime) {
+pub(super) fn write_client(w: &mut Writer, config: &ClientConfig, trust: usize, now: UnixTime) {
     let ClientConfig {
         suites,
         groups,
@@ -48,7 +48,7 @@ pub(super) fn write_client(w: &mut Writer, config: &ClientConfig, now: UnixTime)
     write_codes(w, groups.iter().map(|group| group.code()));
     write_option(w, key_shares.as_ref(), |w, groups| write_codes(w, groups.iter().map(|group| group.code())));
     write_option(w, server_name.as_ref(), write_name);
-    write_flag(w, verifier.is_some());
+    write_option(w, verifier.as_ref().map(|_| &trust), |w, trust| write_index(w, *trust));
     write_codes(w, signature_schemes.iter().map(|scheme| scheme.code()));
     write_list(w, credentials, write_credential);
     write_flag(w, *certificate_required);
@@ -62,15 +62,15 @@ pub(super) fn write_client(w: &mut Writer, config: &ClientConfig, now: UnixTime)
 pub(super) fn read_client(
     r: &mut Reader<'_>,
     secrets: &mut Reader<'_>,
-    verifier: Option<&Arc<dyn CertificateVerifier>>,
-) -> Result<(ClientConfig, UnixTime), Malformed> {
-    let now = read_time(r)?;
+    verifiers: &[Arc<dyn CertificateVerifier>],
+) -> Result<(ClientConfig, usize, UnixTime), Malformed> {
+    let (now, mut trust) = (read_time(r)?, 0);
     let config = ClientConfig {
         suites: read_codes(r, CipherSuite::from_code)?,
         groups: read_codes(r, NamedGroup::from_code)?,
         key_shares: read_option(r, |r| read_codes(r, NamedGroup::from_code))?,
         server_name: read_option(r, read_name)?,
-        verifier: read_verifier(r, verifier)?,
+        verifier: read_verifier(r, verifiers, &mut trust)?,
         signature_schemes: read_codes(r, SignatureScheme::from_code)?,
         credentials: read_list(r, read_credential)?,
         certificate_required: read_flag(r)?,
@@ -81,10 +81,10 @@ pub(super) fn read_client(
         middlebox_compatibility: read_flag(r)?,
         key_log: None,
     };
-    Ok((config, now))
+    Ok((config, trust, now))
 }
 
-pub(super) fn write_server(w: &mut Writer, config: &ServerConfig, now: UnixTime) {
+pub(super) fn write_server(w: &mut Writer, config: &ServerConfig, trust: usize, now: UnixTime) {
     let ServerConfig {
         suites,
         groups,
@@ -109,7 +109,7 @@ pub(super) fn write_server(w: &mut Writer, config: &ServerConfig, now: UnixTime)
         ClientAuthentication::Optional => 1,
         ClientAuthentication::Required => 2,
     });
-    write_flag(w, verifier.is_some());
+    write_option(w, verifier.as_ref().map(|_| &trust), |w, trust| write_index(w, *trust));
     write_codes(w, signature_schemes.iter().map(|scheme| scheme.code()));
     write_list(w, alpn, |w, name| write_blob(w, name));
     write_flag(w, *alpn_required);
@@ -119,9 +119,9 @@ pub(super) fn write_server(w: &mut Writer, config: &ServerConfig, now: UnixTime)
 
 pub(super) fn read_server(
     r: &mut Reader<'_>,
-    verifier: Option<&Arc<dyn CertificateVerifier>>,
-) -> Result<(ServerConfig, UnixTime), Malformed> {
-    let now = read_time(r)?;
+    verifiers: &[Arc<dyn CertificateVerifier>],
+) -> Result<(ServerConfig, usize, UnixTime), Malformed> {
+    let (now, mut trust) = (read_time(r)?, 0);
     let config = ServerConfig {
         suites: read_codes(r, CipherSuite::from_code)?,
         groups: read_codes(r, NamedGroup::from_code)?,
@@ -133,7 +133,7 @@ pub(super) fn read_server(
             2 => ClientAuthentication::Required,
             _ => return Err(Malformed("client authentication")),
         },
-        verifier: read_verifier(r, verifier)?,
+        verifier: read_verifier(r, verifiers, &mut trust)?,
         signature_schemes: read_codes(r, SignatureScheme::from_code)?,
         alpn: read_list(r, read_blob)?,
         alpn_required: read_flag(r)?,
@@ -141,7 +141,7 @@ pub(super) fn read_server(
         hello_retry_cookie: read_flag(r)?,
         key_log: None,
     };
-    Ok((config, now))
+    Ok((config, trust, now))
 }
 
 /// A PSK without its secret.
@@ -184,14 +184,15 @@ pub(super) fn read_credential(r: &mut Reader<'_>) -> Result<Credential, Malforme
     })
 }
 
-pub(super) fn read_verifier(
+/// A configuration without a verifier must not come of one with: an unknown trust store is an error.
+fn read_verifier(
     r: &mut Reader<'_>,
-    verifier: Option<&Arc<dyn CertificateVerifier>>,
+    verifiers: &[Arc<dyn CertificateVerifier>],
+    trust: &mut usize,
 ) -> Result<Option<Arc<dyn CertificateVerifier>>, Malformed> {
-    match read_flag(r)? {
-        false => Ok(None),
-        true => verifier.cloned().map(Some).ok_or(Malformed("verifier")),
-    }
+    let Some(index) = read_option(r, read_index)? else { return Ok(None) };
+    *trust = index;
+    verifiers.get(index).cloned().map(Some).ok_or(Malformed("verifier"))
 }
 
 pub(super) fn write_name(w: &mut Writer, name: &ServerName) {

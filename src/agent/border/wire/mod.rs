@@ -54,17 +54,17 @@ pub(in crate::agent) struct Parcel {
     pub(in crate::agent) secrets: Secret,
 }
 
-/// Who verifies the peers in a worker: one verifier for each role, if there is any.
-pub(in crate::agent) type Verifiers = [Option<Arc<dyn CertificateVerifier>>; 2];
+/// Who verifies the peers in a worker: one for each trust store of the broker's.
+pub(in crate::agent) type Verifiers = Vec<Arc<dyn CertificateVerifier>>;
 
 pub(in crate::agent) fn write_order(number: Number, order: &Order) -> Result<Parcel, TooLong> {
     match order {
-        Order::Begin { config: Config::Client(config), now, .. } => {
+        Order::Begin { config: Config::Client(config), trust, now, .. } => {
             let secrets: Vec<_> = config.psks.iter().map(|psk| psk.early_secret().expose()).collect();
-            parcel(number, BEGIN_CLIENT, &secrets, |w| write_client(w, config, *now))
+            parcel(number, BEGIN_CLIENT, &secrets, |w| write_client(w, config, *trust, *now))
         }
-        Order::Begin { config: Config::Server(config), now, .. } => {
-            parcel(number, BEGIN_SERVER, &[], |w| write_server(w, config, *now))
+        Order::Begin { config: Config::Server(config), trust, now, .. } => {
+            parcel(number, BEGIN_SERVER, &[], |w| write_server(w, config, *trust, *now))
         }
         Order::Signature(signature) => {
             parcel(number, SIGNATURE, &[], |w| write_option(w, signature.as_deref(), write_blob))
@@ -87,20 +87,19 @@ pub(in crate::agent) fn write_order(number: Number, order: &Order) -> Result<Par
 pub(in crate::agent) fn read_order(
     bytes: &[u8],
     descriptor: Option<OwnedFd>,
-    verifiers: &Verifiers,
+    verifiers: &[Arc<dyn CertificateVerifier>],
 ) -> Result<(Number, Order), Malformed> {
     let Parts { number, kind, mut public, mut secrets } = Parts::read(bytes)?;
     let r = &mut public;
-    let [for_servers, for_clients] = verifiers;
     let malformed = Malformed("order");
     let order = match kind {
         BEGIN_CLIENT => {
-            let (config, now) = read_client(r, &mut secrets, for_servers.as_ref())?;
-            Order::Begin { config: Config::Client(config), now, socket: descriptor.ok_or(malformed)? }
+            let (config, trust, now) = read_client(r, &mut secrets, verifiers)?;
+            Order::Begin { config: Config::Client(config), trust, now, socket: descriptor.ok_or(malformed)? }
         }
         BEGIN_SERVER => {
-            let (config, now) = read_server(r, for_clients.as_ref())?;
-            Order::Begin { config: Config::Server(config), now, socket: descriptor.ok_or(malformed)? }
+            let (config, trust, now) = read_server(r, verifiers)?;
+            Order::Begin { config: Config::Server(config), trust, now, socket: descriptor.ok_or(malformed)? }
         }
         SIGNATURE => Order::Signature(read_option(r, read_blob)?),
         PSK => Order::Psk(read_option(r, |r| Ok((read_index(r)?, read_psk(r, &mut secrets)?)))?),
@@ -285,12 +284,12 @@ mod tests {
         for order in orders {
             let Parcel { public, secrets } = write_order(7, &order).unwrap();
             let bytes = [&public, secrets.expose()].concat();
-            let (number, read) = read_order(&bytes, None, &[None, None]).unwrap();
+            let (number, read) = read_order(&bytes, None, &[]).unwrap();
             assert_eq!((number, format!("{read:?}")), (7, format!("{order:?}")));
             for length in 0..bytes.len() {
-                assert!(read_order(&bytes[..length], None, &[None, None]).is_err());
+                assert!(read_order(&bytes[..length], None, &[]).is_err());
             }
-            assert!(read_order(&[&bytes, &[0][..]].concat(), None, &[None, None]).is_err());
+            assert!(read_order(&[&bytes, &[0][..]].concat(), None, &[]).is_err());
         }
         let offer = PskOffer { identity: b"host".into(), obfuscated_ticket_age: 9 };
         let verdict =

@@ -112,7 +112,7 @@ impl TlsOptions {
             "psk-hash" => self.psk_hash = Some(parse_hash(&arguments.text()?)?),
             "alpn" => self.alpn = arguments.list(parse_protocol)?,
             "groups" => self.groups = Some(arguments.list(NamedGroup::from_name)?),
-            "suites" => self.suites = Some(arguments.list(find_suite)?),
+            "suites" => self.suites = Some(arguments.list(CipherSuite::from_name)?),
             "keylog" => self.keylog = Some(arguments.path()?),
             "keymatexport" => self.export = Some(arguments.text()?),
             "ktls" => self.ktls = true,
@@ -283,10 +283,6 @@ fn parse_hash(name: &str) -> Result<Hash, CommandError> {
 /// A name of ALPN has 1 to 255 bytes (RFC 7301, Section 3.1).
 fn parse_protocol(name: &str) -> Option<Vec<u8>> {
     (1..=255).contains(&name.len()).then(|| name.as_bytes().into())
-}
-
-fn find_suite(name: &str) -> Option<CipherSuite> {
-    CipherSuite::ALL.into_iter().find(|suite| suite.name().eq_ignore_ascii_case(name))
 }
 
 fn usage(problem: &str) -> CommandError {
