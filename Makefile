@@ -7,7 +7,7 @@ CARGO ?= cargo
 TARGET_DIR = $(or $(CARGO_TARGET_DIR),target)
 BINARY ?= $(TARGET_DIR)/release/handclasp
 
-.PHONY: build demo test unit miri fuzz-smoke peers bogo kernel lint bench install install-files uninstall clean tools
+.PHONY: build demo test unit miri fuzz-smoke peers bogo kernel lint bench bench-post-quantum install install-files uninstall clean tools
 
 build: tools
 	$(CARGO) build --release --locked
@@ -56,6 +56,7 @@ kernel: tools
 lint: tools
 	$(CARGO) fmt --check
 	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
+	$(CARGO) fmt --check --manifest-path benches/Cargo.toml
 	$(CARGO) clippy --locked --all-targets -- --deny warnings
 	$(CARGO) check --locked --lib --no-default-features
 	@tests/need mandoc:mandoc
@@ -63,8 +64,12 @@ lint: tools
 	$(CARGO) clippy --locked --no-default-features --features minimal -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" $(CARGO) doc --locked --no-deps --document-private-items
 
-bench: tools
-	$(CARGO) bench --locked --benches
+# Beside rustls, and with `make bench-post-quantum` also beside OpenSSL and rustls with aws-lc-rs, which take minutes to build.
+BENCH = $(CARGO) run --quiet --release --locked --manifest-path benches/Cargo.toml --bin
+bench bench-post-quantum: tools
+	$(if $(findstring post,$@),@tests/need perl:perl make:make c++:g++)
+	$(BENCH) handshake $(if $(findstring post,$@),--features post-quantum) | tee benches/report
+	$(BENCH) paths | tee --append benches/report
 
 # What is installed where, as SOURCE:PLACE below $(PREFIX), beside the program and its unit.
 files = $(foreach page,$(wildcard dist/man/*),$(page):share/man/man$(patsubst .%,%,$(suffix $(page)))/$(notdir $(page))) \

@@ -1,21 +1,19 @@
-//! What path validation costs, beside rustls-webpki in the same run: `cargo bench --bench paths`.
+//! What path validation costs, beside rustls-webpki in the same run.
 #![allow(missing_docs, unreachable_pub, dead_code, reason = "a benchmark")]
 
+mod counting;
 #[path = "../tests/support/hostile.rs"]
 mod hostile;
 #[path = "../tests/support/issue.rs"]
 mod issue;
 
 use std::{
-    alloc::{GlobalAlloc, Layout, System},
     hint::black_box,
-    sync::{
-        Arc, LazyLock,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, LazyLock, atomic::Ordering},
     time::{Duration, Instant},
 };
 
+use counting::{ALLOCATIONS, HELD};
 use handclasp::crypto::{
     certificate::{CertificateVerifier, Purpose, ServerName, UnixTime},
     x509::{Policy, TrustStore, Verifier},
@@ -25,31 +23,6 @@ use issue::{Crl, Key, SERVER_AUTH, Template, revoked, tlv};
 use rustls_pki_types::{CertificateDer, UnixTime as TheirTime};
 
 const NOW: u64 = 1_900_000_000;
-
-/// Counts allocations, and the octets held.
-struct Counting;
-
-static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
-static HELD: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: everything is passed on to the system's allocator as it is.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        HELD.fetch_add(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller keeps the contract.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        HELD.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller keeps the contract.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
 
 /// Times two things in turns, and returns the median of each in microseconds.
 fn race(mut ours: impl FnMut(), mut theirs: impl FnMut()) -> (f64, f64) {
