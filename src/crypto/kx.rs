@@ -194,6 +194,8 @@ impl KeyShares {
 struct EphemeralKey {
     group: NamedGroup,
     private: agreement::EphemeralPrivateKey,
+    /// Whether it was used, and overwritten then.
+    spent: bool,
     public: agreement::PublicKey,
 }
 
@@ -214,7 +216,7 @@ pub(crate) fn generate<R: Random>(
     without_trace::<CURVE_STACK, _>(|| {
         let private = private_key(algorithm, ring_random)?;
         let public = private.compute_public_key().map_err(|_| KeyExchangeError::Random)?;
-        let share: Box<dyn KeyShare> = Box::new(EphemeralKey { group, private, public });
+        let share: Box<dyn KeyShare> = Box::new(EphemeralKey { group, private, spent: false, public });
         Ok(share)
     })
 }
@@ -232,13 +234,16 @@ impl EphemeralKey {
         let nobodys = private_key(self.private.algorithm(), &ring::rand::SystemRandom::new())?;
         let private = mem::replace(&mut self.private, nobodys);
         hint::black_box(&self.private);
+        self.spent = true;
         Ok(private)
     }
 }
 
 impl Drop for EphemeralKey {
     fn drop(&mut self) {
-        without_trace::<CURVE_STACK, _>(|| drop(self.take()));
+        if !self.spent {
+            without_trace::<CURVE_STACK, _>(|| drop(self.take()));
+        }
     }
 }
 
