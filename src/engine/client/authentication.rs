@@ -117,15 +117,16 @@ impl WaitFinished {
         Self { protected, requested: None, peer, scheme: None }
     }
 
-    /// Verifies the server's Finished, and sends our last flight or asks for its signature. K_recv = application.
+    /// Verifies the server's Finished, and sends our last flight or asks for its signature.
+    ///
+    /// K_recv = application, for whoever takes the session: nothing more is read here.
     pub(super) fn on_finished(self, message: Message<'_>, records: &mut Records) -> Result<State, Error> {
         let Self { mut protected, requested, peer, scheme } = self;
         let finished = Finished::read(message.body);
         let proof = check_finished(&finished, &protected.keys.server, &protected.transcript)?;
         protected.transcript.add(message.bytes);
         let secrets = protected.keys.application(&protected.transcript, &protected.log);
-        records.receive_with(&secrets.server)?;
-        records.allow_change_cipher_spec(false);
+        records.end_flight()?;
         let mut finishing = Finishing { protected, peer, scheme, proof, secrets };
         //= rfc8446#section-4.4.2
         //# The client MUST send a Certificate message if and only if the server has requested client

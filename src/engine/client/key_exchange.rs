@@ -94,7 +94,7 @@ impl WaitServerHello {
         //# Clients MUST NOT use cookies in their initial ClientHello in subsequent connections.
         let client_hello = offered.client_hello(None, None)?;
         records.send(&client_hello);
-        records.allow_change_cipher_spec(true);
+        records.allow_change_cipher_spec();
         Ok(Self { offered, client_hello })
     }
 

@@ -145,9 +145,9 @@ impl Records {
         Ok(())
     }
 
-    /// Allows or forbids the peer's change_cipher_spec records: from the first ClientHello to its Finished (Section 5).
-    pub(crate) fn allow_change_cipher_spec(&mut self, allowed: bool) {
-        self.change_cipher_spec_allowed = allowed;
+    /// Allows the peer's change_cipher_spec records: from the first ClientHello to its Finished (Section 5).
+    pub(crate) fn allow_change_cipher_spec(&mut self) {
+        self.change_cipher_spec_allowed = true;
     }
 
     /// Passes over the 0-RTT records that an early_data extension announces and that we cannot read, or no longer does.

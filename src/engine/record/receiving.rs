@@ -208,7 +208,7 @@ impl Records {
         self.joined.len() > self.taken
     }
 
-    /// Checks that the peer stops after the message that is being handled: only our answer lets it go on.
+    /// Checks that the peer stops after the message that is being handled: only our answer lets it go on, or other keys (Section 5.1).
     pub(crate) fn end_flight(&self) -> Result<(), Violation> {
         if self.has_partial_message() { Err(Violation::KeyChangeInsideRecord) } else { Ok(()) }
     }

@@ -49,7 +49,7 @@ pub(super) fn after_client_hello(trace: &Trace, log: &Arc<Log>, config: ClientCo
         Box::new(first),
     );
     let mut records = Records::client();
-    records.allow_change_cipher_spec(true);
+    records.allow_change_cipher_spec();
     Handshake { state: State::Client(state), records }
 }
 

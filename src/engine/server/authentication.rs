@@ -88,7 +88,9 @@ impl WaitFinished {
         Self { protected, secrets, peer, scheme: None }
     }
 
-    /// Verifies the client's Finished. K_recv = application.
+    /// Verifies the client's Finished.
+    ///
+    /// K_recv = application, for whoever takes the session: nothing more is read here.
     pub(super) fn on_finished(
         self,
         message: Message<'_>,
@@ -97,8 +99,7 @@ impl WaitFinished {
         let Self { protected, secrets, peer, scheme } = self;
         let finished = Finished::read(message.body);
         let proof = check_finished(&finished, &protected.keys.client, &protected.transcript)?;
-        records.receive_with(&secrets.client)?;
-        records.allow_change_cipher_spec(false);
+        records.end_flight()?;
         Ok(Box::new(Session::new(proof, Role::Server, protected.negotiated, secrets, peer, scheme)))
     }
 }

@@ -82,7 +82,7 @@ impl WaitClientHello {
 
     pub(super) fn on_client_hello(self, message: Message<'_>, records: &mut Records) -> Result<State, Error> {
         let Self(listening) = self;
-        records.allow_change_cipher_spec(true);
+        records.allow_change_cipher_spec();
         let hello = ClientHello::read(message.body)?;
         negotiate::check(&hello)?;
         //= rfc8446#section-4.2.10
