@@ -15,7 +15,7 @@ use handclasp::{
     crypto::{
         certificate::UnixTime,
         hash::Hash,
-        key_schedule::{EarlySecret, PskKind},
+        key_schedule::{EarlySecret, PskKind, TrafficSecrets, WriteKeys},
         kx::{KeyExchangeError, KeyShare, NamedGroup},
         random::{Random, SystemRandom},
         secret::Secret,
@@ -107,12 +107,12 @@ fn key_schedule() {
             let transcript = hash.digest(b"a transcript");
             let binder = early.binder(PskKind::Imported).verify_data(&transcript);
             let handshake = early.handshake(&shared);
-            let server = handshake.server_traffic(suite, transcript.as_ref());
+            let TrafficSecrets { server, .. } = handshake.traffic(suite, transcript.as_ref());
             let finished = server.finished().verify_data(&transcript);
             let master = handshake.master();
             let exported = master.exporter(transcript.as_ref()).export(b"label", b"", 255);
-            let client = master.client_traffic(suite, transcript.as_ref()).next();
-            (binder, finished, exported, client.key(), client.iv())
+            let client = master.traffic(suite, transcript.as_ref()).client.next();
+            (binder, finished, exported, client.write_keys())
         });
     }
 }
@@ -266,8 +266,9 @@ fn padding() {
             CipherSuite::Aes256GcmSha384 => &AES_256_GCM,
             CipherSuite::Chacha20Poly1305Sha256 => &CHACHA20_POLY1305,
         };
-        let key = UnboundKey::new(algorithm, client.tx.secret.key().expose()).expect("its length");
-        let nonce = Nonce::try_assume_unique_for_key(client.tx.secret.iv().expose()).expect("12 bytes");
+        let WriteKeys { key, iv } = client.tx.secret.write_keys();
+        let key = UnboundKey::new(algorithm, key.expose()).expect("its length");
+        let nonce = Nonce::try_assume_unique_for_key(iv.expose()).expect("12 bytes");
         let mut inner = vec![b'a'; 200 - padding];
         inner.push(23);
         inner.resize(201, 0);

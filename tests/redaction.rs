@@ -18,7 +18,7 @@ use handclasp::{
     crypto::{
         aead::RecordKey,
         hash::Hash,
-        key_schedule::{EarlySecret, PskKind},
+        key_schedule::{EarlySecret, PskKind, WriteKeys},
         kx::NamedGroup,
         pem::Blocks,
         random::{Random, SystemRandom},
@@ -135,7 +135,7 @@ fn no_handshake_session_or_connection_shows_a_secret() {
         for session in sessions {
             let exported = session.exporter.export(b"EXPORTER-test", b"", 32).unwrap();
             for direction in [&session.tx, &session.rx] {
-                let (key, iv) = (direction.secret.key(), direction.secret.iv());
+                let WriteKeys { key, iv } = direction.secret.write_keys();
                 show!(text, key, iv, RecordKey::new(&direction.secret), direction.secret.finished());
                 secrets.extend([direction.secret.expose(), key.expose(), iv.expose()].map(Vec::from));
             }
@@ -163,9 +163,10 @@ fn no_type_of_the_key_schedule_shows_its_bytes() {
         let suite = CipherSuite::ALL.into_iter().find(|suite| suite.hash() == early.hash()).unwrap();
         let handshake = early.handshake(&shared);
         show!(text, shared, early, early.binder(PskKind::External), handshake);
-        show!(text, handshake.client_traffic(suite, b""), handshake.server_traffic(suite, b"").next());
+        let traffic = handshake.traffic(suite, b"");
+        show!(text, traffic.server.next(), traffic.client.write_keys(), traffic);
         let master = handshake.master();
-        show!(text, master, master.exporter(b""), master.client_traffic(suite, b""));
+        show!(text, master, master.exporter(b""), master.traffic(suite, b""));
     }
     for refused in [&psk[..15], &[0; 16]] {
         let error = Psk::external(b"id", refused, Hash::Sha256).unwrap_err();

@@ -6,7 +6,11 @@ use std::{
     os::fd::{AsFd, BorrowedFd},
 };
 
-use crate::crypto::{key_schedule::TrafficSecret, secret::Secret, suite::CipherSuite};
+use crate::crypto::{
+    key_schedule::{TrafficSecret, WriteKeys},
+    secret::Secret,
+    suite::CipherSuite,
+};
 
 use super::system;
 
@@ -85,7 +89,7 @@ pub(crate) fn send_alert(socket: BorrowedFd<'_>, alert: [u8; 2]) -> io::Result<(
 /// ```
 /// The fields follow each other without padding. AES-GCM splits the 12 bytes of the IV into a salt of 4 and an `iv` of 8.
 fn crypto_info(secret: &TrafficSecret, sequence: u64) -> Secret {
-    let (key, iv) = (secret.key(), secret.iv());
+    let WriteKeys { key, iv } = secret.write_keys();
     let (salt, iv) = iv.expose().split_at(salt_length(secret.suite()));
     let head = [VERSION.to_ne_bytes(), cipher_type(secret.suite()).to_ne_bytes()].concat();
     let fields: [&[u8]; 5] = [&head, iv, key.expose(), salt, &sequence.to_be_bytes()];
@@ -122,7 +126,7 @@ mod tests {
     fn traffic_secret(suite: CipherSuite) -> TrafficSecret {
         let shared = Secret::from_slice(&[7; 32]);
         let master = EarlySecret::new(suite.hash(), None).handshake(&shared).master();
-        master.client_traffic(suite, Hash::digest(suite.hash(), b"").as_ref())
+        master.traffic(suite, Hash::digest(suite.hash(), b"").as_ref()).client
     }
 
     #[test]
@@ -140,11 +144,11 @@ mod tests {
     #[test]
     fn the_iv_of_aes_gcm_is_split() {
         let secret = traffic_secret(CipherSuite::Aes128GcmSha256);
-        let (info, iv) = (crypto_info(&secret, 0x0102), secret.iv());
+        let (info, iv) = (crypto_info(&secret, 0x0102), secret.write_keys().iv);
         let info = info.expose();
         assert_eq!(info[..4], [VERSION.to_ne_bytes(), 51_u16.to_ne_bytes()].concat());
         assert_eq!(info[4..12], iv.expose()[4..]);
-        assert_eq!(info[12..28], *secret.key().expose());
+        assert_eq!(info[12..28], *secret.write_keys().key.expose());
         assert_eq!(info[28..32], iv.expose()[..4]);
         assert_eq!(info[32..], [0, 0, 0, 0, 0, 0, 1, 2]);
     }

@@ -6,7 +6,7 @@ use core::{fmt, hint};
 use ring::aead::{Aad, Algorithm, LessSafeKey, Nonce, UnboundKey};
 
 use super::{
-    key_schedule::TrafficSecret,
+    key_schedule::{TrafficSecret, WriteKeys},
     secret::{CIPHER_STACK, Secret, without_trace},
 };
 
@@ -30,7 +30,8 @@ pub struct RecordKey {
 impl RecordKey {
     /// Derives key and IV from a traffic secret (RFC 8446, Section 7.3).
     pub fn new(secret: &TrafficSecret) -> Self {
-        Self { key: boxed(secret.suite().aead(), secret.key().expose()), iv: secret.iv() }
+        let WriteKeys { key, iv } = secret.write_keys();
+        Self { key: boxed(secret.suite().aead(), key.expose()), iv }
     }
 
     /// Takes key and IV as they are, for vectors that have no traffic secret.

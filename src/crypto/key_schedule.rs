@@ -13,16 +13,16 @@
 //!              v
 //!  (EC)DHE -> HKDF-Extract = Handshake Secret        EarlySecret::handshake
 //!              |
-//!              +-----> "c hs traffic"                HandshakeSecret::client_traffic
-//!              +-----> "s hs traffic"                HandshakeSecret::server_traffic
+//!              +-----> "c hs traffic"                HandshakeSecret::traffic
+//!              +-----> "s hs traffic"                HandshakeSecret::traffic
 //!              v
 //!        Derive-Secret(., "derived", "")
 //!              |
 //!              v
 //!     0 -> HKDF-Extract = Master Secret              HandshakeSecret::master
 //!              |
-//!              +-----> "c ap traffic"                MasterSecret::client_traffic
-//!              +-----> "s ap traffic"                MasterSecret::server_traffic
+//!              +-----> "c ap traffic"                MasterSecret::traffic
+//!              +-----> "s ap traffic"                MasterSecret::traffic
 //!              +-----> "exp master"                  MasterSecret::exporter
 //! ```
 //!
@@ -31,7 +31,12 @@
 //!
 //! The values of RFC 8448, Section 3 ("Simple 1-RTT Handshake"), one by one:
 //! ```
-//! use handclasp::crypto::{hash::Hash, key_schedule::EarlySecret, secret::Secret, suite::CipherSuite};
+//! use handclasp::crypto::{
+//!     hash::Hash,
+//!     key_schedule::{EarlySecret, TrafficSecrets, WriteKeys},
+//!     secret::Secret,
+//!     suite::CipherSuite,
+//! };
 //! # fn hex(s: &str) -> Vec<u8> {
 //! #     let digits: Vec<u8> = s.bytes().filter(|b| *b != b' ').map(|b| (b as char).to_digit(16).unwrap() as u8).collect();
 //! #     digits.chunks(2).map(|d| d[0] << 4 | d[1]).collect()
@@ -39,22 +44,21 @@
 //! let shared = Secret::from_slice(&hex("8bd4054fb55b9d63fdfbacf9f04b9f0d35e6d63f537563efd46272900f89492d"));
 //! let hello_hash = hex("860c06edc07858ee8e78f0e7428c58edd6b43f2ca3e6e95f02ed063cf0e1cad8");
 //! let handshake = EarlySecret::new(Hash::Sha256, None).handshake(&shared);
-//! let client = handshake.client_traffic(CipherSuite::Aes128GcmSha256, &hello_hash);
-//! let server = handshake.server_traffic(CipherSuite::Aes128GcmSha256, &hello_hash);
+//! let TrafficSecrets { client, server } = handshake.traffic(CipherSuite::Aes128GcmSha256, &hello_hash);
 //! assert_eq!(client.expose(), hex("b3eddb126e067f35a780b3abf45e2d8f3b1a950738f52e9600746a0e27a55a21"));
 //! assert_eq!(server.expose(), hex("b67b7d690cc16c4e75e54213cb2d37b4e9c912bcded9105d42befd59d391ad38"));
-//! assert_eq!(server.key().expose(), hex("3fce516009c21727d0f2e4e86ee403bc"));
-//! assert_eq!(server.iv().expose(), hex("5d313eb2671276ee13000b30"));
+//! let WriteKeys { key, iv } = server.write_keys();
+//! assert_eq!(key.expose(), hex("3fce516009c21727d0f2e4e86ee403bc"));
+//! assert_eq!(iv.expose(), hex("5d313eb2671276ee13000b30"));
 //! ```
 
-use alloc::boxed::Box;
-use core::{fmt, hint};
+use core::fmt;
 
 use ring::hmac;
 
 use super::{
     hash::{Digest, Hash},
-    hkdf::{expand_label, extract},
+    hkdf::{Expander, extract},
     secret::{CIPHER_STACK, Secret, without_trace},
     suite::CipherSuite,
 };
@@ -62,15 +66,30 @@ use super::{
 /// The zero string of `Hash.length` bytes stands for an absent PSK and for the last input (RFC 8446, Section 7.1).
 const ZEROS: [u8; super::hash::MAX_DIGEST_LENGTH] = [0; super::hash::MAX_DIGEST_LENGTH];
 
-/// Derive-Secret(Secret, Label, Messages), with the transcript hash of the messages (RFC 8446, Section 7.1).
-fn derive_secret(hash: Hash, secret: &Secret, label: &[u8], transcript_hash: &[u8]) -> Secret {
-    expand_label(hash, secret, label, transcript_hash, hash.output_length())
+impl Expander {
+    /// Derive-Secret(Secret, Label, Messages), with the transcript hash of the messages (RFC 8446, Section 7.1).
+    fn derive_secret(&self, label: &[u8], transcript_hash: &[u8]) -> Secret {
+        self.label(label, transcript_hash, self.hash().output_length())
+    }
 }
 
 /// Derive-Secret(., "derived", ""): the salt of the next extraction.
 fn derived(hash: Hash, secret: &Secret) -> Secret {
-    derive_secret(hash, secret, b"derived", hash.digest(b"").as_ref())
+    Expander::new(hash, secret.expose()).derive_secret(b"derived", hash.digest(b"").as_ref())
 }
+
+/// What [`derived`] gives of the Early Secret of no PSK, with SHA-256: nothing in it is secret.
+const DERIVED_OF_NO_PSK_SHA256: [u8; 32] = [
+    0x6f, 0x26, 0x15, 0xa1, 0x08, 0xc7, 0x02, 0xc5, 0x67, 0x8f, 0x54, 0xfc, 0x9d, 0xba, 0xb6, 0x97, 0x16,
+    0xc0, 0x76, 0x18, 0x9c, 0x48, 0x25, 0x0c, 0xeb, 0xea, 0xc3, 0x57, 0x6c, 0x36, 0x11, 0xba,
+];
+
+/// The same with SHA-384.
+const DERIVED_OF_NO_PSK_SHA384: [u8; 48] = [
+    0x15, 0x91, 0xda, 0xc5, 0xcb, 0xbf, 0x03, 0x30, 0xa4, 0xa8, 0x4d, 0xe9, 0xc7, 0x53, 0x33, 0x0e, 0x92,
+    0xd0, 0x1f, 0x0a, 0x88, 0x21, 0x4b, 0x44, 0x64, 0x97, 0x2f, 0xd6, 0x68, 0x04, 0x9e, 0x93, 0xe5, 0x2f,
+    0x2b, 0x16, 0xfa, 0xd9, 0x22, 0xfd, 0xc0, 0x58, 0x44, 0x78, 0x42, 0x8f, 0x28, 0x2b,
+];
 
 fn zeros(hash: Hash) -> &'static [u8] {
     ZEROS.split_at(hash.length()).0
@@ -94,7 +113,8 @@ pub struct EarlySecret {
 impl EarlySecret {
     /// Extracts the Early Secret from a PSK, or from zeros when there is none.
     pub fn new(hash: Hash, psk: Option<&[u8]>) -> Self {
-        Self { hash, secret: extract(hash, zeros(hash), psk.unwrap_or(zeros(hash))) }
+        let psk = psk.unwrap_or(zeros(hash));
+        Self { hash, secret: without_trace::<CIPHER_STACK, _>(|| extract(hash, zeros(hash), psk)) }
     }
 
     /// Takes one that another process extracted; `None` if it is not as long as the hash.
@@ -121,13 +141,19 @@ impl EarlySecret {
             PskKind::Imported => b"imp binder",
         };
         let empty = self.hash.digest(b"");
-        FinishedKey::new(self.hash, &derive_secret(self.hash, &self.secret, label, empty.as_ref()))
+        without_trace::<CIPHER_STACK, _>(|| {
+            let binder_key =
+                Expander::new(self.hash, self.secret.expose()).derive_secret(label, empty.as_ref());
+            FinishedKey::new(self.hash, &binder_key)
+        })
     }
 
     /// Mixes in the (EC)DHE shared secret.
     pub fn handshake(&self, shared_secret: &Secret) -> HandshakeSecret {
-        let salt = derived(self.hash, &self.secret);
-        HandshakeSecret { hash: self.hash, secret: extract(self.hash, salt.expose(), shared_secret.expose()) }
+        let secret = without_trace::<CIPHER_STACK, _>(|| {
+            extract(self.hash, derived(self.hash, &self.secret).expose(), shared_secret.expose())
+        });
+        HandshakeSecret { hash: self.hash, secret }
     }
 }
 
@@ -138,20 +164,29 @@ pub struct HandshakeSecret {
 }
 
 impl HandshakeSecret {
-    /// client_handshake_traffic_secret, over ClientHello...ServerHello.
-    pub fn client_traffic(&self, suite: CipherSuite, transcript_hash: &[u8]) -> TrafficSecret {
-        TrafficSecret::derive(suite, &self.secret, b"c hs traffic", transcript_hash)
+    /// What [`EarlySecret::handshake`] gives where there is no PSK; up to here it is a constant.
+    pub fn without_psk(hash: Hash, shared_secret: &Secret) -> Self {
+        let salt: &[u8] = match hash {
+            Hash::Sha256 => &DERIVED_OF_NO_PSK_SHA256,
+            Hash::Sha384 => &DERIVED_OF_NO_PSK_SHA384,
+        };
+        Self {
+            hash,
+            secret: without_trace::<CIPHER_STACK, _>(|| extract(hash, salt, shared_secret.expose())),
+        }
     }
 
-    /// server_handshake_traffic_secret, over ClientHello...ServerHello.
-    pub fn server_traffic(&self, suite: CipherSuite, transcript_hash: &[u8]) -> TrafficSecret {
-        TrafficSecret::derive(suite, &self.secret, b"s hs traffic", transcript_hash)
+    /// client_handshake_traffic_secret and server_handshake_traffic_secret, over ClientHello...ServerHello.
+    pub fn traffic(&self, suite: CipherSuite, transcript_hash: &[u8]) -> TrafficSecrets {
+        TrafficSecrets::derive(suite, &self.secret, [b"c hs traffic", b"s hs traffic"], transcript_hash)
     }
 
     /// Goes on to the Master Secret.
     pub fn master(self) -> MasterSecret {
-        let salt = derived(self.hash, &self.secret);
-        MasterSecret { hash: self.hash, secret: extract(self.hash, salt.expose(), zeros(self.hash)) }
+        let secret = without_trace::<CIPHER_STACK, _>(|| {
+            extract(self.hash, derived(self.hash, &self.secret).expose(), zeros(self.hash))
+        });
+        MasterSecret { hash: self.hash, secret }
     }
 }
 
@@ -162,20 +197,37 @@ pub struct MasterSecret {
 }
 
 impl MasterSecret {
-    /// client_application_traffic_secret_0, over ClientHello...server Finished.
-    pub fn client_traffic(&self, suite: CipherSuite, transcript_hash: &[u8]) -> TrafficSecret {
-        TrafficSecret::derive(suite, &self.secret, b"c ap traffic", transcript_hash)
-    }
-
-    /// server_application_traffic_secret_0, over ClientHello...server Finished.
-    pub fn server_traffic(&self, suite: CipherSuite, transcript_hash: &[u8]) -> TrafficSecret {
-        TrafficSecret::derive(suite, &self.secret, b"s ap traffic", transcript_hash)
+    /// client_application_traffic_secret_0 and server_application_traffic_secret_0, over ClientHello...server Finished.
+    pub fn traffic(&self, suite: CipherSuite, transcript_hash: &[u8]) -> TrafficSecrets {
+        TrafficSecrets::derive(suite, &self.secret, [b"c ap traffic", b"s ap traffic"], transcript_hash)
     }
 
     /// exporter_master_secret, over ClientHello...server Finished.
     pub fn exporter(&self, transcript_hash: &[u8]) -> ExporterSecret {
-        let secret = derive_secret(self.hash, &self.secret, b"exp master", transcript_hash);
+        let secret = without_trace::<CIPHER_STACK, _>(|| {
+            Expander::new(self.hash, self.secret.expose()).derive_secret(b"exp master", transcript_hash)
+        });
         ExporterSecret { hash: self.hash, secret }
+    }
+}
+
+/// The secrets of both directions.
+#[derive(Debug)]
+pub struct TrafficSecrets {
+    /// What the client sends under.
+    pub client: TrafficSecret,
+    /// What the server sends under.
+    pub server: TrafficSecret,
+}
+
+impl TrafficSecrets {
+    fn derive(suite: CipherSuite, secret: &Secret, labels: [&[u8; 12]; 2], transcript_hash: &[u8]) -> Self {
+        without_trace::<CIPHER_STACK, _>(|| {
+            let secret = Expander::new(suite.hash(), secret.expose());
+            let [client, server] = labels
+                .map(|label| TrafficSecret { suite, secret: secret.derive_secret(label, transcript_hash) });
+            Self { client, server }
+        })
     }
 }
 
@@ -186,10 +238,6 @@ pub struct TrafficSecret {
 }
 
 impl TrafficSecret {
-    fn derive(suite: CipherSuite, secret: &Secret, label: &[u8], transcript_hash: &[u8]) -> Self {
-        Self { suite, secret: derive_secret(suite.hash(), secret, label, transcript_hash) }
-    }
-
     /// Takes one that another process derived; `None` if it is not as long as the suite's hash.
     #[cfg(feature = "agent")]
     pub(crate) fn from_bytes(suite: CipherSuite, secret: Secret) -> Option<Self> {
@@ -206,56 +254,65 @@ impl TrafficSecret {
         self.secret.expose()
     }
 
-    /// `[sender]_write_key`, of the suite's key length.
-    pub fn key(&self) -> Secret {
-        expand_label(self.suite.hash(), &self.secret, b"key", b"", self.suite.key_length())
-    }
-
-    /// `[sender]_write_iv`, 12 bytes.
-    pub fn iv(&self) -> Secret {
-        expand_label(self.suite.hash(), &self.secret, b"iv", b"", 12)
+    /// What protects this sender's records (RFC 8446, Section 7.3).
+    pub fn write_keys(&self) -> WriteKeys {
+        without_trace::<CIPHER_STACK, _>(|| {
+            let secret = Expander::new(self.suite.hash(), self.secret.expose());
+            WriteKeys {
+                key: secret.label(b"key", b"", self.suite.key_length()),
+                iv: secret.label(b"iv", b"", 12),
+            }
+        })
     }
 
     /// The key of this sender's Finished (RFC 8446, Section 4.4.4).
     pub fn finished(&self) -> FinishedKey {
-        FinishedKey::new(self.suite.hash(), &self.secret)
+        without_trace::<CIPHER_STACK, _>(|| FinishedKey::new(self.suite.hash(), &self.secret))
     }
 
     /// `application_traffic_secret_N+1`, after a KeyUpdate (RFC 8446, Section 7.2).
     pub fn next(&self) -> Self {
-        let hash = self.suite.hash();
-        Self { suite: self.suite, secret: derive_secret(hash, &self.secret, b"traffic upd", b"") }
+        let secret = without_trace::<CIPHER_STACK, _>(|| {
+            Expander::new(self.suite.hash(), self.secret.expose()).derive_secret(b"traffic upd", b"")
+        });
+        Self { suite: self.suite, secret }
     }
 }
 
+/// `[sender]_write_key` and `[sender]_write_iv`.
+#[derive(Debug)]
+pub struct WriteKeys {
+    /// Of the suite's key length.
+    pub key: Secret,
+    /// 12 bytes.
+    pub iv: Secret,
+}
+
 /// The key of a Finished message or of a PSK binder (RFC 8446, Section 4.4.4).
-///
-/// ring's key is boxed, so that a move does not copy it, and overwritten when it is dropped: ring does not wipe it.
-pub struct FinishedKey(Box<hmac::Key>);
+pub struct FinishedKey {
+    hash: Hash,
+    key: Secret,
+}
 
 impl FinishedKey {
     pub(crate) fn new(hash: Hash, base: &Secret) -> Self {
-        let key = expand_label(hash, base, b"finished", b"", hash.output_length());
-        Self(without_trace::<CIPHER_STACK, _>(|| Box::new(hmac::Key::new(hash.hmac(), key.expose()))))
+        Self { hash, key: Expander::new(hash, base.expose()).derive_secret(b"finished", b"") }
     }
 
     /// verify_data over a transcript hash; public bytes.
     pub fn verify_data(&self, transcript_hash: &Digest) -> hmac::Tag {
-        without_trace::<CIPHER_STACK, _>(|| hmac::sign(&self.0, transcript_hash.as_ref()))
+        without_trace::<CIPHER_STACK, _>(|| hmac::sign(&self.hmac(), transcript_hash.as_ref()))
     }
 
     /// Compares a received verify_data in constant time.
     pub fn verify(&self, transcript_hash: &Digest, verify_data: &[u8]) -> bool {
         without_trace::<CIPHER_STACK, _>(|| {
-            hmac::verify(&self.0, transcript_hash.as_ref(), verify_data).is_ok()
+            hmac::verify(&self.hmac(), transcript_hash.as_ref(), verify_data).is_ok()
         })
     }
-}
 
-impl Drop for FinishedKey {
-    fn drop(&mut self) {
-        *self.0 = hmac::Key::new(self.0.algorithm(), b"");
-        hint::black_box(&*self.0);
+    fn hmac(&self) -> hmac::Key {
+        hmac::Key::new(self.hash.hmac(), self.key.expose())
     }
 }
 
@@ -285,8 +342,11 @@ impl ExporterSecret {
         if usize::from(length) > longest || label.len() > 249 {
             return None;
         }
-        let secret = derive_secret(self.hash, &self.secret, label, self.hash.digest(b"").as_ref());
-        Some(expand_label(self.hash, &secret, b"exporter", self.hash.digest(context).as_ref(), length))
+        let (empty, context) = (self.hash.digest(b""), self.hash.digest(context));
+        Some(without_trace::<CIPHER_STACK, _>(|| {
+            let secret = Expander::new(self.hash, self.secret.expose()).derive_secret(label, empty.as_ref());
+            Expander::new(self.hash, secret.expose()).label(b"exporter", context.as_ref(), length)
+        }))
     }
 }
 
@@ -301,3 +361,19 @@ macro_rules! redacted_debug {
     )*};
 }
 redacted_debug!(EarlySecret, HandshakeSecret, MasterSecret, TrafficSecret, FinishedKey, ExporterSecret);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The formulas of RFC 8446, Section 7.1, against the constants.
+    #[test]
+    fn the_early_secret_of_no_psk_is_a_constant() {
+        let shared = Secret::from_slice(&[7; 32]);
+        for hash in [Hash::Sha256, Hash::Sha384] {
+            let computed = EarlySecret::new(hash, None).handshake(&shared);
+            let constant = HandshakeSecret::without_psk(hash, &shared);
+            assert_eq!(computed.secret.expose(), constant.secret.expose());
+        }
+    }
+}

@@ -2,8 +2,8 @@
 
 use super::{
     hash::Hash,
-    hkdf::{expand_label, extract},
-    secret::Secret,
+    hkdf::{Expander, extract},
+    secret::{CIPHER_STACK, Secret, without_trace},
 };
 
 /// Diversifies an external PSK into the one that goes with an ImportedIdentity (RFC 9258, Section 5.1).
@@ -14,7 +14,9 @@ use super::{
 /// ```
 /// `hash` is the external PSK's own, `target` that of the handshakes it will be used in.
 pub(crate) fn import_psk(hash: Hash, base_key: &[u8], imported_identity: &[u8], target: Hash) -> Secret {
-    let epskx = extract(hash, b"", base_key);
     let context = hash.digest(imported_identity);
-    expand_label(hash, &epskx, b"derived psk", context.as_ref(), target.output_length())
+    without_trace::<CIPHER_STACK, _>(|| {
+        let epskx = Expander::new(hash, extract(hash, b"", base_key).expose());
+        epskx.label(b"derived psk", context.as_ref(), target.output_length())
+    })
 }

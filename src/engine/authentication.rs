@@ -17,7 +17,7 @@ use super::{
 };
 use crate::crypto::{
     certificate::UnixTime,
-    key_schedule::{EarlySecret, MasterSecret, TrafficSecret},
+    key_schedule::{EarlySecret, HandshakeSecret, MasterSecret, TrafficSecret, TrafficSecrets},
     public_key::PublicKey,
     secret::Secret,
     signature_scheme::SignatureScheme,
@@ -59,15 +59,17 @@ impl HandshakeKeys {
     /// Derives everything up to the Master Secret, over ClientHello...ServerHello.
     pub(super) fn new(
         suite: CipherSuite,
-        early_secret: &EarlySecret,
+        early_secret: Option<&EarlySecret>,
         shared_secret: &Secret,
         transcript: &Transcript,
         log: &Log,
     ) -> Self {
         let hash = transcript.hash();
-        let handshake = early_secret.handshake(shared_secret);
-        let client = handshake.client_traffic(suite, hash.as_ref());
-        let server = handshake.server_traffic(suite, hash.as_ref());
+        let handshake = match early_secret {
+            Some(early_secret) => early_secret.handshake(shared_secret),
+            None => HandshakeSecret::without_psk(suite.hash(), shared_secret),
+        };
+        let TrafficSecrets { client, server } = handshake.traffic(suite, hash.as_ref());
         log.secret("CLIENT_HANDSHAKE_TRAFFIC_SECRET", client.expose());
         log.secret("SERVER_HANDSHAKE_TRAFFIC_SECRET", server.expose());
         Self { client, server, master: handshake.master() }
@@ -76,8 +78,7 @@ impl HandshakeKeys {
     /// The application's secrets, over ClientHello...server Finished.
     pub(super) fn application(&self, transcript: &Transcript, log: &Log) -> ApplicationSecrets {
         let (suite, hash) = (self.client.suite(), transcript.hash());
-        let client = self.master.client_traffic(suite, hash.as_ref());
-        let server = self.master.server_traffic(suite, hash.as_ref());
+        let TrafficSecrets { client, server } = self.master.traffic(suite, hash.as_ref());
         let exporter = self.master.exporter(hash.as_ref());
         log.secret("CLIENT_TRAFFIC_SECRET_0", client.expose());
         log.secret("SERVER_TRAFFIC_SECRET_0", server.expose());

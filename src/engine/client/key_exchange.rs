@@ -6,7 +6,6 @@ use super::{Protected, WaitEncryptedExtensions};
 use crate::{
     crypto::{
         certificate::UnixTime,
-        key_schedule::EarlySecret,
         kx::{KeyShares, NamedGroup},
         random::Random,
         suite::CipherSuite,
@@ -299,14 +298,13 @@ impl Offered {
         records: &mut Records,
     ) -> Result<WaitEncryptedExtensions, Error> {
         let config = Arc::clone(&self.config);
-        let no_psk = EarlySecret::new(suite.hash(), None);
         let (early_secret, peer) = match server_hello.selected_identity {
             Some(selected_identity) => {
                 let (index, psk) = self.selected_psk(&config, selected_identity, suite)?;
-                (psk.early_secret(), Some(Peer::Psk { identity: psk.identity().into(), index }))
+                (Some(psk.early_secret()), Some(Peer::Psk { identity: psk.identity().into(), index }))
             }
             None if config.verifier.is_none() => return Err(Violation::PskNotAccepted.into()),
-            None => (&no_psk, None),
+            None => (None, None),
         };
         let Self { now, log, key_shares, .. } = self;
         //= rfc8446#section-4.2.8

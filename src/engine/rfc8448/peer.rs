@@ -186,11 +186,11 @@ pub(super) fn sent(handshake: &mut Handshake) -> Vec<u8> {
 /// Compares a session with the trace, and carries the trace's records after the handshake.
 pub(super) fn check_session(mut session: Session, trace: &Trace, us: &str, peer: &str) {
     let keys = format!("{us}  derive write traffic keys for application data");
-    assert_eq!(session.tx.secret.key().expose(), trace.value(&keys, "key expanded"));
-    assert_eq!(session.tx.secret.iv().expose(), trace.value(&keys, "iv expanded"));
+    assert_eq!(session.tx.secret.write_keys().key.expose(), trace.value(&keys, "key expanded"));
+    assert_eq!(session.tx.secret.write_keys().iv.expose(), trace.value(&keys, "iv expanded"));
     let keys = format!("{peer}  derive write traffic keys for application data");
-    assert_eq!(session.rx.secret.key().expose(), trace.value(&keys, "key expanded"));
-    assert_eq!(session.rx.secret.iv().expose(), trace.value(&keys, "iv expanded"));
+    assert_eq!(session.rx.secret.write_keys().key.expose(), trace.value(&keys, "key expanded"));
+    assert_eq!(session.rx.secret.write_keys().iv.expose(), trace.value(&keys, "iv expanded"));
     assert_eq!((session.tx.next_sequence, session.rx.next_sequence), (0, 0));
     assert_eq!((session.record_size_limit, session.peer_record_size_limit), (Some(16385), Some(16385)));
     // A server's NewSessionTicket is not ours to send: as if it had been.

@@ -5,8 +5,8 @@ use alloc::format;
 use super::{CLIENT_AUTHENTICATION, COMPATIBILITY, HELLO_RETRY, RESUMED, SIMPLE, Trace};
 use crate::crypto::{
     hash::Hash,
-    hkdf::{expand_label, extract},
-    key_schedule::{EarlySecret, FinishedKey},
+    hkdf::{Expander, extract},
+    key_schedule::{EarlySecret, FinishedKey, TrafficSecrets, WriteKeys},
     secret::Secret,
     suite::CipherSuite,
 };
@@ -18,8 +18,7 @@ fn expand(secret: &[u8], info: &[u8]) -> Secret {
     let (context, rest) = rest[1..].split_at(usize::from(rest[0]));
     assert!(rest.is_empty());
     let label = label.strip_prefix(b"tls13 ").unwrap();
-    let secret = Secret::from_slice(secret);
-    expand_label(Hash::Sha256, &secret, label, context, u16::from_be_bytes(*length))
+    Expander::new(Hash::Sha256, secret).label(label, context, u16::from_be_bytes(*length))
 }
 
 #[test]
@@ -61,15 +60,17 @@ fn every_secret_by_the_types_of_the_schedule() {
             |label: &str, name| trace.value(&format!("{{server}}  derive secret \"tls13 {label}\""), name);
         let handshake = EarlySecret::new(Hash::Sha256, Some(psk)).handshake(&Secret::from_slice(shared));
         let hello = label("c hs traffic", "hash");
-        assert_eq!(handshake.client_traffic(suite, hello).expose(), label("c hs traffic", "expanded"));
-        let server = handshake.server_traffic(suite, hello);
+        let TrafficSecrets { client, server } = handshake.traffic(suite, hello);
+        assert_eq!(client.expose(), label("c hs traffic", "expanded"));
         assert_eq!(server.expose(), label("s hs traffic", "expanded"));
         let keys = "{server}  derive write traffic keys for handshake data";
-        assert_eq!(server.key().expose(), trace.value(keys, "key expanded"));
-        assert_eq!(server.iv().expose(), trace.value(keys, "iv expanded"));
+        let WriteKeys { key, iv } = server.write_keys();
+        assert_eq!(key.expose(), trace.value(keys, "key expanded"));
+        assert_eq!(iv.expose(), trace.value(keys, "iv expanded"));
         let (master, finished) = (handshake.master(), label("c ap traffic", "hash"));
-        assert_eq!(master.client_traffic(suite, finished).expose(), label("c ap traffic", "expanded"));
-        assert_eq!(master.server_traffic(suite, finished).expose(), label("s ap traffic", "expanded"));
+        let TrafficSecrets { client, server } = master.traffic(suite, finished);
+        assert_eq!(client.expose(), label("c ap traffic", "expanded"));
+        assert_eq!(server.expose(), label("s ap traffic", "expanded"));
         assert_eq!(master.exporter(finished).expose(), label("exp master", "expanded"));
     }
 }

@@ -12,7 +12,6 @@ use crate::{
     crypto::{
         certificate::UnixTime,
         hash::{Digest, Hash},
-        key_schedule::EarlySecret,
         kx::Response,
         random::Random,
         suite::CipherSuite,
@@ -297,8 +296,7 @@ impl Listening {
     ) -> Result<State, Error> {
         let Response { public, shared_secret } = self.random.respond(selection.group, key_exchange)?;
         let server_hello = self.server_hello(hello, &selection, &public)?;
-        let no_psk = EarlySecret::new(selection.suite.hash(), None);
-        let early_secret = selection.psk().map_or(&no_psk, |found| found.psk.early_secret());
+        let early_secret = selection.psk().map(|found| found.psk.early_secret());
         let Selection { suite, group, authentication, protocol, record_size_limits, .. } = selection;
         let Self { config, now, retry, .. } = self;
         let hello_retry = retry.is_some();

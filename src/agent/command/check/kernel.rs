@@ -10,7 +10,12 @@ use crate::{
         ktls,
         netlink::{Kernel, KernelError},
     },
-    crypto::{hash::Hash, key_schedule::EarlySecret, secret::Secret, suite::CipherSuite},
+    crypto::{
+        hash::Hash,
+        key_schedule::{EarlySecret, TrafficSecrets},
+        secret::Secret,
+        suite::CipherSuite,
+    },
 };
 
 pub(super) fn check() -> Vec<Finding> {
@@ -70,9 +75,8 @@ fn kernel_tls() -> Vec<Finding> {
 fn cipher(suite: CipherSuite) -> Finding {
     let transcript = Hash::digest(suite.hash(), b"");
     let master = EarlySecret::new(suite.hash(), None).handshake(&Secret::zeroed(32)).master();
-    let tx = master.client_traffic(suite, transcript.as_ref());
-    let rx = master.server_traffic(suite, transcript.as_ref());
-    match ktls::try_keys((&tx, 0), (&rx, 0)) {
+    let TrafficSecrets { client, server } = master.traffic(suite, transcript.as_ref());
+    match ktls::try_keys((&client, 0), (&server, 0)) {
         Ok(()) => Finding::ok("cipher", suite.name()),
         Err(error) => Finding::fail(
             "cipher",
