@@ -75,6 +75,7 @@ bench bench-post-quantum: tools
 files = $(foreach page,$(wildcard dist/man/*),$(page):share/man/man$(patsubst .%,%,$(suffix $(page)))/$(notdir $(page))) \
 	$(foreach sample,$(wildcard dist/examples/*),$(sample):share/doc/handclasp/examples/$(notdir $(sample))) \
 	dist/config:share/doc/handclasp/examples/config \
+	dist/monitoring.md:share/doc/handclasp/monitoring.md \
 	dist/completions/handclasp.bash:share/bash-completion/completions/handclasp \
 	dist/completions/_handclasp:share/zsh/vendor-completions/_handclasp \
 	dist/completions/handclasp.fish:share/fish/vendor_completions.d/handclasp.fish \

@@ -135,7 +135,7 @@ fn settings() -> Words {
         };
         settings.extend(literals.filter(is_setting).filter(|text| !text.contains(' ')).map(String::from));
     }
-    settings.extend(["loglevel", "tls", "nl", "delay_done", "keyrings"].map(Into::into));
+    settings.extend(["loglevel", "tls", "nl", "delay_done", "keyrings", "textfile"].map(Into::into));
     settings
 }
 

@@ -11,12 +11,15 @@ for command in \
         check\t'Tell whether this host is ready' \
         connect\t'A TLS 1.3 client' \
         serve\t'A TLS 1.3 server' \
+        status\t'Tell how the agent is' \
         verify\t'Validate a certificate chain'
     set --local parts (string split \t $command)
     complete -c handclasp -n __fish_use_subcommand -a $parts[1] -d $parts[2]
 end
 
 __handclasp agent -s w -l workers -x -d 'How many workers'
+__handclasp agent -s l -l log-format -x -a 'human json' -d 'Form of the log'
+__handclasp agent -s s -l status -r -F -d 'Socket for the status'
 for command in agent check
     __handclasp $command -s c -l config -r -F -d Configuration
     __handclasp $command -s h -l help -d 'Print the options'
@@ -42,6 +45,11 @@ for command in connect serve
     __handclasp $command -l ktls -d 'Let the kernel encrypt'
     __handclasp $command -l help -d 'Print the options'
 end
+
+__handclasp status -s j -l json -d 'As JSON'
+__handclasp status -s p -l prometheus -d 'For Prometheus'
+__handclasp status -s s -l socket -r -F -d 'Where the agent listens'
+__handclasp status -s h -l help -d 'Print the options'
 
 __handclasp verify -l cafile -r -F -d 'Trust anchors'
 __handclasp verify -l host -x -d 'Name to prove'

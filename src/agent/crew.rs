@@ -5,6 +5,7 @@
 
 mod member;
 mod recruitment;
+mod voice;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -17,6 +18,7 @@ use nix::poll::PollFlags;
 use super::{
     border::{Number, Order, Report},
     failure::GIVING_UP,
+    status::WorkerState,
     wait::wait,
     worker::Worker,
 };
@@ -74,11 +76,27 @@ impl Crew {
         }
     }
 
+    /// How the workers are; none if there are no processes of their own.
+    pub(super) fn workers(&self) -> Vec<WorkerState> {
+        match self {
+            Self::Alone(_) => vec![],
+            Self::Processes(pool) => pool.members.iter().filter_map(Member::state).collect(),
+        }
+    }
+
+    /// How many were started in place of one that was gone.
+    pub(super) fn restarts(&self) -> u64 {
+        match self {
+            Self::Alone(_) => 0,
+            Self::Processes(pool) => pool.members.iter().map(Member::restarts).sum(),
+        }
+    }
+
     /// What to wait for.
     pub(super) fn interests(&self) -> Vec<(BorrowedFd<'_>, PollFlags)> {
         match self {
             Self::Alone(worker) => worker.interests().collect(),
-            Self::Processes(pool) => pool.members.iter().filter_map(Member::interest).collect(),
+            Self::Processes(pool) => pool.members.iter().flat_map(Member::interests).collect(),
         }
     }
 
@@ -152,10 +170,9 @@ impl Pool {
     fn advance(&mut self, ready: &[bool], recruitment: &Recruitment) {
         let mut ready = ready.iter();
         for (index, member) in self.members.iter_mut().enumerate() {
-            if member.is_there() && ready.next() == Some(&true) {
-                let assigned = &self.assigned;
-                member.hear(|number| assigned.get(&number) == Some(&index), &mut self.reports);
-            }
+            let assigned = &self.assigned;
+            let is_its_own = |number: Number| assigned.get(&number) == Some(&index);
+            member.advance(&mut ready, is_its_own, &mut self.reports);
             member.dismiss_if_silent();
         }
         self.bury();

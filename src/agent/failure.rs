@@ -40,7 +40,22 @@ pub(super) enum Failure {
 impl Failure {
     /// All that is said of it; `psk`: the handshake was for a PSK.
     pub(super) fn verdict(&self, psk: bool) -> Verdict {
-        Verdict { errno: self.errno(psk), alert: self.alert(), reason: self.to_string() }
+        Verdict { errno: self.errno(psk), alert: self.alert(), cause: self.cause(), reason: self.to_string() }
+    }
+
+    fn cause(&self) -> Cause {
+        match self {
+            Self::Request(_) | Self::NotTcp => Cause::Request,
+            Self::Missing(_) | Self::Material(_) => Cause::Configuration,
+            Self::Key(_) => Cause::Key,
+            Self::Handshake(driver::Failure::Engine(error)) => engine_cause(error),
+            Self::Handshake(driver::Failure::Closed) => Cause::Closed,
+            Self::Handshake(driver::Failure::Io(_)) | Self::Socket(_) => Cause::Connection,
+            Self::Timeout(_) => Cause::Timeout,
+            Self::Ktls(..) => Cause::Kernel,
+            Self::Stopping => Cause::Stopping,
+            Self::Bug | Self::WorkerLost => Cause::Internal,
+        }
     }
 
     /// What DONE says.
@@ -67,6 +82,81 @@ impl Failure {
             Self::Timeout(_) | Self::Stopping => Some(GIVING_UP),
             _ => None,
         }
+    }
+}
+
+/// The kinds of failures, for counters and for who reads logs by machine: few, and their names stay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Cause {
+    /// The consumer's request makes no sense.
+    Request,
+    /// Something is missing or broken in the configuration.
+    Configuration,
+    /// A key in a keyring cannot be used.
+    Key,
+    /// The peer broke the protocol, or nothing in common was found.
+    Peer,
+    /// The peer's certificate was refused.
+    Certificate,
+    /// The peer refused, with an alert.
+    Alert,
+    /// The peer went away.
+    Closed,
+    /// The connection broke.
+    Connection,
+    /// The time was over.
+    Timeout,
+    /// The kernel took no session.
+    Kernel,
+    /// The agent was being stopped.
+    Stopping,
+    /// A bug, or a worker that was lost.
+    Internal,
+}
+
+impl Cause {
+    pub(super) const ALL: [Self; 12] = [
+        Self::Request,
+        Self::Configuration,
+        Self::Key,
+        Self::Peer,
+        Self::Certificate,
+        Self::Alert,
+        Self::Closed,
+        Self::Connection,
+        Self::Timeout,
+        Self::Kernel,
+        Self::Stopping,
+        Self::Internal,
+    ];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Request => "request",
+            Self::Configuration => "configuration",
+            Self::Key => "key",
+            Self::Peer => "peer",
+            Self::Certificate => "certificate",
+            Self::Alert => "alert",
+            Self::Closed => "closed",
+            Self::Connection => "connection",
+            Self::Timeout => "timeout",
+            Self::Kernel => "kernel",
+            Self::Stopping => "stopping",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+fn engine_cause(error: &Error) -> Cause {
+    match error {
+        Error::Peer(_) => Cause::Peer,
+        Error::Certificate(_) => Cause::Certificate,
+        Error::Alert(_) => Cause::Alert,
+        Error::Closed => Cause::Closed,
+        Error::Config(_) => Cause::Configuration,
+        Error::Local(LocalError::Aborted(_)) => Cause::Timeout,
+        Error::Local(_) => Cause::Internal,
     }
 }
 
@@ -217,6 +307,12 @@ mod tests {
             let found = errno_name(failure.errno(false));
             assert_eq!(found, errno, "{failure:?}");
         }
+    }
+
+    #[test]
+    fn causes_are_numbered_as_they_are_listed() {
+        let numbers = Cause::ALL.map(|cause| cause as usize);
+        assert_eq!(numbers, std::array::from_fn(|index| index));
     }
 
     #[test]

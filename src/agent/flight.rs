@@ -1,26 +1,28 @@
 //! One handshake in flight: from an accepted request to its DONE and its line in the log.
 
 use std::{
-    fmt, io,
+    io,
     net::SocketAddr,
     os::fd::{AsRawFd, BorrowedFd},
+    rc::Rc,
     time::{Duration, Instant},
 };
 
 use nix::sys::socket::{SockaddrStorage, getpeername, getsockname};
 
-use crate::crypto::certificate::{ServerName, UnixTime};
+use crate::crypto::certificate::UnixTime;
 
 use super::{
-    border::{Established, Order, Proved, Report, Verdict},
+    border::{Established, Order, Report, Verdict},
     broker::Broker,
     driver::Answers,
     failure::{self, Failure},
     flow::Flow,
     ktls,
-    log::{self, Sanitised},
+    log::{self, Ended, Outcome, Subject},
     pending::Pending,
-    request::{Authentication, Request, RequestError, Role},
+    request::{Request, RequestError},
+    status::Counters,
     system,
 };
 
@@ -34,23 +36,12 @@ pub(super) struct Flight {
     pending: Pending,
     broker: Broker,
     subject: Subject,
+    counters: Rc<Counters>,
     limit: Duration,
     deadline: Instant,
     /// Why it was given up, once it was: then only the worker's answer is waited for.
     given_up: Option<Verdict>,
     questions: u8,
-}
-
-/// What a line in the log is about.
-pub(super) struct Subject {
-    flow: Option<(Role, Authentication)>,
-    name: Option<ServerName>,
-    address: Option<SocketAddr>,
-    /// The profile of the configuration that it is by.
-    profile: Option<String>,
-    started: Instant,
-    /// Only post-quantum groups are allowed.
-    requires_pq: bool,
 }
 
 impl Flight {
@@ -59,9 +50,10 @@ impl Flight {
         pending: Pending,
         request: Result<Request, RequestError>,
         now: UnixTime,
+        counters: &Rc<Counters>,
         prepare: impl FnOnce(&Request, Addresses) -> Result<Flow, Failure>,
     ) -> Option<(Self, Order)> {
-        let mut subject = Subject::new(Instant::now());
+        let mut subject = Subject::new(counters.netns());
         let prepared = request.map_err(Failure::from).and_then(|request| {
             subject.flow = Some((request.role, request.authentication));
             subject.name.clone_from(&request.peer_name);
@@ -75,14 +67,16 @@ impl Flight {
         });
         match prepared {
             Ok((order, broker, limit)) => {
-                let deadline = subject.started + limit;
-                Some((
-                    Self { pending, broker, subject, limit, deadline, given_up: None, questions: 0 },
-                    order,
-                ))
+                let (deadline, counters) = (subject.started + limit, counters.clone());
+                let (given_up, questions) = (None, 0);
+                let flight =
+                    Self { pending, broker, subject, counters, limit, deadline, given_up, questions };
+                Some((flight, order))
             }
             Err(failure) => {
-                refuse(pending, &subject, &failure.verdict(subject.is_psk()), None);
+                let verdict = failure.verdict(subject.is_psk());
+                let told = pending.fail(verdict.errno);
+                end(&subject, counters, Outcome::Failed { verdict: &verdict, trouble: None }, told);
                 None
             }
         }
@@ -110,7 +104,7 @@ impl Flight {
         self.questions = self.questions.checked_add(1).filter(|count| *count <= MAX_QUESTIONS)?;
         match question {
             Report::Sign { scheme, message } => {
-                let we_are_server = self.we_are_server();
+                let we_are_server = self.subject.we_are_server();
                 Some(Order::Signature(self.broker.sign_content(we_are_server, scheme, &message)))
             }
             Report::FindPsk(offers) => Some(Order::Psk(self.broker.find_psk(&offers))),
@@ -134,49 +128,34 @@ impl Flight {
         Failure::Timeout(self.limit)
     }
 
-    fn we_are_server(&self) -> bool {
-        matches!(self.subject.flow, Some((Role::Server, _)))
-    }
-
     /// Gives the session to the kernel. The engine hands a session out only after everything about the peer was verified.
     fn complete(self, session: &Established) {
         if let Err(failure) = give_to_kernel(self.pending.socket(), session) {
             let verdict = failure.verdict(self.subject.is_psk());
             return self.fail(&verdict);
         }
-        let remote_auth = self.broker.remote_auth(&session.peer, self.we_are_server());
-        match self.pending.succeed(remote_auth) {
-            //= rfc9289#section-6.1
-            //# are REQUIRED to provide an audit log of RPC-with-TLS security mode selection.
-            Ok(()) => log::info(format_args!(
-                "{}: {}",
-                self.subject,
-                Outcome { session, broker: &self.broker, subject: &self.subject }
-            )),
-            Err(error) => {
-                log::error(format_args!("{}: the kernel did not take the session: {error}", self.subject))
-            }
-        }
+        let remote_auth = self.broker.remote_auth(&session.peer, self.subject.we_are_server());
+        let told = self.pending.succeed(remote_auth);
+        let outcome = Outcome::Done { session, has_signed: self.broker.has_signed() };
+        end(&self.subject, &self.counters, outcome, told);
     }
 
     fn fail(self, verdict: &Verdict) {
         let verdict = self.given_up.as_ref().unwrap_or(verdict);
         let pq = self.subject.requires_pq.then_some("policy.require_pq allows no group but X25519MLKEM768");
-        refuse(self.pending, &self.subject, verdict, self.broker.trouble().or(pq));
+        let told = self.pending.fail(verdict.errno);
+        let outcome = Outcome::Failed { verdict, trouble: self.broker.trouble().or(pq) };
+        end(&self.subject, &self.counters, outcome, told);
     }
 }
 
-/// Answers with the errno of a failure, and writes the line that says why.
-fn refuse(pending: Pending, subject: &Subject, verdict: &Verdict, trouble: Option<&str>) {
-    let Verdict { errno, alert, reason } = verdict;
-    let told = alert.map(|alert| format!("; we sent alert {alert}")).unwrap_or_default();
-    let trouble = trouble.map(|trouble| format!(" ({trouble})")).unwrap_or_default();
-    let name = failure::errno_name(*errno);
-    let milliseconds = subject.started.elapsed().as_millis();
-    log::notice(format_args!("{subject}: FAILED with {name} in {milliseconds} ms: {reason}{trouble}{told}"));
-    if let Err(error) = pending.fail(*errno) {
-        log::error(format_args!("{subject}: the kernel did not take the result: {error}"));
-    }
+/// Counts a handshake whose consumer was answered, and writes its line.
+//= rfc9289#section-6.1
+//# are REQUIRED to provide an audit log of RPC-with-TLS security mode selection.
+fn end(subject: &Subject, counters: &Counters, outcome: Outcome<'_>, told: io::Result<()>) {
+    let ended = Ended { subject, outcome, elapsed: subject.started.elapsed(), told };
+    counters.count(&ended);
+    log::handshake(&ended);
 }
 
 fn give_to_kernel(socket: BorrowedFd<'_>, session: &Established) -> Result<(), Failure> {
@@ -217,76 +196,19 @@ fn internet(address: SockaddrStorage) -> Result<SocketAddr, Failure> {
     v4.or(v6).ok_or(Failure::NotTcp)
 }
 
-impl Subject {
-    fn new(started: Instant) -> Self {
-        Self { flow: None, name: None, address: None, profile: None, started, requires_pq: false }
-    }
-
-    fn is_psk(&self) -> bool {
-        matches!(self.flow, Some((_, Authentication::Psk)))
-    }
-}
-
-impl fmt::Display for Subject {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.flow {
-            None => "handshake",
-            Some((Role::Client, Authentication::Unauthenticated)) => "client handshake",
-            Some((Role::Client, Authentication::X509)) => "client x509 handshake",
-            Some((Role::Client, Authentication::Psk)) => "client psk handshake",
-            Some((Role::Server, Authentication::Psk)) => "server psk handshake",
-            Some((Role::Server, _)) => "server x509 handshake",
-        })?;
-        match (&self.name, self.address) {
-            (Some(name), Some(address)) => write!(f, " with {name} ({address})"),
-            (Some(name), None) => write!(f, " with {name}"),
-            (None, Some(address)) => write!(f, " with {address}"),
-            (None, None) => Ok(()),
-        }?;
-        self.profile.as_ref().map_or(Ok(()), |profile| write!(f, " by [{profile}]"))
-    }
-}
-
-/// A session, for the log.
-struct Outcome<'a> {
-    session: &'a Established,
-    broker: &'a Broker,
-    subject: &'a Subject,
-}
-
-impl fmt::Display for Outcome<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { session, broker, subject } = self;
-        let milliseconds = subject.started.elapsed().as_millis();
-        write!(f, "done in {milliseconds} ms, {}, {}", session.suite.name(), session.group.name())?;
-        match &session.peer {
-            Proved::Nobody => f.write_str(", peer without a certificate")?,
-            Proved::Psk { identity, .. } => write!(f, ", psk \"{}\"", Sanitised(identity))?,
-            Proved::Certificate(words) => write!(f, ", peer \"{}\"", Sanitised(words.as_bytes()))?,
-        }
-        if let Some(protocol) = &session.alpn {
-            write!(f, ", alpn {}", Sanitised(protocol))?;
-        }
-        // What a mount with xprtsec=mtls is then refused for by the other side's export, without a word of why.
-        if subject.flow == Some((Role::Client, Authentication::X509)) && !broker.has_signed() {
-            f.write_str(", our certificate not shown: the server did not ask for one, or not for its kind")?;
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{
         agent::{
             border::Config,
-            driver::tests::{psk_client, session},
+            driver::tests::psk_client,
             pending::tests::Recorder,
+            request::{Authentication, Role},
             wait::wait,
             worker::Worker,
         },
-        engine::{Peer, Session, config::ServerConfig},
+        engine::config::ServerConfig,
     };
     use nix::poll::PollFlags;
     use std::{
@@ -322,7 +244,8 @@ mod tests {
             let (broker, limit) = (Broker::finder(vec![]), request.timeout.unwrap() * 9 / 10);
             Ok(Flow { config: config(), trust: 0, broker, limit, profile: None })
         };
-        let (flight, order) = Flight::begin(pending, Ok(nvme_target(timeout)), UnixTime(0), flow).unwrap();
+        let (flight, order) =
+            Flight::begin(pending, Ok(nvme_target(timeout)), UnixTime(0), &Rc::default(), flow).unwrap();
         let mut worker = Worker::default();
         worker.take(1, order);
         (recorder, flight, worker)
@@ -344,8 +267,13 @@ mod tests {
     fn a_request_that_makes_no_sense_is_answered() {
         let recorder = Rc::new(Recorder::default());
         let pending = Pending::new(connection().0.into(), recorder.clone());
-        let course =
-            Flight::begin(pending, Err(RequestError::Missing("x")), UnixTime(0), |_, _| unreachable!());
+        let course = Flight::begin(
+            pending,
+            Err(RequestError::Missing("x")),
+            UnixTime(0),
+            &Rc::default(),
+            |_, _| unreachable!(),
+        );
         assert!(course.is_none());
         assert_eq!(*recorder.0.borrow(), [(libc::EINVAL.unsigned_abs(), None)]);
     }
@@ -355,8 +283,13 @@ mod tests {
         let recorder = Rc::new(Recorder::default());
         let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         let pending = Pending::new(socket.into(), recorder.clone());
-        let course =
-            Flight::begin(pending, Ok(nvme_target(Duration::ZERO)), UnixTime(0), |_, _| unreachable!());
+        let course = Flight::begin(
+            pending,
+            Ok(nvme_target(Duration::ZERO)),
+            UnixTime(0),
+            &Rc::default(),
+            |_, _| unreachable!(),
+        );
         assert!(course.is_none());
         assert_eq!(*recorder.0.borrow(), [(libc::EOPNOTSUPP.unsigned_abs(), None)]);
     }
@@ -383,29 +316,6 @@ mod tests {
         drop(client);
         assert!(go_on(flight, &mut worker).is_none());
         assert_eq!(*recorder.0.borrow(), [(libc::ETIMEDOUT.unsigned_abs(), None)]);
-    }
-
-    //= rfc9289#section-6.1
-    //= type=test
-    //# are REQUIRED to provide an audit log of RPC-with-TLS security mode selection.
-    #[test]
-    fn a_line_says_what_protects_a_session_and_who_the_peer_is() {
-        let flow = Some((Role::Client, Authentication::X509));
-        let subject = Subject { flow, ..Subject::new(Instant::now()) };
-        let broker = Broker::finder(vec![]);
-        let line = |session: Session| {
-            Outcome { session: &session.into(), broker: &broker, subject: &subject }.to_string()
-        };
-        let written = line(session());
-        assert!(written.contains("TLS_AES_128_GCM_SHA256, x25519, psk \"client@example\""), "{written}");
-        let written = line(Session { peer: Peer::Anonymous, alpn: Some(b"sunrpc".into()), ..session() });
-        assert!(
-            written.contains("x25519, peer without a certificate, alpn sunrpc, our certificate not shown")
-        );
-        let certificate = include_bytes!("../../tests/vectors/agent/server.pem");
-        let peer = Peer::Certificate { chain: crate::crypto::pem::certificates(certificate).unwrap() };
-        let written = line(Session { peer, ..session() });
-        assert!(written.contains("peer \"CN=server (SHA256:"), "{written}");
     }
 
     #[test]

@@ -9,12 +9,14 @@ pub mod command;
 mod config;
 mod crew;
 mod driver;
+mod expiry;
 mod failure;
 mod flight;
 mod flow;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
+mod json;
 mod keyring;
 mod ktls;
 mod log;
@@ -27,6 +29,7 @@ mod process;
 mod request;
 mod service;
 mod stamps;
+mod status;
 mod system;
 mod trust_store;
 mod wait;

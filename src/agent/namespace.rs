@@ -12,6 +12,7 @@ use super::{
     netlink::{Answer, Kernel, KernelError},
     process,
     request::Incoming,
+    status::Counters,
 };
 
 /// How often the kernel is asked without having called: a READY can be lost.
@@ -20,6 +21,7 @@ pub(super) const SLOW_TIMER: Duration = Duration::from_secs(5);
 /// The kernel's side of one network namespace.
 pub(super) struct Namespace {
     kernel: Kernel,
+    counters: Rc<Counters>,
     /// When to ask the kernel for requests, whether it calls or not.
     ask: Instant,
 }
@@ -28,6 +30,8 @@ pub(super) struct Namespace {
 pub(super) struct Call {
     pub(super) incoming: Incoming,
     pub(super) answers: Rc<dyn Answer>,
+    /// Where its end is counted.
+    pub(super) counters: Rc<Counters>,
 }
 
 impl Namespace {
@@ -35,7 +39,11 @@ impl Namespace {
     pub(super) fn own() -> Result<Self, KernelError> {
         let kernel = Kernel::open()?;
         process::check_policy(&kernel);
-        Ok(Self { kernel, ask: Instant::now() })
+        Ok(Self { kernel, counters: Rc::new(Counters::new("")), ask: Instant::now() })
+    }
+
+    pub(super) fn counters(&self) -> &Rc<Counters> {
+        &self.counters
     }
 
     /// When to ask the kernel.
@@ -70,7 +78,7 @@ impl Namespace {
         if let Ok(request) = incoming.request.as_mut() {
             request.keyring = request.keyring.or_else(keyring::requested);
         }
-        Ok(Some(Call { incoming, answers: self.kernel.answers() }))
+        Ok(Some(Call { incoming, answers: self.kernel.answers(), counters: self.counters.clone() }))
     }
 }
 

@@ -23,14 +23,14 @@ const X509_CERT: u16 = 1;
 const X509_PRIVKEY: u16 = 2;
 
 /// Which hello the kernel's socket says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Role {
     Client,
     Server,
 }
 
 /// How the two sides prove themselves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Authentication {
     /// The client shows no certificate; the server does.
     Unauthenticated,
@@ -122,6 +122,14 @@ impl Request {
 }
 
 impl Role {
+    /// For counters and machines that read logs.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Server => "server",
+        }
+    }
+
     fn read(number: u32) -> Result<Self, RequestError> {
         match number {
             1 => Ok(Self::Client),
@@ -132,6 +140,15 @@ impl Role {
 }
 
 impl Authentication {
+    /// For counters and machines that read logs.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Unauthenticated => "anonymous",
+            Self::Psk => "psk",
+            Self::X509 => "x509",
+        }
+    }
+
     fn read(number: u32) -> Result<Self, RequestError> {
         match number {
             1 => Ok(Self::Unauthenticated),

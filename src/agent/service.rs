@@ -4,7 +4,6 @@
 
 use std::{
     collections::BTreeMap,
-    io,
     os::fd::AsFd,
     panic::{self, AssertUnwindSafe},
     path::PathBuf,
@@ -22,6 +21,7 @@ use super::{
     border::Number,
     config::Connection,
     crew::{Crew, Recruitment},
+    expiry::Calendar,
     failure::Failure,
     flight::{Addresses, Flight},
     flow::{Abilities, Circumstances, Flow},
@@ -29,10 +29,11 @@ use super::{
     log,
     material::Settings,
     namespace::{Call, Namespace, SLOW_TIMER},
-    notify::notify,
+    notify::Manager,
     pending::Pending,
     process,
     request::{Authentication, Request},
+    status::{self, Status, View},
     wait::wait,
 };
 
@@ -53,21 +54,49 @@ struct Service {
     flights: BTreeMap<Number, Flight>,
     next: Number,
     max_in_flight: usize,
+    status: Status,
+    calendar: Calendar,
+    manager: Manager,
     /// When to look for changed files.
     look: Instant,
 }
 
+/// What can go on.
+struct Ready {
+    /// The kernel calls.
+    called: bool,
+    signalled: bool,
+    /// Of those who ask for the status.
+    asked: Vec<bool>,
+    /// Of the sockets of the crew.
+    crew: Vec<bool>,
+}
+
+/// What the command line says.
+pub(super) struct Options {
+    /// The configuration; `None` to look for one.
+    pub(super) path: Option<PathBuf>,
+    pub(super) workers: usize,
+    pub(super) log_format: log::Format,
+    /// Where to tell the status, if anywhere.
+    pub(super) status: Option<PathBuf>,
+}
+
 /// Runs until SIGTERM or SIGINT. The error says why it cannot run at all.
-pub(super) fn run(path: Option<PathBuf>, workers: usize) -> Result<(), String> {
-    let mut service = Service::start(path, workers)?;
-    notify("READY=1");
+pub(super) fn run(options: Options) -> Result<(), String> {
+    log::start(options.log_format);
+    // std's own message would wait for whoever reads stderr.
+    panic::set_hook(Box::new(|panic| log::error(format_args!("a bug: {panic}"))));
+    let mut service = Service::start(options)?;
+    service.manager.ready();
     while service.turn()? {}
-    notify("STOPPING=1");
+    service.manager.stopping();
     service.stop()
 }
 
 impl Service {
-    fn start(path: Option<PathBuf>, workers: usize) -> Result<Self, String> {
+    fn start(options: Options) -> Result<Self, String> {
+        let Options { path, workers, status, .. } = options;
         process::harden();
         let signals = process::take_signals().map_err(|error| format!("signals: {error}"))?;
         let settings = Settings::load(path.as_deref()).map_err(|error| error.to_string())?;
@@ -80,6 +109,7 @@ impl Service {
         let mut service = Self {
             path,
             keyrings: Keyrings::default(),
+            calendar: Calendar::new(&settings),
             settings,
             abilities: process::probe_ktls(),
             namespace,
@@ -89,6 +119,8 @@ impl Service {
             flights: BTreeMap::new(),
             next: 1,
             max_in_flight,
+            status: Status::start(status.as_deref()),
+            manager: Manager::of_environment(),
             look: Instant::now() + SLOW_TIMER,
         };
         if let Err(error) = keyring::possess_user_keyring() {
@@ -120,6 +152,8 @@ impl Service {
                 "not asked for (no truststore in [authenticate.server])"
             },
         ));
+        self.status.loaded(config.textfile.as_ref());
+        self.calendar = Calendar::new(&self.settings);
     }
 
     /// ACCEPT needs CAP_NET_ADMIN; without it the agent would sit in the kernel's way, which queues requests for it.
@@ -148,27 +182,62 @@ impl Service {
             self.accept();
             self.hear();
         }
-        let (called, signalled, ready) = self.wait().map_err(|error| format!("poll: {error}"))?;
+        let Ready { called, signalled, asked, crew } = self.wait()?;
         if called {
             self.namespace.hear();
         }
-        self.advance(&ready);
+        self.advance(&crew);
+        self.tell(&asked);
         Ok(!signalled || self.take_signal()?)
     }
 
-    /// Waits for whatever comes first: whether the kernel called, whether there is a signal, and which handshakes can go on.
-    fn wait(&self) -> io::Result<(bool, bool, Vec<bool>)> {
+    /// Waits for whatever comes first.
+    fn wait(&self) -> Result<Ready, String> {
         let ours = [(self.namespace.as_fd(), PollFlags::POLLIN), (self.signals.as_fd(), PollFlags::POLLIN)];
-        let mut ready =
-            wait(ours.into_iter().chain(self.crew.interests()), Some(self.patience()))?.into_iter();
-        Ok((ready.next() == Some(true), ready.next() == Some(true), ready.collect()))
+        let asked = self.status.interests();
+        let count = asked.len();
+        let interests = ours.into_iter().chain(asked).chain(self.crew.interests());
+        let ready = wait(interests, Some(self.patience())).map_err(|error| format!("poll: {error}"))?;
+        let mut ready = ready.into_iter();
+        Ok(Ready {
+            called: ready.next() == Some(true),
+            signalled: ready.next() == Some(true),
+            asked: ready.by_ref().take(count).collect(),
+            crew: ready.collect(),
+        })
     }
 
     /// Until the next deadline, or until the kernel is to be asked.
     fn patience(&self) -> Duration {
         let deadlines = self.flights.values().map(Flight::deadline);
-        let next = deadlines.chain(self.crew.deadline()).chain([self.namespace.ask()]).min();
+        let telling = [self.status.deadline(), self.manager.deadline(), log::deadline()];
+        let next = deadlines
+            .chain(self.crew.deadline())
+            .chain([self.namespace.ask(), self.calendar.deadline()])
+            .chain(telling.into_iter().flatten())
+            .min();
         next.map_or(SLOW_TIMER, |next| next.saturating_duration_since(Instant::now()))
+    }
+
+    /// Tells those who want to know how we are.
+    fn tell(&mut self, asked: &[bool]) {
+        self.calendar.warn_if_due(now());
+        log::flush();
+        let counters = std::slice::from_ref(self.namespace.counters());
+        let in_flight = self.flights.len();
+        self.manager.live(|| status::line(counters, in_flight));
+        if asked.contains(&true) || self.status.deadline().is_some_and(|due| due <= Instant::now()) {
+            let view = View {
+                counters,
+                configuration: &self.settings.config.path,
+                lifetimes: &self.calendar.lifetimes,
+                in_flight,
+                max_in_flight: self.max_in_flight,
+                workers: self.crew.workers(),
+                restarts: self.crew.restarts(),
+            };
+            self.status.advance(asked, &view);
+        }
     }
 
     /// Looks now and then whether a file of the configuration was replaced.
@@ -204,9 +273,12 @@ impl Service {
                 }
             }
         }
+        if self.flights.len() >= self.max_in_flight {
+            self.status.paused();
+        }
     }
 
-    fn begin(&mut self, Call { incoming, answers }: Call) {
+    fn begin(&mut self, Call { incoming, answers, counters }: Call) {
         let Some(socket) = incoming.socket else {
             log::error(format_args!("the kernel gave a request without a socket"));
             return;
@@ -216,7 +288,7 @@ impl Service {
             self.keyrings.refresh();
         }
         let prepare = |request: &Request, addresses| self.prepare(request, addresses);
-        let begun = contained(|| Flight::begin(pending, incoming.request, now(), prepare));
+        let begun = contained(|| Flight::begin(pending, incoming.request, now(), &counters, prepare));
         if let Some((flight, order)) = begun {
             self.next = self.next.wrapping_add(1).max(1);
             self.flights.insert(self.next, flight);
@@ -290,6 +362,7 @@ impl Service {
 
     /// Reads the configuration and its files again; what was good stays until it is replaced by something good.
     fn reload(&mut self) {
+        self.manager.reloading();
         let loaded = Settings::load(self.path.as_deref()).map_err(|error| error.to_string());
         match loaded.and_then(|settings| Ok((Recruitment::new(&settings)?, settings))) {
             Ok((recruitment, settings)) => {
@@ -299,9 +372,11 @@ impl Service {
             }
             Err(error) => {
                 log::error(format_args!("{error}; going on with the configuration as it was"));
+                self.status.refused(&error);
                 self.settings.stamps.renew();
             }
         }
+        self.manager.ready();
     }
 
     fn stop(&mut self) -> Result<(), String> {
@@ -310,10 +385,11 @@ impl Service {
         numbers.into_iter().for_each(|number| self.give_up(number, |_| Failure::Stopping));
         self.hear();
         while !self.flights.is_empty() {
-            let (_, _, ready) = self.wait().map_err(|error| format!("poll: {error}"))?;
-            self.advance(&ready);
+            let Ready { crew, .. } = self.wait()?;
+            self.advance(&crew);
         }
         log::notice(format_args!("stopped, with {count} handshakes in flight"));
+        log::flush();
         Ok(())
     }
 }

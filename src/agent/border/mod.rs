@@ -15,6 +15,7 @@ mod wire;
 
 use std::os::fd::OwnedFd;
 
+use super::failure::Cause;
 use crate::{
     crypto::{
         certificate::UnixTime, key_schedule::TrafficSecret, kx::NamedGroup,
@@ -60,8 +61,8 @@ pub(super) enum Order {
     Psk(Option<(usize, Psk)>),
     /// Give up, and tell the peer with this alert.
     Abort(AlertDescription),
-    /// Verify peers with the trust stores in this file, from now on; it is for the worker as a whole.
-    Trust(OwnedFd),
+    /// Verify peers with the trust stores in this file, and write debug messages or not, from now on; it is for the worker as a whole.
+    Trust { file: OwnedFd, is_debug: bool },
 }
 
 /// What a worker tells the broker about one handshake.
@@ -111,6 +112,8 @@ pub(super) struct Verdict {
     pub(super) errno: i32,
     /// The alert that the peer was sent.
     pub(super) alert: Option<AlertDescription>,
+    /// Of which kind it is.
+    pub(super) cause: Cause,
     /// One line's worth of words; a peer may have chosen some of them.
     pub(super) reason: String,
 }

@@ -1,9 +1,13 @@
 //! `handclasp agent`: serves the kernel's handshake requests.
 
-use std::process::ExitCode;
+use std::{path::Path, process::ExitCode};
 
 use super::{Argument, Arguments, CommandError, unexpected_operand, unknown_option};
-use crate::agent::service;
+use crate::agent::{
+    log::Format,
+    service::{self, Options},
+    status,
+};
 
 const USAGE: &str = "\
 Does the TLS handshakes that the kernel's NFS and NVMe/TCP ask for.
@@ -14,23 +18,37 @@ Usage: handclasp agent [OPTIONS]
                       /etc/handclasp/config, /etc/tlshd/config and /etc/tlshd.conf, or the defaults
   -w, --workers N     how many processes without privileges parse what peers send (2); 0: this one does it,
                       private keys and all, where there can be no others
+  -l, --log-format F  human (the default) or json: an object on each line, as monitoring.md tells
+  -s, --status PATH   the socket that `handclasp status` asks, of mode 0660 and the agent's own group
+                      (/run/handclasp/status); none: there is none
   -h, --help          this text
 
 It stays in the foreground and logs to stderr. SIGHUP: read the configuration and its files again, as
 happens by itself within five seconds of a change. SIGTERM, SIGINT: end. Exit code 1: it cannot run
-(`handclasp check` says why); 2: a wrong command line.
+(`handclasp check` says why); 2: a wrong command line. It never waits for whoever reads stderr: up to
+256 KiB of lines are kept, more are lost, counted and told of. Of failed handshakes up to 50 lines of each cause
+are written at once and 5 per second, the rest is counted.
 ";
 
 const DEFAULT_WORKERS: usize = 2;
 
 /// Runs the agent.
 pub(super) fn run(mut arguments: Arguments) -> Result<ExitCode, CommandError> {
-    let (mut path, mut workers) = (None, DEFAULT_WORKERS);
+    let mut options = Options {
+        path: None,
+        workers: DEFAULT_WORKERS,
+        log_format: Format::Human,
+        status: Some(status::SOCKET.into()),
+    };
     while let Some(argument) = arguments.next()? {
         match argument {
             Argument::Option(name) => match name.as_str() {
-                "c" | "config" => path = Some(arguments.path()?),
-                "w" | "workers" => workers = arguments.parse()?,
+                "c" | "config" => options.path = Some(arguments.path()?),
+                "w" | "workers" => options.workers = arguments.parse()?,
+                "l" | "log-format" => options.log_format = arguments.parse()?,
+                "s" | "status" => {
+                    options.status = Some(arguments.path()?).filter(|path| path != Path::new("none"))
+                }
                 "h" | "help" => {
                     print!("{USAGE}");
                     return Ok(ExitCode::SUCCESS);
@@ -40,6 +58,6 @@ pub(super) fn run(mut arguments: Arguments) -> Result<ExitCode, CommandError> {
             Argument::Operand(operand) => return Err(unexpected_operand(&operand)),
         }
     }
-    service::run(path, workers).map_err(CommandError::Failure)?;
+    service::run(options).map_err(CommandError::Failure)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -33,6 +33,8 @@ pub(super) struct Config {
     pub(super) server: Section,
     /// `[authenticate.client.NAME]` and `[authenticate.server.NAME]`, in the order of the file.
     pub(super) profiles: Vec<Profile>,
+    /// `[metrics]`: the file to keep fresh for Prometheus' node exporter.
+    pub(super) textfile: Option<PathBuf>,
     /// Settings that are understood and have no effect here.
     pub(super) warnings: Vec<ConfigError>,
 }
@@ -95,7 +97,7 @@ impl Config {
         };
         for Group { name, line, settings } in groups {
             match (*name, profile_of(name)) {
-                ("debug" | "authenticate", _) => self.set_all(name, settings, warnings)?,
+                ("debug" | "authenticate" | "metrics", _) => self.set_all(name, settings, warnings)?,
                 ("authenticate.client", _) => {
                     self.client = Section::read((Role::Client, name), settings.iter(), warnings)?;
                 }
@@ -128,6 +130,10 @@ impl Config {
                     }
                 }
                 ("authenticate", "keyrings") => self.keyrings = list(value),
+                ("metrics", "textfile") if !value.starts_with('/') => {
+                    return Err(at(format!("{key} takes a path from the root, not {value:?}")));
+                }
+                ("metrics", "textfile") => self.textfile = Some(value.into()),
                 _ => return Err(at(format!("there is no setting {key:?} in [{section}]"))),
             }
         }

@@ -106,6 +106,7 @@ fn errors_tell_file_and_line() {
             "[authenticate.server]\nx509.private_key=pkcs11:x",
             "c:2: x509.private_key: keys in hardware (pkcs11:x) are not supported; name a PEM file",
         ),
+        ("[metrics]\ntextfile=x.prom", "c:2: textfile takes a path from the root, not \"x.prom\""),
         ("[authenticate.server]\nx509.crl=\\x", "c:2: \"\\\\x\" has an unknown escape"),
     ] {
         assert_eq!(parse(text).unwrap_err().to_string(), expected);

@@ -16,11 +16,12 @@ use nix::{
 };
 use zeroize::Zeroize;
 
-use super::recruitment::Recruitment;
+use super::{recruitment::Recruitment, voice::Voice};
 use crate::agent::{
     border::{self, MAX_MESSAGE, Number, Order, Parcel, Report},
     failure::{Failure, GIVING_UP},
     log,
+    status::WorkerState,
     system::retry,
 };
 
@@ -41,6 +42,8 @@ pub(in crate::agent) struct Member {
     /// How long to wait before the next start, if the last one did not live long.
     pause: Duration,
     restart: Option<Instant>,
+    /// How often one was started here.
+    starts: u64,
     /// Those that were ended and not yet reaped.
     remains: Vec<Child>,
     buffer: Vec<u8>,
@@ -50,6 +53,7 @@ pub(in crate::agent) struct Member {
 struct Post {
     process: Child,
     socket: OwnedFd,
+    voice: Voice,
     started: Instant,
     /// Whether it has said that it is ready.
     is_ready: bool,
@@ -66,6 +70,7 @@ impl Member {
             post: None,
             pause: Duration::ZERO,
             restart: Some(Instant::now()),
+            starts: 0,
             remains: Vec::new(),
             buffer: vec![0; MAX_MESSAGE],
         };
@@ -82,21 +87,47 @@ impl Member {
         self.post.as_ref().is_some_and(|post| post.is_ready)
     }
 
-    pub(super) fn interest(&self) -> Option<(BorrowedFd<'_>, PollFlags)> {
-        let post = self.post.as_ref()?;
-        let writing = if post.waiting.is_empty() { PollFlags::empty() } else { PollFlags::POLLOUT };
-        Some((post.socket.as_fd(), PollFlags::POLLIN | writing))
+    /// What to wait for: its socket, if it is there, and what it says, if it can say anything.
+    pub(super) fn interests(&self) -> impl Iterator<Item = (BorrowedFd<'_>, PollFlags)> {
+        let post = self.post.as_ref();
+        post.map(Post::interest).into_iter().chain(post.and_then(|post| post.voice.interest()))
     }
 
-    /// Its process, for tests.
-    #[cfg(test)]
-    pub(super) fn process(&self) -> Option<u32> {
-        self.post.as_ref().filter(|post| post.is_ready).map(|post| post.process.id())
+    /// Goes on where [`Self::interests`] are met; `ready` tells it of each.
+    pub(super) fn advance<'a>(
+        &mut self,
+        ready: &mut impl Iterator<Item = &'a bool>,
+        is_its_own: impl Fn(Number) -> bool,
+        reports: &mut VecDeque<(Number, Report)>,
+    ) {
+        let Some(post) = &mut self.post else { return };
+        let called = ready.next() == Some(&true);
+        if post.voice.interest().is_some() && ready.next() == Some(&true) {
+            post.voice.hear(post.process.id());
+        }
+        post.voice.tell_if_due(post.process.id());
+        if called {
+            self.hear(is_its_own, reports);
+        }
+    }
+
+    /// Its process, if there is one.
+    pub(super) fn state(&self) -> Option<WorkerState> {
+        let Post { process, is_ready, .. } = self.post.as_ref()?;
+        Some(WorkerState { process: process.id(), is_ready: *is_ready })
+    }
+
+    /// How often one was started in place of another.
+    pub(super) fn restarts(&self) -> u64 {
+        self.starts.saturating_sub(1)
     }
 
     /// When it is to be started again, if it is gone, or is taken for lost, if it is silent.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.restart.or_else(|| Some(self.post.as_ref()?.owes?.1 + LONGEST_SILENCE))
+        let post = self.post.as_ref();
+        let owes = post.and_then(|post| post.owes).map(|(_, since)| since + LONGEST_SILENCE);
+        let voice = post.and_then(|post| post.voice.deadline());
+        self.restart.into_iter().chain(owes).chain(voice).min()
     }
 
     /// Ends it if it hangs. A busy host is no reason: whoever waits for one of its handshakes was answered long ago.
@@ -117,6 +148,7 @@ impl Member {
         match Post::start(recruitment) {
             Ok(post) => {
                 log::debug(format_args!("worker {} started", post.process.id()));
+                self.starts += 1;
                 self.post = Some(post);
                 self.renew(recruitment);
             }
@@ -130,7 +162,7 @@ impl Member {
     /// Hands over the trust stores, for the handshakes from here on.
     pub(super) fn renew(&mut self, recruitment: &Recruitment) {
         match recruitment.trust.try_clone() {
-            Ok(trust) => self.send(0, Order::Trust(trust)),
+            Ok(file) => self.send(0, Order::Trust { file, is_debug: recruitment.is_debug }),
             Err(error) => {
                 log::error(format_args!("a worker could not be given the trust stores: {error}"));
                 self.dismiss();
@@ -147,7 +179,7 @@ impl Member {
         let parcel = border::write_order(number, &order);
         let descriptor = match order {
             Order::Begin { socket, .. } => Some(socket),
-            Order::Trust(file) => Some(file),
+            Order::Trust { file, .. } => Some(file),
             _ => None,
         };
         match parcel {
@@ -178,11 +210,7 @@ impl Member {
     }
 
     /// Reads what it reports; only of handshakes that are its own.
-    pub(super) fn hear(
-        &mut self,
-        is_its_own: impl Fn(Number) -> bool,
-        reports: &mut VecDeque<(Number, Report)>,
-    ) {
+    fn hear(&mut self, is_its_own: impl Fn(Number) -> bool, reports: &mut VecDeque<(Number, Report)>) {
         self.flush();
         for _ in 0..MAX_MESSAGES {
             let Some(post) = &mut self.post else { return };
@@ -228,6 +256,8 @@ impl Member {
     /// Ends it.
     pub(super) fn dismiss(&mut self) {
         let Some(mut post) = self.post.take() else { return };
+        // Its last words may be why.
+        post.voice.hear(post.process.id());
         // It may be gone already, which is the aim.
         let _ = post.process.kill();
         if post.started.elapsed() > LONG_LIFE {
@@ -244,6 +274,11 @@ impl Member {
 }
 
 impl Post {
+    fn interest(&self) -> (BorrowedFd<'_>, PollFlags) {
+        let writing = if self.waiting.is_empty() { PollFlags::empty() } else { PollFlags::POLLOUT };
+        (self.socket.as_fd(), PollFlags::POLLIN | writing)
+    }
+
     /// Takes note of a report; `None` if it is of a handshake that was given up meanwhile.
     fn note(
         &mut self,
@@ -263,10 +298,11 @@ impl Post {
     }
 
     fn start(recruitment: &Recruitment) -> io::Result<Self> {
-        let (process, socket) = recruitment.start()?;
+        let (process, socket, voice) = recruitment.start()?;
         Ok(Self {
             process,
             socket,
+            voice,
             started: Instant::now(),
             is_ready: false,
             owes: None,

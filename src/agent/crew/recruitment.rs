@@ -16,6 +16,7 @@ use nix::{
     },
 };
 
+use super::voice::Voice;
 use crate::agent::{material::Settings, trust_store};
 
 /// What a worker is started with.
@@ -25,6 +26,8 @@ pub(in crate::agent) struct Recruitment {
     pub(super) arguments: Vec<&'static str>,
     /// The trust stores, in a sealed file without a name.
     pub(super) trust: OwnedFd,
+    /// Whether to write debug messages.
+    pub(super) is_debug: bool,
 }
 
 impl Recruitment {
@@ -43,19 +46,24 @@ impl Recruitment {
             Ok(file.into())
         };
         let trust = write().map_err(|error| format!("the trust stores for the workers: {error}"))?;
-        Ok(Self { program: "/proc/self/exe".into(), arguments: vec!["worker"], trust })
+        let is_debug = settings.config.debug;
+        Ok(Self { program: "/proc/self/exe".into(), arguments: vec!["worker"], trust, is_debug })
     }
-    /// Starts ourselves again, with one end of a socket as standard input and no environment; returns the other end.
-    pub(super) fn start(&self) -> io::Result<(Child, OwnedFd)> {
+
+    /// Starts ourselves again, with one end of a socket as standard input, what it says as standard error, and no environment;
+    /// returns the other ends.
+    pub(super) fn start(&self) -> io::Result<(Child, OwnedFd, Voice)> {
         let flags = SockFlag::SOCK_CLOEXEC;
         let (socket, theirs) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags)?;
+        let (voice, stderr) = Voice::new()?;
         let process = Command::new(&self.program)
             .arg0("handclasp")
             .args(&self.arguments)
             .env_clear()
             .stdin(Stdio::from(theirs))
             .stdout(Stdio::null())
+            .stderr(Stdio::from(stderr))
             .spawn()?;
-        Ok((process, socket))
+        Ok((process, socket, voice))
     }
 }

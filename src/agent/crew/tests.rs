@@ -5,6 +5,7 @@ use crate::{
     agent::{
         border::{self, Config, Verdict},
         driver::tests::psk_client,
+        failure::Cause,
         material::Settings,
         worker,
     },
@@ -77,10 +78,8 @@ impl Broker {
     }
 
     fn processes(&self) -> Vec<u32> {
-        match &self.crew {
-            Crew::Processes(pool) => pool.members.iter().filter_map(Member::process).collect(),
-            Crew::Alone(_) => vec![],
-        }
+        let ready = self.crew.workers().into_iter().filter(|worker| worker.is_ready);
+        ready.map(|worker| worker.process).collect()
     }
 }
 
@@ -179,7 +178,7 @@ fn a_hostile_worker() {
     for _ in 0..2 {
         recv(descriptor, &mut [0; 4096], MsgFlags::empty()).unwrap();
     }
-    let verdict = Verdict { errno: 13, alert: None, reason: String::new() };
+    let verdict = Verdict { errno: 13, alert: None, cause: Cause::Internal, reason: String::new() };
     say(&border::write_report(77, &Report::Failed(verdict)).unwrap().public);
     say(&[0xff; 70_000]);
     wait([(broker.as_fd(), PollFlags::empty())], None).unwrap();

@@ -18,7 +18,7 @@ use nix::poll::PollFlags;
 use super::{
     border::{Config, Established, Number, Order, Proved, Report, Verdict},
     driver::{Answers, Driver, Progress},
-    failure::Failure,
+    failure::{Cause, Failure},
     log,
 };
 use crate::{
@@ -67,7 +67,7 @@ impl Worker {
         let Some(index) = self.courses.iter().position(|course| course.number == number) else { return };
         let mut course = self.courses.swap_remove(index);
         match order {
-            Order::Begin { .. } | Order::Trust(_) => {}
+            Order::Begin { .. } | Order::Trust { .. } => {}
             Order::Signature(signature) => {
                 self.advance_one(course, Some(Given { signature, psk: None }));
             }
@@ -75,7 +75,8 @@ impl Worker {
             Order::Abort(alert) => {
                 course.driver.abort(course.socket.as_fd(), alert);
                 let reason = String::from("the broker gave up");
-                let verdict = Verdict { errno: libc::ETIMEDOUT, alert: Some(alert), reason };
+                let (errno, cause) = (libc::ETIMEDOUT, Cause::Timeout);
+                let verdict = Verdict { errno, alert: Some(alert), cause, reason };
                 self.reports.push_back((number, Report::Failed(verdict)));
             }
         }

@@ -4,6 +4,7 @@ use std::{
     io::{self, IoSlice, IoSliceMut},
     mem::replace,
     os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
+    panic,
     sync::Arc,
 };
 
@@ -22,6 +23,7 @@ use crate::{
     agent::{
         border::{self, MAX_MESSAGE, Number, Order, Report, Verifiers},
         failure::Failure,
+        log,
         system::{self, retry},
         trust_store,
         wait::wait,
@@ -31,6 +33,8 @@ use crate::{
 
 /// Works until the broker hangs up. The error says why it cannot.
 pub(in crate::agent) fn run() -> Result<(), String> {
+    log::start_as_worker();
+    panic::set_hook(Box::new(|panic| log::error(format_args!("a bug: {panic}"))));
     sandbox::enter()?;
     let stdin = io::stdin();
     let mut post = Post {
@@ -86,7 +90,8 @@ impl Post<'_> {
             let order = border::read_order(bytes, descriptor, &self.verifiers);
             bytes.zeroize();
             match order.map_err(|error| format!("an order is malformed: {}", error.0))? {
-                (_, Order::Trust(file)) => {
+                (_, Order::Trust { file, is_debug }) => {
+                    log::set_debug(is_debug);
                     self.verifiers = read_verifiers(&file)?;
                     if !replace(&mut self.is_ready, true) {
                         self.send(0, &Report::Ready)?;

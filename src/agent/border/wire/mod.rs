@@ -16,7 +16,7 @@ mod parts;
 use std::{os::fd::OwnedFd, sync::Arc};
 
 use super::{Config, Established, Number, Order, Proved, Report, Verdict};
-use crate::agent::log::is_reordering;
+use crate::agent::{failure::Cause, log::is_hidden};
 use crate::{
     crypto::{
         certificate::CertificateVerifier, key_schedule::TrafficSecret, kx::NamedGroup, secret::Secret,
@@ -28,7 +28,10 @@ use crate::{
     },
 };
 use config::{read_client, read_psk, read_server, write_client, write_psk, write_server};
-use parts::{read_all, read_blob, read_index, read_option, read_u64, write_blob, write_index, write_option};
+use parts::{
+    read_all, read_blob, read_flag, read_index, read_option, read_u64, write_blob, write_flag, write_index,
+    write_option,
+};
 
 /// The longest message: a ClientHello's identities, or a configuration with the longest certificate chain.
 pub(in crate::agent) const MAX_MESSAGE: usize = 160 * 1024;
@@ -79,7 +82,7 @@ pub(in crate::agent) fn write_order(number: Number, order: &Order) -> Result<Par
             })
         }
         Order::Abort(alert) => parcel(number, ABORT, &[], |w| w.u8(alert.code())),
-        Order::Trust(_) => parcel(number, TRUST, &[], |_| {}),
+        Order::Trust { is_debug, .. } => parcel(number, TRUST, &[], |w| write_flag(w, *is_debug)),
     }
 }
 
@@ -104,7 +107,7 @@ pub(in crate::agent) fn read_order(
         SIGNATURE => Order::Signature(read_option(r, read_blob)?),
         PSK => Order::Psk(read_option(r, |r| Ok((read_index(r)?, read_psk(r, &mut secrets)?)))?),
         ABORT => Order::Abort(AlertDescription::from_code(r.u8()?)),
-        TRUST => Order::Trust(descriptor.ok_or(malformed)?),
+        TRUST => Order::Trust { is_debug: read_flag(r)?, file: descriptor.ok_or(malformed)? },
         _ => return Err(malformed),
     };
     public.finish()?;
@@ -132,6 +135,7 @@ pub(in crate::agent) fn write_report(number: Number, report: &Report) -> Result<
         Report::Failed(verdict) => parcel(number, FAILED, &[], |w| {
             w.u32(verdict.errno.unsigned_abs());
             write_option(w, verdict.alert.as_ref(), |w, alert| w.u8(alert.code()));
+            write_index(w, verdict.cause as usize);
             w.vector16(|w| w.bytes(verdict.reason.as_bytes()));
         }),
     }
@@ -256,6 +260,7 @@ fn read_verdict(r: &mut Reader<'_>) -> Result<Verdict, Malformed> {
     Ok(Verdict {
         errno: errno.ok_or(Malformed("errno"))?,
         alert: read_option(r, |r| r.u8().map(AlertDescription::from_code))?,
+        cause: Cause::ALL.get(read_index(r)?).copied().ok_or(Malformed("cause"))?,
         reason: printable(r.vector16()?.rest()),
     })
 }
@@ -268,8 +273,7 @@ fn read_scheme(r: &mut Reader<'_>) -> Result<SignatureScheme, Malformed> {
 fn printable(bytes: &[u8]) -> String {
     const LONGEST: usize = 600;
     let text = String::from_utf8_lossy(bytes);
-    let hides = |c: char| c.is_control() || is_reordering(c);
-    text.chars().take(LONGEST).map(|c| if hides(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
+    text.chars().take(LONGEST).map(|c| if is_hidden(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
 #[cfg(test)]
@@ -292,8 +296,12 @@ mod tests {
             assert!(read_order(&[&bytes, &[0][..]].concat(), None, &[]).is_err());
         }
         let offer = PskOffer { identity: b"host".into(), obfuscated_ticket_age: 9 };
-        let verdict =
-            Verdict { errno: 13, alert: Some(AlertDescription::BadCertificate), reason: "a\nb".into() };
+        let verdict = Verdict {
+            errno: 13,
+            alert: Some(AlertDescription::BadCertificate),
+            cause: Cause::Internal,
+            reason: "a\nb".into(),
+        };
         for report in [Report::FindPsk(vec![offer.clone(), offer]), Report::Failed(verdict)] {
             let bytes = write_report(7, &report).unwrap().public;
             let (_, read) = read_report(&bytes).unwrap();

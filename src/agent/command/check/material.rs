@@ -4,15 +4,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::Finding;
 use crate::{
-    agent::material::Settings,
+    agent::{expiry, material::Settings},
     crypto::{
         certificate::UnixTime,
         x509::{self, Request, Side, time::Rfc3339},
     },
 };
-
-/// How long before its end a certificate is worth a warning.
-const EXPIRY_WARNING: u64 = 14 * 24 * 60 * 60;
 
 pub(super) fn check(settings: &Settings) -> Vec<Finding> {
     let path = settings.config.path.display();
@@ -81,7 +78,7 @@ fn lifetime(subject: &'static str, certificate: &[u8], now: UnixTime) -> Finding
         Ok(validity) if now > validity.not_after => {
             Finding::fail(subject, format!("{name} expired at {}; renew it", Rfc3339(validity.not_after)))
         }
-        Ok(validity) if validity.not_after.0 - now.0 < EXPIRY_WARNING => Finding::warn(
+        Ok(validity) if validity.not_after.0 - now.0 < expiry::WARNING => Finding::warn(
             subject,
             format!("{name} expires soon, at {}; renew it", Rfc3339(validity.not_after)),
         ),
