@@ -131,13 +131,16 @@ agent_listens() { # HOST
 agent_start() { # HOST
     local host=$1 command
     case $(program_of "$host") in
-    handclasp) command=(/run/handclasp agent --config "/run/$host.conf") ;;
+    handclasp) command=(/run/handclasp agent --config "/run/$host.conf" --status "/run/$host.status" "${agent_options[@]}") ;;
     tlshd) command=(tlshd --stderr --config "/run/$host.conf") ;;
     esac
     nsenter --net="/run/netns/$host" "${command[@]}" >>"$(agent_log "$host")" 2>&1 &
     echo $! >"/run/$host.pid"
     wait_for 10 "the agent of $host to listen" agent_listens "$host"
 }
+
+# More options for agents of ours.
+agent_options=()
 
 agent_log() { echo "$job/$scenario.$1.log"; }       # HOST
 agent_pid() { cat "/run/$1.pid"; }                 # HOST
