@@ -82,6 +82,10 @@ impl Flight {
         }
     }
 
+    pub(super) fn subject(&self) -> &Subject {
+        &self.subject
+    }
+
     pub(super) fn deadline(&self) -> Instant {
         self.deadline
     }

@@ -291,6 +291,7 @@ impl Service {
         let begun = contained(|| Flight::begin(pending, incoming.request, now(), &counters, prepare));
         if let Some((flight, order)) = begun {
             self.next = self.next.wrapping_add(1).max(1);
+            log::debug(format_args!("handshake {}: {}", self.next, flight.subject()));
             self.flights.insert(self.next, flight);
             self.crew.order(self.next, order);
         }

@@ -3,7 +3,12 @@
 use alloc::{string::ToString, sync::Arc, vec, vec::Vec};
 use core::fmt;
 
-use super::{error::ConfigError, message::RECORD_SIZE_LIMITS, psk::Psk};
+use super::{
+    alert::AlertDescription,
+    error::ConfigError,
+    message::{HandshakeType, RECORD_SIZE_LIMITS},
+    psk::Psk,
+};
 use crate::crypto::{
     certificate::{CertificateVerifier, ServerName},
     kx::NamedGroup,
@@ -36,6 +41,24 @@ impl Credential {
 pub trait KeyLog: Send + Sync + fmt::Debug {
     /// Takes one secret under its NSS label ("CLIENT_TRAFFIC_SECRET_0", ...).
     fn log(&self, label: &str, client_random: &[u8; 32], secret: &[u8]);
+}
+
+/// Which way something passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// To the peer.
+    Sent,
+    /// From the peer.
+    Received,
+}
+
+/// Watches a handshake's messages pass, for debugging; it sees nothing of what is in them.
+pub trait Trace: Send + Sync + fmt::Debug {
+    /// A handshake message of this type and length, its header included.
+    fn message(&self, way: Way, handshake_type: HandshakeType, length: usize);
+
+    /// An alert.
+    fn alert(&self, way: Way, alert: AlertDescription);
 }
 
 /// What a client offers and demands.
@@ -71,6 +94,8 @@ pub struct ClientConfig {
     pub middlebox_compatibility: bool,
     /// Where secrets are logged to; `None` nearly always.
     pub key_log: Option<Arc<dyn KeyLog>>,
+    /// Who watches messages pass; `None` nearly always.
+    pub trace: Option<Arc<dyn Trace>>,
 }
 
 impl Default for ClientConfig {
@@ -90,6 +115,7 @@ impl Default for ClientConfig {
             record_size_limit: None,
             middlebox_compatibility: true,
             key_log: None,
+            trace: None,
         }
     }
 }
@@ -174,6 +200,8 @@ pub struct ServerConfig {
     pub hello_retry_cookie: bool,
     /// Where secrets are logged to; `None` nearly always.
     pub key_log: Option<Arc<dyn KeyLog>>,
+    /// Who watches messages pass; `None` nearly always.
+    pub trace: Option<Arc<dyn Trace>>,
 }
 
 impl Default for ServerConfig {
@@ -191,6 +219,7 @@ impl Default for ServerConfig {
             record_size_limit: None,
             hello_retry_cookie: false,
             key_log: None,
+            trace: None,
         }
     }
 }

@@ -126,7 +126,7 @@ impl Handshake {
     /// Errors: a configuration that cannot work, or no randomness.
     pub fn client(config: Arc<ClientConfig>, random: Box<dyn Random>, now: UnixTime) -> Result<Self, Error> {
         config.check()?;
-        let mut records = Records::client();
+        let mut records = Records::client().traced(config.trace.clone());
         //= rfc8446#section-4.1.2
         //# When a client first connects to a server, it is REQUIRED to send the ClientHello as its first TLS
         //# message.
@@ -140,8 +140,8 @@ impl Handshake {
     /// Errors: a configuration that cannot work.
     pub fn server(config: Arc<ServerConfig>, random: Box<dyn Random>, now: UnixTime) -> Result<Self, Error> {
         config.check()?;
-        let state = State::Server(server::State::start(config, random, now));
-        Ok(Self { state, records: Records::server() })
+        let records = Records::server().traced(config.trace.clone());
+        Ok(Self { state: State::Server(server::State::start(config, random, now)), records })
     }
 
     /// Says what is wanted now; the same again until it is done.

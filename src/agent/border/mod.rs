@@ -52,6 +52,7 @@ impl Config {
 
 /// What the broker tells a worker about one handshake.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "an order is written or followed at once, and never kept")]
 pub(super) enum Order {
     /// Do a handshake on this socket, at this time; if the configuration has a verifier, it is the one of this trust store.
     Begin { config: Config, trust: usize, now: UnixTime, socket: OwnedFd },

@@ -7,7 +7,7 @@ mod sandbox;
 
 use std::{
     collections::VecDeque,
-    mem,
+    fmt, mem,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     panic::{self, AssertUnwindSafe},
     sync::Arc,
@@ -23,7 +23,10 @@ use super::{
 };
 use crate::{
     crypto::{certificate::UnixTime, random::SystemRandom, x509},
-    engine::{Handshake, Peer, Psk, PskOffer, Session, SignRequest, Step},
+    engine::{
+        AlertDescription, Handshake, HandshakeType, Peer, Psk, PskOffer, Session, SignRequest, Step,
+        config::{Trace, Way},
+    },
 };
 
 /// How many handshakes go on in one turn, however many could: each turn takes milliseconds, and reports and orders wait for its end.
@@ -99,10 +102,14 @@ impl Worker {
     fn begin(&mut self, number: Number, config: Config, now: UnixTime, socket: OwnedFd) {
         let random = Box::new(SystemRandom);
         let (psk, handshake) = match config {
-            Config::Client(config) => {
+            Config::Client(mut config) => {
+                config.trace = Tracer::of(number);
                 (!config.psks.is_empty(), Handshake::client(Arc::new(config), random, now))
             }
-            Config::Server(config) => (config.psk, Handshake::server(Arc::new(config), random, now)),
+            Config::Server(mut config) => {
+                config.trace = Tracer::of(number);
+                (config.psk, Handshake::server(Arc::new(config), random, now))
+            }
         };
         match handshake {
             Ok(handshake) => {
@@ -172,6 +179,31 @@ impl Course {
             Step::FindPsk(offers) => Some(Report::FindPsk(offers.into())),
             _ => None,
         }
+    }
+}
+
+/// Writes a debug message for each message of a handshake.
+#[derive(Debug)]
+struct Tracer(Number);
+
+impl Tracer {
+    fn of(number: Number) -> Option<Arc<dyn Trace>> {
+        log::is_debug().then(|| Arc::new(Self(number)) as _)
+    }
+
+    fn log(&self, way: Way, what: fmt::Arguments<'_>) {
+        let verb = if way == Way::Sent { "sends" } else { "receives" };
+        log::debug(format_args!("handshake {} {verb} {what}", self.0));
+    }
+}
+
+impl Trace for Tracer {
+    fn message(&self, way: Way, handshake_type: HandshakeType, length: usize) {
+        self.log(way, format_args!("{handshake_type}, {length} bytes"));
+    }
+
+    fn alert(&self, way: Way, alert: AlertDescription) {
+        self.log(way, format_args!("alert {alert}"));
     }
 }
 

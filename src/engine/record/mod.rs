@@ -14,12 +14,14 @@ mod protection;
 mod receiving;
 mod sending;
 
-use alloc::vec::Vec;
+use alloc::{sync::Arc, vec::Vec};
 use core::mem;
 
 use super::{
     alert::AlertDescription,
+    config::{Trace, Way},
     error::{Error, Violation},
+    message::Message,
 };
 use crate::crypto::key_schedule::TrafficSecret;
 use protection::Protection;
@@ -88,6 +90,7 @@ pub(crate) struct Records {
     /// The longest TLSInnerPlaintext, content type and padding included, in each direction (RFC 8449).
     receive_limit: Option<u16>,
     send_limit: Option<u16>,
+    trace: Option<Arc<dyn Trace>>,
 }
 
 impl Records {
@@ -99,6 +102,11 @@ impl Records {
     /// A server's records, before the ClientHello.
     pub(crate) fn server() -> Self {
         Self { is_server: true, ..Self::default() }
+    }
+
+    /// Lets somebody watch what passes.
+    pub(crate) fn traced(self, trace: Option<Arc<dyn Trace>>) -> Self {
+        Self { trace, ..self }
     }
 
     /// Starts with the keys of a finished handshake.
@@ -168,8 +176,20 @@ impl Records {
     //# the exception of the PSKs associated with session tickets, which
     //# SHOULD be discarded if possible.
     pub(crate) fn forget(&mut self) {
-        let outgoing = mem::take(&mut self.outgoing);
-        *self = Self { outgoing, sent: self.sent, ..Self::default() };
+        let (outgoing, trace) = (mem::take(&mut self.outgoing), self.trace.take());
+        *self = Self { outgoing, sent: self.sent, trace, ..Self::default() };
+    }
+
+    fn trace_message(&self, way: Way, message: &[u8]) {
+        if let (Some(trace), Ok(Message { handshake_type, bytes, .. })) =
+            (&self.trace, Message::read(message))
+        {
+            trace.message(way, handshake_type, bytes.len());
+        }
+    }
+
+    fn trace_alert(&self, way: Way, alert: AlertDescription) {
+        self.trace.iter().for_each(|trace| trace.alert(way, alert));
     }
 }
 

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::engine::{
     alert::AlertDescription,
+    config::Way,
     error::{Error, LocalError, Violation},
     message::HEADER_LENGTH as MESSAGE_HEADER_LENGTH,
 };
@@ -154,7 +155,9 @@ impl Records {
         //= rfc8446#section-6
         //# MUST be treated as error alerts when received regardless of the AlertLevel in the message.
         let [_level, description] = *body else { return Err(Violation::MalformedAlert.into()) };
-        match AlertDescription::from_code(description) {
+        let description = AlertDescription::from_code(description);
+        self.trace_alert(Way::Received, description);
+        match description {
             //= rfc8446#section-5.1
             //# Handshake messages MUST NOT be interleaved with other record types.
             AlertDescription::UserCanceled if self.has_partial_message() => {
@@ -195,6 +198,7 @@ impl Records {
         }
         let Some(message) = unread.get(..body.saturating_add(MESSAGE_HEADER_LENGTH)) else { return Ok(None) };
         let message = Vec::from(message);
+        self.trace_message(Way::Received, &message);
         self.taken = self.taken.saturating_add(message.len());
         if self.taken >= MAX_PLAINTEXT || self.taken == self.joined.len() {
             self.joined.drain(..self.taken);

@@ -6,7 +6,7 @@ use super::{
     ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, MAX_CIPHERTEXT, MAX_PLAINTEXT, Records, header,
     protection::Protection,
 };
-use crate::engine::{alert::AlertDescription, error::Error};
+use crate::engine::{alert::AlertDescription, config::Way, error::Error};
 
 impl Records {
     /// Sends a change_cipher_spec (Section D.4).
@@ -29,6 +29,7 @@ impl Records {
 
     /// Queues a handshake message; messages of one flight share records.
     pub(crate) fn send(&mut self, message: &[u8]) {
+        self.trace_message(Way::Sent, message);
         self.queued.extend_from_slice(message);
     }
 
@@ -49,6 +50,7 @@ impl Records {
     /// Writes an alert at once.
     pub(crate) fn send_alert(&mut self, alert: AlertDescription) -> Result<(), Error> {
         self.flush()?;
+        self.trace_alert(Way::Sent, alert);
         //= rfc8446#section-5.1
         //# Alert messages (Section 6) MUST NOT be fragmented across records, and multiple alert messages MUST
         //# NOT be coalesced into a single TLSPlaintext record.

@@ -42,6 +42,7 @@ pub(super) fn write_client(w: &mut Writer, config: &ClientConfig, trust: usize, 
         record_size_limit,
         middlebox_compatibility,
         key_log: _,
+        trace: _,
     } = config;
     write_time(w, now);
     write_codes(w, suites.iter().map(|suite| suite.code()));
@@ -80,6 +81,7 @@ pub(super) fn read_client(
         record_size_limit: read_option(r, Reader::u16)?,
         middlebox_compatibility: read_flag(r)?,
         key_log: None,
+        trace: None,
     };
     Ok((config, trust, now))
 }
@@ -98,6 +100,7 @@ pub(super) fn write_server(w: &mut Writer, config: &ServerConfig, trust: usize, 
         record_size_limit,
         hello_retry_cookie,
         key_log: _,
+        trace: _,
     } = config;
     write_time(w, now);
     write_codes(w, suites.iter().map(|suite| suite.code()));
@@ -140,6 +143,7 @@ pub(super) fn read_server(
         record_size_limit: read_option(r, Reader::u16)?,
         hello_retry_cookie: read_flag(r)?,
         key_log: None,
+        trace: None,
     };
     Ok((config, trust, now))
 }
