@@ -111,6 +111,12 @@ pub(super) fn keyctl_clear(keyring: i32) -> io::Result<()> {
     check(unsafe { libc::syscall(libc::SYS_keyctl, libc::KEYCTL_CLEAR, keyring) }).map(drop)
 }
 
+/// Lets others go first (nice(2)); this cannot fail for a number above 0.
+pub(super) fn be_nice(increment: i32) {
+    // SAFETY: it takes a number and touches no memory of ours.
+    let _niceness = unsafe { libc::nice(increment) };
+}
+
 /// Takes all capabilities out of the bounding set: nothing that is executed can have them.
 pub(super) fn drop_capability_bounds() -> io::Result<()> {
     // PR_CAPBSET_READ fails beyond the last capability that the kernel knows.

@@ -27,8 +27,9 @@ use crate::agent::{
 
 /// A question and an end: what may still come of a handshake that was taken back.
 const STRAYS: usize = 2;
-/// How many messages are read of one worker before the others have their turn.
-const MAX_MESSAGES: usize = 16;
+/// How many messages are read of one worker before the kernel and the others have their turn: an answer can take a signature, and
+/// the kernel's queue may have room for three requests.
+const MAX_MESSAGES: usize = 2;
 /// How long a worker must have lived for its successor to start at once.
 const LONG_LIFE: Duration = Duration::from_secs(10);
 /// How long a worker may owe an answer that takes it no time.

@@ -24,6 +24,8 @@ use crate::agent::system::{self, Condition};
 /// Above what a worker can need: 1024 handshakes of [`crate::engine::HANDSHAKE_MEMORY`] are 384 MiB.
 const MAX_MEMORY: u64 = 768 << 20;
 const NOBODY: u32 = 65534;
+/// Weighs a third of the broker's (sched(7)).
+const NICENESS: i32 = 5;
 /// Half of the host's or cgroup's memory: a worker goes first (proc_pid_oom_score_adj(5)).
 const OOM_SCORE: &str = "500";
 /// The user that a worker is, if the system has it.
@@ -70,6 +72,8 @@ pub(super) fn enter() -> Result<(), String> {
     let step = |what: &'static str| move |error| format!("sandbox: {what}: {error}");
     // Where memory ends, better one worker than the broker, whom nobody speaks for. A host that hides the file is none the worse.
     let _best_effort = fs::write("/proc/self/oom_score_adj", OOM_SCORE);
+    // And where time is short, the broker goes first: it takes requests off the kernel's queue.
+    system::be_nice(NICENESS);
     become_nobody().map_err(step("changing the user"))?;
     let errno = |what: &'static str| move |error: nix::Error| format!("sandbox: {what}: {error}");
     // Both are undone by a change of user, so they come after it.
