@@ -121,21 +121,19 @@ fn every_command_is_in_the_manual_and_the_completions() {
 
 /// The settings that the reader of the configuration knows: its literals.
 fn settings() -> Words {
-    let mut settings = Words::new();
-    for file in fs::read_dir(project("src/agent/config")).unwrap() {
-        let path = file.unwrap().path();
-        if path.ends_with("tests.rs") {
-            continue;
-        }
-        let text = fs::read_to_string(path).unwrap();
-        let literals = text.split('"').skip(1).step_by(2);
-        let is_setting = |text: &&str| {
-            let plain = |c: char| c.is_ascii_lowercase() || c == '.' || c == '_';
-            text.starts_with("x509.") || text.starts_with("policy.") && text.chars().all(plain)
-        };
-        settings.extend(literals.filter(is_setting).filter(|text| !text.contains(' ')).map(String::from));
+    let files = fs::read_dir(project("src/agent/config")).unwrap().map(|file| file.unwrap().path());
+    let files = files.filter(|path| !path.ends_with("tests.rs")).chain([project("src/crypto/x509/allow.rs")]);
+    let is_setting = |text: &&str| {
+        let (section, name) = text.split_once('.').unwrap_or_default();
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '.' || c == '_';
+        let sections = ["x509", "policy", "allow", "match"];
+        sections.contains(&section) && !name.is_empty() && name.chars().all(plain)
+    };
+    let mut settings: Words = ["loglevel", "tls", "nl", "delay_done", "keyrings", "textfile"].map(Into::into).into();
+    for file in files {
+        let text = fs::read_to_string(file).unwrap();
+        settings.extend(text.split('"').skip(1).step_by(2).filter(is_setting).map(String::from));
     }
-    settings.extend(["loglevel", "tls", "nl", "delay_done", "keyrings", "textfile"].map(Into::into));
     settings
 }
 
@@ -157,17 +155,15 @@ fn the_sample_configurations_load() {
         ("clients-ca.pem", "root.pem"),
         ("crl.pem", "crl-root.pem"),
         ("clients-crl.pem", "crl-root.pem"),
+        ("storage-ca.pem", "root.pem"),
     ];
     for (name, vector) in files {
         fs::copy(project("tests/vectors/x509").join(vector), directory.join(name)).unwrap();
     }
-    for name in ["client", "server"] {
+    for (name, vector) in [("client", "client"), ("server", "server"), ("storage", "server")] {
         for kind in ["pem", "key"] {
-            fs::copy(
-                project(&format!("tests/vectors/agent/{name}.{kind}")),
-                directory.join(format!("{name}.{kind}")),
-            )
-            .unwrap();
+            let source = project(&format!("tests/vectors/agent/{vector}.{kind}"));
+            fs::copy(source, directory.join(format!("{name}.{kind}"))).unwrap();
         }
     }
     let samples = fs::read_dir(project("dist/examples")).unwrap().map(|file| file.unwrap().path());
@@ -175,7 +171,7 @@ fn the_sample_configurations_load() {
     let uncommented = read("dist/config")
         .lines()
         .map(|line| match line.strip_prefix('#') {
-            Some(setting) if setting.contains('=') && !setting.starts_with(' ') => format!("{setting}\n"),
+            Some(setting) if !setting.starts_with(' ') => format!("{setting}\n"),
             _ => format!("{line}\n"),
         })
         .collect::<String>();
