@@ -129,7 +129,8 @@ fn settings() -> Words {
         let sections = ["x509", "policy", "allow", "match"];
         sections.contains(&section) && !name.is_empty() && name.chars().all(plain)
     };
-    let mut settings: Words = ["loglevel", "tls", "nl", "delay_done", "keyrings", "textfile"].map(Into::into).into();
+    let mut settings: Words =
+        ["loglevel", "tls", "nl", "delay_done", "keyrings", "textfile"].map(Into::into).into();
     for file in files {
         let text = fs::read_to_string(file).unwrap();
         settings.extend(text.split('"').skip(1).step_by(2).filter(is_setting).map(String::from));
