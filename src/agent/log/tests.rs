@@ -1,6 +1,7 @@
 //! Stderr as it is in bad nights: each in a process of its own, which is this very test binary.
 
 use super::*;
+use crate::agent::{border::Verdict, driver::tests::session};
 use std::{
     env,
     fs::OpenOptions,
@@ -104,6 +105,35 @@ fn a_full_disk_and_a_reader_that_is_gone_stop_nothing() {
         child.kill().unwrap();
         child.wait().unwrap();
     }
+}
+
+/// Ends so many handshakes: strangers', one that took too long, and good ones.
+#[test]
+#[ignore = "run by the test below, in a process of its own"]
+fn refusals() {
+    start(Format::Human);
+    let subject = Subject::new("");
+    let elapsed = std::time::Duration::ZERO;
+    let end = |outcome| handshake(&Ended { subject: &subject, outcome, elapsed, told: Ok(()) });
+    let verdict = |cause| Verdict { errno: libc::EACCES, alert: None, cause, reason: "no".into() };
+    let (hostile, slow) = (verdict(Cause::Peer), verdict(Cause::Timeout));
+    (0..500).for_each(|_| end(Outcome::Failed { verdict: &hostile, trouble: None }));
+    end(Outcome::Failed { verdict: &slow, trouble: None });
+    let session = session().into();
+    (0..100).for_each(|_| end(Outcome::Done { session: &session, has_signed: false }));
+}
+
+#[test]
+fn strangers_hide_neither_what_succeeds_nor_what_fails_otherwise() {
+    let output = Command::new(env::current_exe().unwrap())
+        .args(["--exact", "agent::log::tests::refusals", "--ignored", "--nocapture"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    let failed = text.lines().filter(|line| line.contains("FAILED")).count();
+    // 50 at once and 5 in each second that it took, and the one of another kind.
+    assert!((51..300).contains(&failed), "{failed}");
+    assert_eq!(text.lines().filter(|line| line.contains("done in")).count(), 100);
 }
 
 #[test]
