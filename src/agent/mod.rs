@@ -17,6 +17,7 @@ mod flow;
 #[doc(hidden)]
 pub mod fuzzing;
 mod json;
+mod key_log;
 mod keyring;
 mod ktls;
 mod log;

@@ -6,7 +6,7 @@ use std::{
     collections::BTreeMap,
     os::fd::AsFd,
     panic::{self, AssertUnwindSafe},
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -18,13 +18,14 @@ use nix::{
 use crate::crypto::certificate::UnixTime;
 
 use super::{
-    border::Number,
+    border::{Number, Report},
     config::Connection,
     crew::{Crew, Recruitment},
     expiry::Calendar,
     failure::Failure,
     flight::{Addresses, Flight},
     flow::{Abilities, Circumstances, Flow},
+    key_log::KeyLogFile,
     keyring::{self, Keyrings},
     log,
     material::Settings,
@@ -54,6 +55,7 @@ struct Service {
     flights: BTreeMap<Number, Flight>,
     next: Number,
     max_in_flight: usize,
+    key_log: Option<KeyLogFile>,
     status: Status,
     calendar: Calendar,
     manager: Manager,
@@ -78,6 +80,8 @@ pub(super) struct Options {
     pub(super) path: Option<PathBuf>,
     pub(super) workers: usize,
     pub(super) log_format: log::Format,
+    /// Where to write the sessions' secrets, for who debugs.
+    pub(super) key_log: Option<PathBuf>,
     /// Where to tell the status, if anywhere.
     pub(super) status: Option<PathBuf>,
 }
@@ -96,7 +100,8 @@ pub(super) fn run(options: Options) -> Result<(), String> {
 
 impl Service {
     fn start(options: Options) -> Result<Self, String> {
-        let Options { path, workers, status, .. } = options;
+        let Options { path, workers, status, key_log, .. } = options;
+        let key_log = key_log.as_deref().map(begin_key_log).transpose()?;
         process::harden();
         let signals = process::take_signals().map_err(|error| format!("signals: {error}"))?;
         let settings = Settings::load(path.as_deref()).map_err(|error| error.to_string())?;
@@ -119,6 +124,7 @@ impl Service {
             flights: BTreeMap::new(),
             next: 1,
             max_in_flight,
+            key_log,
             status: Status::start(status.as_deref()),
             manager: Manager::of_environment(),
             look: Instant::now() + SLOW_TIMER,
@@ -304,7 +310,11 @@ impl Service {
         let (settings, abilities) = (&self.settings, self.abilities);
         let connection = Connection { local, peer, netns: None };
         let circumstances = Circumstances { settings, keyrings: &keyrings, abilities, connection };
-        Flow::new(request, &circumstances)
+        let mut flow = Flow::new(request, &circumstances)?;
+        if self.key_log.is_some() {
+            flow.config.log_keys();
+        }
+        Ok(flow)
     }
 
     /// Goes on with the handshakes that can, and ends those whose time is over.
@@ -328,6 +338,9 @@ impl Service {
     fn hear(&mut self) {
         while let Some((number, report)) = self.crew.report() {
             let Some(flight) = self.flights.remove(&number) else { continue };
+            if let (Some(file), Report::Done(session)) = (&self.key_log, &report) {
+                file.write_session(session, flight.subject().we_are_server());
+            }
             match contained(|| flight.hear(report)) {
                 Some((flight, order)) => {
                     self.flights.insert(number, flight);
@@ -393,6 +406,12 @@ impl Service {
         log::flush();
         Ok(())
     }
+}
+
+fn begin_key_log(path: &Path) -> Result<KeyLogFile, String> {
+    let file = KeyLogFile::create(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    log::warning(format_args!("whoever reads {} can read every connection from here on", path.display()));
+    Ok(file)
 }
 
 /// A bug that panics costs one handshake, not all: unwinding drops that one's [`Pending`], which answers the kernel.

@@ -13,12 +13,15 @@
 
 mod wire;
 
-use std::os::fd::OwnedFd;
+use std::{os::fd::OwnedFd, sync::Arc};
 
-use super::failure::Cause;
+use super::{
+    failure::Cause,
+    key_log::{Collector, KeyLogEntry},
+};
 use crate::{
     crypto::{
-        certificate::UnixTime, key_schedule::TrafficSecret, kx::NamedGroup,
+        certificate::UnixTime, key_schedule::TrafficSecret, kx::NamedGroup, secret::Secret,
         signature_scheme::SignatureScheme, suite::CipherSuite,
     },
     engine::{
@@ -42,6 +45,23 @@ pub(super) enum Config {
 }
 
 impl Config {
+    /// Has its secrets collected.
+    pub(super) fn log_keys(&mut self) {
+        let collector = Some(Arc::new(Collector::default()) as _);
+        match self {
+            Self::Client(config) => config.key_log = collector,
+            Self::Server(config) => config.key_log = collector,
+        }
+    }
+
+    /// Whether its secrets are wanted.
+    pub(super) fn logs_keys(&self) -> bool {
+        match self {
+            Self::Client(config) => config.key_log.is_some(),
+            Self::Server(config) => config.key_log.is_some(),
+        }
+    }
+
     pub(super) fn groups(&self) -> &[NamedGroup] {
         match self {
             Self::Client(config) => &config.groups,
@@ -91,6 +111,8 @@ pub(super) struct Established {
     pub(super) peer_record_size_limit: Option<u16>,
     pub(super) alpn: Option<Vec<u8>>,
     pub(super) peer: Proved,
+    /// For a key log, if there is one.
+    pub(super) key_log: Option<KeyLogEntry>,
 }
 
 /// Who the peer proved to be.
@@ -120,7 +142,10 @@ pub(super) struct Verdict {
 }
 
 impl Established {
-    fn secrets(&self) -> [&TrafficSecret; 2] {
-        [&self.tx.secret, &self.rx.secret]
+    /// Each as long as the suite's hash, in the order in which they cross the border.
+    fn secrets(&self) -> Vec<&[u8]> {
+        let handshake = self.key_log.iter().flat_map(|entry| &entry.handshake);
+        let session = [&self.tx.secret, &self.rx.secret].map(TrafficSecret::expose);
+        session.into_iter().chain(handshake.map(Secret::expose)).collect()
     }
 }

@@ -21,6 +21,8 @@ Usage: handclasp agent [OPTIONS]
   -l, --log-format F  human (the default) or json: an object on each line, as monitoring.md tells
   -s, --status PATH   the socket that `handclasp status` asks, of mode 0660 and the agent's own group
                       (/run/handclasp/status); none: there is none
+  --keylog FILE       for who debugs a capture: write the secrets of each session, in NSS key log format, to a new
+                      file of mode 0600; they undo all protection
   -h, --help          this text
 
 It stays in the foreground and logs to stderr. SIGHUP: read the configuration and its files again, as
@@ -38,6 +40,7 @@ pub(super) fn run(mut arguments: Arguments) -> Result<ExitCode, CommandError> {
         path: None,
         workers: DEFAULT_WORKERS,
         log_format: Format::Human,
+        key_log: None,
         status: Some(status::SOCKET.into()),
     };
     while let Some(argument) = arguments.next()? {
@@ -46,6 +49,7 @@ pub(super) fn run(mut arguments: Arguments) -> Result<ExitCode, CommandError> {
                 "c" | "config" => options.path = Some(arguments.path()?),
                 "w" | "workers" => options.workers = arguments.parse()?,
                 "l" | "log-format" => options.log_format = arguments.parse()?,
+                "keylog" => options.key_log = Some(arguments.path()?),
                 "s" | "status" => {
                     options.status = Some(arguments.path()?).filter(|path| path != Path::new("none"))
                 }

@@ -19,6 +19,7 @@ use super::{
     border::{Config, Established, Number, Order, Proved, Report, Verdict},
     driver::{Answers, Driver, Progress},
     failure::{Cause, Failure},
+    key_log::Collector,
     log,
 };
 use crate::{
@@ -48,6 +49,8 @@ struct Course {
     interest: PollFlags,
     /// Whether the request was for a PSK, which decides how a failure is told.
     psk: bool,
+    /// Keeps the secrets, if there is a key log.
+    collector: Option<Arc<Collector>>,
 }
 
 impl Worker {
@@ -101,20 +104,22 @@ impl Worker {
     /// Nothing is sent yet: the kernel's short queue of requests comes before anybody's cryptography.
     fn begin(&mut self, number: Number, config: Config, now: UnixTime, socket: OwnedFd) {
         let random = Box::new(SystemRandom);
+        let collector = config.logs_keys().then(Arc::<Collector>::default);
+        let key_log = collector.clone().map(|collector| collector as _);
         let (psk, handshake) = match config {
             Config::Client(mut config) => {
-                config.trace = Tracer::of(number);
+                (config.trace, config.key_log) = (Tracer::of(number), key_log);
                 (!config.psks.is_empty(), Handshake::client(Arc::new(config), random, now))
             }
             Config::Server(mut config) => {
-                config.trace = Tracer::of(number);
+                (config.trace, config.key_log) = (Tracer::of(number), key_log);
                 (config.psk, Handshake::server(Arc::new(config), random, now))
             }
         };
         match handshake {
             Ok(handshake) => {
                 let (driver, interest) = (Driver::new(handshake), PollFlags::POLLIN | PollFlags::POLLOUT);
-                self.courses.push(Course { number, socket, driver, interest, psk });
+                self.courses.push(Course { number, socket, driver, interest, psk, collector });
             }
             Err(error) => self.fail(number, &error.into(), psk),
         }
@@ -132,8 +137,11 @@ impl Worker {
             }
             Ok(Progress::Done(session)) => {
                 // The socket goes first: it is the consumer's from the moment that it hears of the session.
+                let collector = course.collector.take();
                 drop(course);
-                return self.reports.push_back((number, Report::Done(Box::new(Established::from(*session)))));
+                let key_log = collector.and_then(|collector| collector.take());
+                let established = Established { key_log, ..Established::from(*session) };
+                return self.reports.push_back((number, Report::Done(Box::new(established))));
             }
             Ok(Progress::Failed(failure)) => {
                 let psk = course.psk;
@@ -233,7 +241,7 @@ impl From<Session> for Established {
                 Proved::Certificate(chain.first().map(|leaf| x509::describe(leaf)).unwrap_or_default())
             }
         };
-        Self { suite, group, tx, rx, peer_record_size_limit, alpn, peer }
+        Self { suite, group, tx, rx, peer_record_size_limit, alpn, peer, key_log: None }
     }
 }
 

@@ -10,6 +10,7 @@ use super::parts::{
     write_flag, write_index, write_list, write_option, write_time,
 };
 use crate::{
+    agent::key_log::Collector,
     crypto::{
         certificate::{CertificateVerifier, ServerName, UnixTime},
         hash::Hash,
@@ -41,7 +42,7 @@ pub(super) fn write_client(w: &mut Writer, config: &ClientConfig, trust: usize, 
         alpn_required,
         record_size_limit,
         middlebox_compatibility,
-        key_log: _,
+        key_log,
         trace: _,
     } = config;
     write_time(w, now);
@@ -58,6 +59,7 @@ pub(super) fn write_client(w: &mut Writer, config: &ClientConfig, trust: usize, 
     write_flag(w, *alpn_required);
     write_option(w, record_size_limit.as_ref(), |w, limit| w.u16(*limit));
     write_flag(w, *middlebox_compatibility);
+    write_flag(w, key_log.is_some());
 }
 
 pub(super) fn read_client(
@@ -80,7 +82,7 @@ pub(super) fn read_client(
         alpn_required: read_flag(r)?,
         record_size_limit: read_option(r, Reader::u16)?,
         middlebox_compatibility: read_flag(r)?,
-        key_log: None,
+        key_log: read_flag(r)?.then(|| Arc::new(Collector::default()) as _),
         trace: None,
     };
     Ok((config, trust, now))
@@ -99,7 +101,7 @@ pub(super) fn write_server(w: &mut Writer, config: &ServerConfig, trust: usize, 
         alpn_required,
         record_size_limit,
         hello_retry_cookie,
-        key_log: _,
+        key_log,
         trace: _,
     } = config;
     write_time(w, now);
@@ -118,6 +120,7 @@ pub(super) fn write_server(w: &mut Writer, config: &ServerConfig, trust: usize, 
     write_flag(w, *alpn_required);
     write_option(w, record_size_limit.as_ref(), |w, limit| w.u16(*limit));
     write_flag(w, *hello_retry_cookie);
+    write_flag(w, key_log.is_some());
 }
 
 pub(super) fn read_server(
@@ -142,7 +145,7 @@ pub(super) fn read_server(
         alpn_required: read_flag(r)?,
         record_size_limit: read_option(r, Reader::u16)?,
         hello_retry_cookie: read_flag(r)?,
-        key_log: None,
+        key_log: read_flag(r)?.then(|| Arc::new(Collector::default()) as _),
         trace: None,
     };
     Ok((config, trust, now))

@@ -16,7 +16,7 @@ mod parts;
 use std::{os::fd::OwnedFd, sync::Arc};
 
 use super::{Config, Established, Number, Order, Proved, Report, Verdict};
-use crate::agent::{failure::Cause, log::is_hidden};
+use crate::agent::{failure::Cause, key_log::KeyLogEntry, log::is_hidden};
 use crate::{
     crypto::{
         certificate::CertificateVerifier, key_schedule::TrafficSecret, kx::NamedGroup, secret::Secret,
@@ -128,10 +128,7 @@ pub(in crate::agent) fn write_report(number: Number, report: &Report) -> Result<
                 w.u32(offer.obfuscated_ticket_age);
             }
         }),
-        Report::Done(session) => {
-            let secrets = session.secrets().map(TrafficSecret::expose);
-            parcel(number, DONE, &secrets, |w| write_session(w, session))
-        }
+        Report::Done(session) => parcel(number, DONE, &session.secrets(), |w| write_session(w, session)),
         Report::Failed(verdict) => parcel(number, FAILED, &[], |w| {
             w.u32(verdict.errno.unsigned_abs());
             write_option(w, verdict.alert.as_ref(), |w, alert| w.u8(alert.code()));
@@ -196,7 +193,7 @@ impl<'a> Parts<'a> {
 }
 
 fn write_session(w: &mut Writer, session: &Established) {
-    let Established { suite, group, tx, rx, peer_record_size_limit, alpn, peer } = session;
+    let Established { suite, group, tx, rx, peer_record_size_limit, alpn, peer, key_log } = session;
     w.u16(suite.code());
     w.u16(group.code());
     w.bytes(&tx.next_sequence.to_be_bytes());
@@ -215,6 +212,7 @@ fn write_session(w: &mut Writer, session: &Established) {
             write_blob(w, words.as_bytes());
         }
     }
+    write_option(w, key_log.as_ref(), |w, entry| w.bytes(&entry.client_random));
 }
 
 fn read_session(r: &mut Reader<'_>, secrets: &mut Reader<'_>) -> Result<Established, Malformed> {
@@ -238,7 +236,17 @@ fn read_session(r: &mut Reader<'_>, secrets: &mut Reader<'_>) -> Result<Establis
             2 => Proved::Certificate(printable(&read_blob(r)?)),
             _ => return Err(Malformed("peer")),
         },
+        key_log: read_option(r, |r| read_key_log(r, secrets, suite))?,
     })
+}
+
+fn read_key_log(
+    r: &mut Reader<'_>,
+    secrets: &mut Reader<'_>,
+    suite: CipherSuite,
+) -> Result<KeyLogEntry, Malformed> {
+    let mut secret = || secrets.bytes(suite.hash().length()).map(Secret::from_slice);
+    Ok(KeyLogEntry { client_random: *r.array()?, handshake: [secret()?, secret()?] })
 }
 
 fn read_offers(r: &mut Reader<'_>) -> Result<Vec<PskOffer>, Malformed> {

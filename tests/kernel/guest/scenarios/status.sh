@@ -109,3 +109,21 @@ service-manager() {
 }
 lives() { [ "$(grep -cx WATCHDOG=1 /run/notified)" -ge "$1" ]; } # TIMES
 is_ready_again() { [ "$(grep -cx READY=1 /run/notified)" = 2 ]; }
+
+# Both ends write the same secrets, each into a file that only root reads.
+key-log() {
+    ours_alone
+    agent_options=(--keylog /run/c.keys)
+    agent c none
+    agent_options=(--keylog /run/s.keys)
+    agent s server
+    nfs_compare tls /tls
+    agent_says c 'whoever reads /run/c.keys can read every connection'
+    wait_for 5 "eight secrets" test "$(wc -l </run/c.keys)" = 8
+    [ "$(cut -d ' ' -f 1 /run/c.keys | sort | uniq -c | wc -l)" = 4 ] || fail "not two of each kind"
+    diff <(sort /run/c.keys) <(sort /run/s.keys) || fail "the ends disagree"
+    [ "$(stat -c %a /run/c.keys)" = 600 ] || fail "others can read it"
+    agent_kill c
+    /run/handclasp agent --status none --keylog /run/c.keys && fail "a file that was there was taken"
+    rm /run/c.keys /run/s.keys
+}

@@ -1,11 +1,8 @@
 //! The options that `connect` and `serve` share, and the material that they name.
 
 use std::{
-    fs::{File, OpenOptions},
-    io::Write,
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
 };
 
 use zeroize::Zeroizing;
@@ -18,6 +15,7 @@ use crate::{
             tools::{file_error, read_file},
         },
         driver::Answers,
+        key_log::KeyLogFile,
         material::{self, Identity},
         trust_store::{self, Demands, Trust},
     },
@@ -212,26 +210,10 @@ impl Answers for &Keys {
     }
 }
 
-/// A key log file; a line is written in one go, so that several processes may share it.
-#[derive(Debug)]
-struct KeyLogFile(Mutex<File>);
-
-impl KeyLog for KeyLogFile {
-    fn log(&self, label: &str, client_random: &[u8; 32], secret: &[u8]) {
-        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        let line = format!("{label} {} {}\n", hex(client_random), hex(secret));
-        let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(error) = file.write_all(line.as_bytes()) {
-            say(format_args!("the key log: {error}"));
-        }
-    }
-}
-
 fn open_key_log(path: &Path) -> Result<Arc<dyn KeyLog>, CommandError> {
-    let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path);
-    let file = file.map_err(|error| file_error(path, &error))?;
+    let file = KeyLogFile::append(path).map_err(|error| file_error(path, &error))?;
     say(format_args!("warning: whoever reads {} can read these connections", path.display()));
-    Ok(Arc::new(KeyLogFile(Mutex::new(file))))
+    Ok(Arc::new(file))
 }
 
 fn load_identity(chain: &Path, key: &Path) -> Result<Identity, CommandError> {
