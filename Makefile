@@ -68,8 +68,9 @@ lint: tools
 BENCH = $(CARGO) run --quiet --release --locked --manifest-path benches/Cargo.toml --bin
 bench bench-post-quantum: tools
 	$(if $(findstring post,$@),@tests/need perl:perl make:make c++:g++)
-	$(BENCH) handshake $(if $(findstring post,$@),--features post-quantum) | tee benches/report
-	$(BENCH) paths | tee --append benches/report
+	$(BENCH) handshake $(if $(findstring post,$@),--features post-quantum) >benches/report
+	$(BENCH) paths >>benches/report
+	cat benches/report
 
 # What is installed where, as SOURCE:PLACE below $(PREFIX), beside the program and its unit.
 files = $(foreach page,$(wildcard dist/man/*),$(page):share/man/man$(patsubst .%,%,$(suffix $(page)))/$(notdir $(page))) \

@@ -214,8 +214,14 @@ fn rivals(_: &Scenario) -> Vec<Rival> {
     vec![]
 }
 
+/// Every table, or those whose names are given.
 fn main() {
-    times();
-    post_quantum();
-    resources();
+    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    let tables: [(&str, fn()); 3] =
+        [("times", times), ("post-quantum", post_quantum), ("resources", resources)];
+    for (name, table) in tables {
+        if wanted.is_empty() || wanted.iter().any(|wanted| wanted == name) {
+            table();
+        }
+    }
 }
