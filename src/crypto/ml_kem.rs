@@ -21,7 +21,7 @@ const DECAPSULATION_KEY: usize = 2400;
 const SHARED_SECRET: usize = 32;
 
 /// More than libcrux uses: between 24 and 32 KiB were seen (tests/ml_kem_residue.rs fails with less).
-const STACK: usize = 1 << 16;
+const STACK: usize = 40 << 10;
 
 /// The private half of a key pair.
 pub(super) struct DecapsulationKey(Secret);
