@@ -180,7 +180,9 @@ pub(crate) fn write(
     handshake_type: HandshakeType,
     body: impl FnOnce(&mut Writer),
 ) -> Result<Vec<u8>, TooLong> {
-    let mut w = Writer::default();
+    /// Enough for any message but a long chain, or a hybrid's key share.
+    const ROOM: usize = 1 << 9;
+    let mut w = Writer::with_room(ROOM);
     w.u8(handshake_type.code());
     w.vector24(body);
     w.finish()

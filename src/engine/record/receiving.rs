@@ -1,6 +1,7 @@
 //! The peer's bytes to handshake messages, alerts and application data.
 
 use alloc::vec::Vec;
+use core::mem;
 
 use super::{
     ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, Content, HANDSHAKE, HEADER_LENGTH, MAX_CIPHERTEXT,
@@ -133,7 +134,10 @@ impl Records {
             //# "unexpected_message" alert.
             HANDSHAKE | ALERT if body.is_empty() => Err(Violation::EmptyRecord.into()),
             HANDSHAKE => {
-                self.joined.extend_from_slice(&body);
+                match self.joined.is_empty() {
+                    true => self.joined = body,
+                    false => self.joined.extend_from_slice(&body),
+                }
                 self.useless_records = 0;
                 Ok(Content::Handshake)
             }
@@ -197,6 +201,9 @@ impl Records {
             return Err(Violation::MessageTooLong);
         }
         let Some(message) = unread.get(..body.saturating_add(MESSAGE_HEADER_LENGTH)) else { return Ok(None) };
+        if message.len() == self.joined.len() {
+            return Ok(Some(mem::take(&mut self.joined)));
+        }
         let message = Vec::from(message);
         self.trace_message(Way::Received, &message);
         self.taken = self.taken.saturating_add(message.len());
