@@ -1,9 +1,9 @@
 //! Record protection: one AEAD key and its per-record nonce (RFC 8446, Sections 5.2 and 5.3).
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::boxed::Box;
 use core::{fmt, hint};
 
-use ring::aead::{Aad, Algorithm, LessSafeKey, Nonce, UnboundKey};
+use ring::aead::{Aad, Algorithm, LessSafeKey, Nonce, Tag, UnboundKey};
 
 use super::{
     key_schedule::{TrafficSecret, WriteKeys},
@@ -30,8 +30,10 @@ pub struct RecordKey {
 impl RecordKey {
     /// Derives key and IV from a traffic secret (RFC 8446, Section 7.3).
     pub fn new(secret: &TrafficSecret) -> Self {
-        let WriteKeys { key, iv } = secret.write_keys();
-        Self { key: boxed(secret.suite().aead(), key.expose()), iv }
+        without_trace::<CIPHER_STACK, _>(|| {
+            let WriteKeys { key, iv } = secret.expand_write_keys();
+            Self { key: boxed(secret.suite().aead(), key.expose()), iv }
+        })
     }
 
     /// Takes key and IV as they are, for vectors that have no traffic secret.
@@ -40,15 +42,12 @@ impl RecordKey {
         Self { key: boxed(suite.aead(), key), iv: Secret::from_slice(iv) }
     }
 
-    /// Encrypts `buffer[from..]` in place, with the bytes before `from` (the record header) as additional data, and appends the tag.
-    pub fn seal(&self, sequence: u64, buffer: &mut Vec<u8>, from: usize) -> Result<(), AeadError> {
-        let (header, plaintext) = buffer.split_at_mut_checked(from).ok_or(AeadError)?;
-        let tag = without_trace::<CIPHER_STACK, _>(|| {
-            self.key.seal_in_place_separate_tag(self.nonce(sequence), Aad::from(&*header), plaintext)
+    /// Encrypts `plaintext` in place, with the record header as additional data, and returns the tag that follows it.
+    pub fn seal(&self, sequence: u64, header: &[u8], plaintext: &mut [u8]) -> Result<Tag, AeadError> {
+        without_trace::<CIPHER_STACK, _>(|| {
+            self.key.seal_in_place_separate_tag(self.nonce(sequence), Aad::from(header), plaintext)
         })
-        .map_err(|_| AeadError)?;
-        buffer.extend_from_slice(tag.as_ref());
-        Ok(())
+        .map_err(|_| AeadError)
     }
 
     /// Decrypts `ciphertext` (with its tag) in place and returns the plaintext.
@@ -76,10 +75,8 @@ impl RecordKey {
 }
 
 fn boxed(algorithm: &'static Algorithm, key: &[u8]) -> Box<LessSafeKey> {
-    without_trace::<CIPHER_STACK, _>(|| {
-        let key = UnboundKey::new(algorithm, key).expect("the key has its suite's length");
-        Box::new(LessSafeKey::new(key))
-    })
+    let key = UnboundKey::new(algorithm, key).expect("the key has its suite's length");
+    Box::new(LessSafeKey::new(key))
 }
 
 impl Drop for RecordKey {

@@ -6,6 +6,9 @@ use ring::hmac;
 
 use super::{hash::Hash, secret::Secret};
 
+/// The longest `HkdfLabel`: length, label and context with their length bytes (RFC 8446, Section 7.1).
+const MAX_INFO_LENGTH: usize = 2 + 1 + 255 + 1 + 255;
+
 /// Extracts a pseudorandom key of `Hash.length` bytes from `input` (RFC 5869, Section 2.2).
 ///
 /// Like all that is here, it leaves traces on the stack, which its caller wipes once for several steps ([`super::secret::without_trace`]).
@@ -33,33 +36,23 @@ impl Expander {
     ///
     /// ```text
     /// HKDF-Expand-Label(Secret, Label, Context, Length) = HKDF-Expand(Secret, HkdfLabel, Length)
-    ///
-    /// struct {
-    ///     uint16 length = Length;
-    ///     opaque label<7..255> = "tls13 " + Label;
-    ///     opaque context<0..255> = Context;
-    /// } HkdfLabel;
     /// ```
-    /// An output longer than 255 hash lengths cannot be asked for: every caller asks for a hash, a key, an IV or an exporter's length,
-    /// which [`super::key_schedule`] bounds.
+    /// `label` is given without its prefix "tls13 ". An output longer than 255 hash lengths cannot be asked for:
+    /// every caller asks for a hash, a key, an IV or an exporter's length, which [`super::key_schedule`] bounds.
     pub(crate) fn label(&self, label: &[u8], context: &[u8], length: u16) -> Secret {
-        const PREFIX: &[u8] = b"tls13 ";
-        let label_length = u8::try_from(PREFIX.len().saturating_add(label.len()));
-        let label_length = label_length.expect("labels are constants below 249 bytes");
-        let context_length = u8::try_from(context.len()).expect("contexts are hashes");
-        let hkdf_label: [&[u8]; 6] =
-            [&length.to_be_bytes(), &[label_length], PREFIX, label, &[context_length], context];
-        self.expand(&hkdf_label, usize::from(length))
+        let mut info = [0; MAX_INFO_LENGTH];
+        let info = write_hkdf_label(&mut info, label, context, length);
+        self.expand(info, usize::from(length))
     }
 
-    /// HKDF-Expand (RFC 5869, Section 2.3); `info` is given in parts.
-    pub(super) fn expand(&self, info: &[&[u8]], length: usize) -> Secret {
+    /// HKDF-Expand (RFC 5869, Section 2.3).
+    pub(super) fn expand(&self, info: &[u8], length: usize) -> Secret {
         let mut output = Secret::zeroed(length);
-        let mut previous = None;
+        let mut previous: Option<hmac::Tag> = None;
         for (chunk, counter) in output.expose_mut().chunks_mut(self.hash.length()).zip(1_u8..=255) {
             let mut context = hmac::Context::with_key(&self.key);
-            context.update(previous.as_ref().map_or(&[], hmac::Tag::as_ref));
-            info.iter().for_each(|part| context.update(part));
+            previous.iter().for_each(|previous| context.update(previous.as_ref()));
+            context.update(info);
             context.update(&[counter]);
             let tag = context.sign();
             chunk.copy_from_slice(tag.as_ref().split_at(chunk.len()).0);
@@ -67,6 +60,25 @@ impl Expander {
         }
         output
     }
+}
+
+/// Writes the struct HkdfLabel into `buffer` and returns the part written (RFC 8446, Section 7.1).
+fn write_hkdf_label<'a>(buffer: &'a mut [u8], label: &[u8], context: &[u8], length: u16) -> &'a [u8] {
+    const PREFIX: &[u8] = b"tls13 ";
+    let label_length =
+        u8::try_from(PREFIX.len().saturating_add(label.len())).expect("labels are constants below 249 bytes");
+    let context_length = u8::try_from(context.len()).expect("contexts are hashes");
+    let parts: [&[u8]; 6] =
+        [&length.to_be_bytes(), &[label_length], PREFIX, label, &[context_length], context];
+    let capacity = buffer.len();
+    let mut free = &mut *buffer;
+    for part in parts {
+        let (here, rest) = free.split_at_mut(part.len());
+        here.copy_from_slice(part);
+        free = rest;
+    }
+    let used = capacity.saturating_sub(free.len());
+    buffer.split_at(used).0
 }
 
 #[cfg(test)]
@@ -80,7 +92,7 @@ mod tests {
         let info: [u8; 10] = core::array::from_fn(|i| 0xf0 + i as u8);
         let prk = extract(Hash::Sha256, &salt, &[0x0b; 22]);
         assert_eq!(prk.expose()[..4], [0x07, 0x77, 0x09, 0x36]);
-        let okm = Expander::new(Hash::Sha256, prk.expose()).expand(&[&info], 42);
+        let okm = Expander::new(Hash::Sha256, prk.expose()).expand(&info, 42);
         assert_eq!(okm.expose()[..4], [0x3c, 0xb2, 0x5f, 0x25]);
         assert_eq!(okm.expose()[32..], [0x34, 0x00, 0x72, 0x08, 0xd5, 0xb8, 0x87, 0x18, 0x58, 0x65]);
     }

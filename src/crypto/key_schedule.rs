@@ -256,13 +256,21 @@ impl TrafficSecret {
 
     /// What protects this sender's records (RFC 8446, Section 7.3).
     pub fn write_keys(&self) -> WriteKeys {
-        without_trace::<CIPHER_STACK, _>(|| {
-            let secret = Expander::new(self.suite.hash(), self.secret.expose());
-            WriteKeys {
-                key: secret.label(b"key", b"", self.suite.key_length()),
-                iv: secret.label(b"iv", b"", 12),
-            }
-        })
+        without_trace::<CIPHER_STACK, _>(|| self.expand_write_keys())
+    }
+
+    /// The same as a step of a longer computation, which wipes its traces.
+    pub(super) fn expand_write_keys(&self) -> WriteKeys {
+        let secret = Expander::new(self.suite.hash(), self.secret.expose());
+        WriteKeys {
+            key: secret.label(b"key", b"", self.suite.key_length()),
+            iv: secret.label(b"iv", b"", 12),
+        }
+    }
+
+    /// A copy, for record keys that may never be needed.
+    pub(crate) fn for_later(&self) -> Self {
+        Self { suite: self.suite, secret: Secret::from_slice(self.secret.expose()) }
     }
 
     /// The key of this sender's Finished (RFC 8446, Section 4.4.4).

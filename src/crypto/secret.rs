@@ -35,7 +35,8 @@ impl Secret {
 
 impl Drop for Secret {
     fn drop(&mut self) {
-        self.0.zeroize();
+        // As a slice: a box is wiped by a call for each byte.
+        (*self.0).zeroize();
     }
 }
 

@@ -14,7 +14,9 @@ use crate::{
 /// The keys of one direction, and the number of its next record.
 #[derive(Debug)]
 pub(super) struct Protection {
-    key: RecordKey,
+    secret: TrafficSecret,
+    /// Derived for the first record: a handshake never has one under the application's secret, unless it fails late.
+    key: Option<RecordKey>,
     sequence: u64,
     /// How many records the key may protect; the duty is the sender's (Section 5.5).
     limit: u64,
@@ -22,7 +24,11 @@ pub(super) struct Protection {
 
 impl Protection {
     pub(super) fn new(secret: &TrafficSecret, sequence: u64) -> Self {
-        Self { key: RecordKey::new(secret), sequence, limit: secret.suite().record_limit() }
+        Self { secret: secret.for_later(), key: None, sequence, limit: secret.suite().record_limit() }
+    }
+
+    fn key(&mut self) -> &RecordKey {
+        self.key.get_or_insert_with(|| RecordKey::new(&self.secret))
     }
 
     pub(super) fn sequence(&self) -> u64 {
@@ -44,11 +50,11 @@ impl Protection {
         limit: Option<u16>,
     ) -> Result<u8, Violation> {
         let longest = limit.map_or(MAX_PLAINTEXT.saturating_add(1), usize::from);
+        let sequence = self.sequence;
         //= rfc8446#section-5.2
         //# If the decryption fails, the receiver MUST terminate the connection with a "bad_record_mac" alert.
-        let inner_plaintext =
-            self.key.open(self.sequence, header, body).map_err(|_| Violation::BadRecordMac)?;
-        self.sequence = self.sequence.checked_add(1).ok_or(Violation::BadRecordMac)?;
+        let inner_plaintext = self.key().open(sequence, header, body).map_err(|_| Violation::BadRecordMac)?;
+        self.sequence = sequence.checked_add(1).ok_or(Violation::BadRecordMac)?;
         //= rfc8449#section-4
         //# A TLS endpoint that receives a record larger than its advertised limit MUST generate a fatal
         //# "record_overflow" alert
@@ -82,19 +88,23 @@ impl Protection {
         //= rfc8446#section-5.3
         //# If a TLS implementation would need to wrap a sequence number, it MUST either rekey (Section 4.6.3)
         //# or terminate the connection.
-        if self.sequence == u64::MAX {
-            return Err(Error::Local(LocalError::Protection));
-        }
+        let (sequence, start) = (self.sequence, outgoing.len());
+        self.sequence = sequence.checked_add(1).ok_or(Error::Local(LocalError::Protection))?;
         //= rfc8446#section-5.2
         //# The length MUST NOT exceed 2^14 + 256 bytes.
-        let length = fragment.len().saturating_add(1).saturating_add(TAG_LENGTH);
-        let mut record = Vec::with_capacity(HEADER_LENGTH.saturating_add(length));
-        record.extend_from_slice(&header(APPLICATION_DATA, 3, length));
-        record.extend_from_slice(fragment);
-        record.push(content_type);
-        self.key.seal(self.sequence, &mut record, HEADER_LENGTH)?;
-        self.sequence = self.sequence.saturating_add(1);
-        outgoing.extend_from_slice(&record);
+        let header = header(APPLICATION_DATA, 3, fragment.len().saturating_add(1).saturating_add(TAG_LENGTH));
+        outgoing.extend_from_slice(&header);
+        outgoing.extend_from_slice(fragment);
+        outgoing.push(content_type);
+        let (_, record) = outgoing.split_at_mut(start);
+        let (_, inner_plaintext) = record.split_at_mut(HEADER_LENGTH);
+        match self.key().seal(sequence, &header, inner_plaintext) {
+            Ok(tag) => outgoing.extend_from_slice(tag.as_ref()),
+            Err(error) => {
+                outgoing.truncate(start);
+                return Err(error.into());
+            }
+        }
         Ok(())
     }
 }
