@@ -17,6 +17,8 @@ pub(super) enum Failure {
     NotTcp,
     /// Something that the handshake needs is not configured.
     Missing(String),
+    /// The peer's name is not known: why.
+    Lookup(String),
     /// A key in a keyring cannot be used.
     Key(KeyError),
     /// Our own certificate or key is broken.
@@ -45,7 +47,7 @@ impl Failure {
 
     fn cause(&self) -> Cause {
         match self {
-            Self::Request(_) | Self::NotTcp => Cause::Request,
+            Self::Request(_) | Self::NotTcp | Self::Lookup(_) => Cause::Request,
             Self::Missing(_) | Self::Material(_) => Cause::Configuration,
             Self::Key(_) => Cause::Key,
             Self::Handshake(driver::Failure::Engine(error)) => engine_cause(error),
@@ -66,6 +68,7 @@ impl Failure {
             }
             Self::Request(_) => libc::EINVAL,
             Self::Missing(_) | Self::Material(_) => libc::ENOKEY,
+            Self::Lookup(_) => libc::EACCES,
             Self::Key(error) => key_errno(error),
             Self::Handshake(driver::Failure::Closed) | Self::Timeout(_) => libc::ETIMEDOUT,
             Self::Handshake(driver::Failure::Io(error)) | Self::Socket(error) => io_errno(error),
@@ -210,6 +213,9 @@ impl fmt::Display for Failure {
             Self::Request(error) => error.fmt(f),
             Self::NotTcp => f.write_str("only TCP sockets can carry kernel TLS"),
             Self::Missing(what) | Self::Material(what) => f.write_str(what),
+            Self::Lookup(reason) => {
+                write!(f, "the kernel names no peer, and reverse DNS knows none for its address: {reason}")
+            }
             Self::Key(error) => error.fmt(f),
             Self::Handshake(failure) => failure.fmt(f),
             Self::Timeout(limit) => write!(f, "the peer did not finish within {} ms", limit.as_millis()),

@@ -48,12 +48,13 @@ impl Flight {
     /// Prepares the handshake of an accepted request, and the order for a worker; `None` when it is refused at once.
     pub(super) fn begin(
         pending: Pending,
+        started: Instant,
         request: Result<Request, RequestError>,
         now: UnixTime,
         counters: &Rc<Counters>,
         prepare: impl FnOnce(&Request, Addresses) -> Result<Flow, Failure>,
     ) -> Option<(Self, Order)> {
-        let mut subject = Subject::new(counters.netns());
+        let mut subject = Subject { started, ..Subject::new(counters.netns()) };
         let prepared = request.map_err(Failure::from).and_then(|request| {
             subject.flow = Some((request.role, request.authentication));
             subject.name.clone_from(&request.peer_name);
@@ -183,7 +184,7 @@ pub(super) struct Addresses {
 }
 
 /// The addresses of a connection; TCP over IP is what TLS runs on here.
-fn addresses(socket: BorrowedFd<'_>) -> Result<Addresses, Failure> {
+pub(super) fn addresses(socket: BorrowedFd<'_>) -> Result<Addresses, Failure> {
     let protocol = system::socket_protocol(socket).map_err(Failure::Socket)?;
     if protocol != libc::IPPROTO_TCP {
         return Err(Failure::NotTcp);
@@ -248,8 +249,15 @@ mod tests {
             let (broker, limit) = (Broker::finder(vec![]), request.timeout.unwrap() * 9 / 10);
             Ok(Flow { config: config(), trust: 0, broker, limit, profile: None })
         };
-        let (flight, order) =
-            Flight::begin(pending, Ok(nvme_target(timeout)), UnixTime(0), &Rc::default(), flow).unwrap();
+        let (flight, order) = Flight::begin(
+            pending,
+            Instant::now(),
+            Ok(nvme_target(timeout)),
+            UnixTime(0),
+            &Rc::default(),
+            flow,
+        )
+        .unwrap();
         let mut worker = Worker::default();
         worker.take(1, order);
         (recorder, flight, worker)
@@ -273,6 +281,7 @@ mod tests {
         let pending = Pending::new(connection().0.into(), recorder.clone());
         let course = Flight::begin(
             pending,
+            Instant::now(),
             Err(RequestError::Missing("x")),
             UnixTime(0),
             &Rc::default(),
@@ -289,6 +298,7 @@ mod tests {
         let pending = Pending::new(socket.into(), recorder.clone());
         let course = Flight::begin(
             pending,
+            Instant::now(),
             Ok(nvme_target(Duration::ZERO)),
             UnixTime(0),
             &Rc::default(),

@@ -265,7 +265,7 @@ fn record_size_limit(circumstances: &Circumstances<'_>) -> Option<u16> {
 }
 
 /// How long a handshake may take: always a little less than its consumer waits, so that it hears our reason.
-fn time_limit(request: &Request, deadline: Option<Duration>) -> Duration {
+pub(super) fn time_limit(request: &Request, deadline: Option<Duration>) -> Duration {
     let of_consumer = match (request.timeout, request.role) {
         (Some(timeout), _) => timeout * 9 / 10,
         // nfsd waits for 5 s (SVC_HANDSHAKE_TO).

@@ -21,6 +21,7 @@ mod key_log;
 mod keyring;
 mod ktls;
 mod log;
+mod lookup;
 mod material;
 mod namespace;
 mod netlink;

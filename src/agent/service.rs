@@ -4,9 +4,11 @@
 
 use std::{
     collections::BTreeMap,
+    net::IpAddr,
     os::fd::AsFd,
     panic::{self, AssertUnwindSafe},
     path::{Path, PathBuf},
+    rc::Rc,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -23,18 +25,19 @@ use super::{
     crew::{Crew, Recruitment},
     expiry::Calendar,
     failure::Failure,
-    flight::{Addresses, Flight},
-    flow::{Abilities, Circumstances, Flow},
+    flight::{Addresses, Flight, addresses},
+    flow::{Abilities, Circumstances, Flow, time_limit},
     key_log::KeyLogFile,
     keyring::{self, Keyrings},
     log,
+    lookup::{Found, Lookups, Waiting},
     material::Settings,
     namespace::{Call, Namespace, SLOW_TIMER},
     notify::Manager,
     pending::Pending,
     process,
-    request::{Authentication, Request},
-    status::{self, Status, View},
+    request::{Authentication, Request, RequestError, Role},
+    status::{self, Counters, Status, View},
     wait::wait,
 };
 
@@ -52,6 +55,7 @@ struct Service {
     signals: SignalFd,
     crew: Crew,
     recruitment: Recruitment,
+    lookups: Lookups,
     flights: BTreeMap<Number, Flight>,
     next: Number,
     max_in_flight: usize,
@@ -70,7 +74,7 @@ struct Ready {
     signalled: bool,
     /// Of those who ask for the status.
     asked: Vec<bool>,
-    /// Of the sockets of the crew.
+    /// Of the names that are looked up, and of the sockets of the crew.
     crew: Vec<bool>,
 }
 
@@ -121,6 +125,7 @@ impl Service {
             signals,
             crew,
             recruitment,
+            lookups: Lookups::default(),
             flights: BTreeMap::new(),
             next: 1,
             max_in_flight,
@@ -202,7 +207,8 @@ impl Service {
         let ours = [(self.namespace.as_fd(), PollFlags::POLLIN), (self.signals.as_fd(), PollFlags::POLLIN)];
         let asked = self.status.interests();
         let count = asked.len();
-        let interests = ours.into_iter().chain(asked).chain(self.crew.interests());
+        let others = self.lookups.interests().chain(self.crew.interests());
+        let interests = ours.into_iter().chain(asked).chain(others);
         let ready = wait(interests, Some(self.patience())).map_err(|error| format!("poll: {error}"))?;
         let mut ready = ready.into_iter();
         Ok(Ready {
@@ -219,6 +225,7 @@ impl Service {
         let telling = [self.status.deadline(), self.manager.deadline(), log::deadline()];
         let next = deadlines
             .chain(self.crew.deadline())
+            .chain(self.lookups.deadline())
             .chain([self.namespace.ask(), self.calendar.deadline()])
             .chain(telling.into_iter().flatten())
             .min();
@@ -289,12 +296,63 @@ impl Service {
             log::error(format_args!("the kernel gave a request without a socket"));
             return;
         };
-        let pending = Pending::new(socket, answers);
+        let (pending, started) = (Pending::new(socket, answers), Instant::now());
         if incoming.request.as_ref().is_ok_and(needs_keyrings) {
             self.keyrings.refresh();
         }
-        let prepare = |request: &Request, addresses| self.prepare(request, addresses);
-        let begun = contained(|| Flight::begin(pending, incoming.request, now(), &counters, prepare));
+        match incoming.request {
+            Ok(request) => match self.name_to_look_up(&request, &pending, &counters) {
+                Some((address, limit)) => {
+                    let waiting = Waiting { pending, request, started, counters };
+                    let refused = self.lookups.start(waiting, address, limit);
+                    refused.into_iter().for_each(|found| self.go_on(found));
+                }
+                None => self.fly((pending, counters), started, Ok(request), None),
+            },
+            request => self.fly((pending, counters), started, request, None),
+        }
+    }
+
+    /// The address whose name is to be looked up before anything else, and how long the handshake may take.
+    fn name_to_look_up(
+        &self,
+        request: &Request,
+        pending: &Pending,
+        counters: &Counters,
+    ) -> Option<(IpAddr, Duration)> {
+        let is_needed = request.role == Role::Client
+            && request.authentication != Authentication::Psk
+            && request.peer_name.is_none();
+        let connection = connection(addresses(pending.socket()).ok().filter(|_| is_needed)?, counters);
+        let section = self.settings.choose(request.role, &connection).section;
+        section.reverse_dns.then(|| (connection.peer.ip(), time_limit(request, section.deadline)))
+    }
+
+    /// Goes on with a request whose peer's name was looked up.
+    fn go_on(&mut self, (Waiting { pending, mut request, started, counters }, name): Found) {
+        let trouble = match name {
+            Ok(name) => {
+                request.peer_name = Some(name);
+                None
+            }
+            Err(reason) => Some(Failure::Lookup(reason)),
+        };
+        self.fly((pending, counters), started, Ok(request), trouble);
+    }
+
+    /// Begins a handshake, unless there is trouble already.
+    fn fly(
+        &mut self,
+        (pending, counters): (Pending, Rc<Counters>),
+        started: Instant,
+        request: Result<Request, RequestError>,
+        trouble: Option<Failure>,
+    ) {
+        let prepare = |request: &Request, addresses| match trouble {
+            Some(failure) => Err(failure),
+            None => self.prepare(request, connection(addresses, &counters)),
+        };
+        let begun = contained(|| Flight::begin(pending, started, request, now(), &counters, prepare));
         if let Some((flight, order)) = begun {
             self.next = self.next.wrapping_add(1).max(1);
             log::debug(format_args!("handshake {}: {}", self.next, flight.subject()));
@@ -303,12 +361,10 @@ impl Service {
         }
     }
 
-    fn prepare(&self, request: &Request, addresses: Addresses) -> Result<Flow, Failure> {
-        let Addresses { local, peer } = addresses;
-        log::debug(format_args!("{peer}: {request:?}"));
+    fn prepare(&self, request: &Request, connection: Connection<'_>) -> Result<Flow, Failure> {
+        log::debug(format_args!("{}: {request:?}", connection.peer));
         let keyrings: Vec<_> = self.keyrings.present().map(|(_, keyring)| keyring).collect();
         let (settings, abilities) = (&self.settings, self.abilities);
-        let connection = Connection { local, peer, netns: None };
         let circumstances = Circumstances { settings, keyrings: &keyrings, abilities, connection };
         let mut flow = Flow::new(request, &circumstances)?;
         if self.key_log.is_some() {
@@ -320,7 +376,11 @@ impl Service {
     /// Goes on with the handshakes that can, and ends those whose time is over.
     fn advance(&mut self, ready: &[bool]) {
         let was_full = self.flights.len() >= self.max_in_flight || !self.crew.is_able();
-        self.crew.advance(ready, &self.recruitment);
+        let (of_lookups, of_crew) = ready.split_at_checked(self.lookups.len()).unwrap_or_default();
+        self.crew.advance(of_crew, &self.recruitment);
+        for found in self.lookups.advance(of_lookups) {
+            self.go_on(found);
+        }
         self.hear();
         let now = Instant::now();
         let late: Vec<Number> =
@@ -412,6 +472,11 @@ fn begin_key_log(path: &Path) -> Result<KeyLogFile, String> {
     let file = KeyLogFile::create(path).map_err(|error| format!("{}: {error}", path.display()))?;
     log::warning(format_args!("whoever reads {} can read every connection from here on", path.display()));
     Ok(file)
+}
+
+/// What a profile is chosen by; our own network namespace has no name.
+fn connection(Addresses { local, peer }: Addresses, counters: &Counters) -> Connection<'_> {
+    Connection { local, peer, netns: Some(counters.netns()).filter(|name| !name.is_empty()) }
 }
 
 /// A bug that panics costs one handshake, not all: unwinding drops that one's [`Pending`], which answers the kernel.

@@ -7,9 +7,12 @@
 use std::{
     ffi::{CStr, c_int},
     io,
+    net::{IpAddr, SocketAddr},
     os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
     ptr,
 };
+
+use nix::sys::socket::{SockaddrLike, SockaddrStorage};
 
 /// Makes a system call again when a signal interrupted it.
 pub(super) fn retry<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
@@ -103,6 +106,31 @@ pub(super) fn keyctl_search(keyring: i32, kind: &CStr, description: &CStr) -> io
 pub(super) fn keyctl_link(key: i32, keyring: i32) -> io::Result<()> {
     // SAFETY: KEYCTL_LINK takes two numbers and touches no memory of ours.
     check(unsafe { libc::syscall(libc::SYS_keyctl, libc::KEYCTL_LINK, key, keyring) }).map(drop)
+}
+
+/// `KEYCTL_JOIN_SESSION_KEYRING` with a new one: nothing of the old one is possessed any longer.
+pub(super) fn keyctl_leave_session() -> io::Result<()> {
+    let (operation, anonymous) = (libc::KEYCTL_JOIN_SESSION_KEYRING, ptr::null::<libc::c_char>());
+    // SAFETY: without a name no memory of ours is touched.
+    check(unsafe { libc::syscall(libc::SYS_keyctl, operation, anonymous) }).map(drop)
+}
+
+/// `getnameinfo` with NI_NAMEREQD: the name of an address, or in words why it has none. It may wait for long.
+pub(super) fn host_name(address: IpAddr) -> Result<Vec<u8>, String> {
+    let address = SockaddrStorage::from(SocketAddr::new(address, 0));
+    let mut name = [0_u8; libc::NI_MAXHOST as usize];
+    let (host, length, service) = (name.as_mut_ptr().cast(), libc::NI_MAXHOST, ptr::null_mut());
+    // SAFETY: the address and its length are those of a live sockaddr, which is only read; at most `name.len()` bytes are
+    // written to `name`, the last of them NUL; no service is asked for.
+    let result = unsafe {
+        libc::getnameinfo(address.as_ptr(), address.len(), host, length, service, 0, libc::NI_NAMEREQD)
+    };
+    match result {
+        0 => Ok(CStr::from_bytes_until_nul(&name).map(|name| name.to_bytes().to_vec()).unwrap_or_default()),
+        libc::EAI_SYSTEM => Err(io::Error::last_os_error().to_string()),
+        // SAFETY: gai_strerror returns a string that ends with NUL and lives for ever, whatever the number.
+        code => Err(unsafe { CStr::from_ptr(libc::gai_strerror(code)) }.to_string_lossy().into_owned()),
+    }
 }
 
 /// `KEYCTL_CLEAR`

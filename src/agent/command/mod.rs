@@ -2,6 +2,7 @@
 
 mod agent;
 mod check;
+mod resolve;
 mod status;
 #[cfg(feature = "tools")]
 mod tools;
@@ -44,6 +45,7 @@ pub const COMMANDS: &[Command] = &[
     #[cfg(feature = "tools")]
     Command::new("verify", Some("validate a certificate chain"), tools::verify::run),
     Command::new("worker", None, worker::run),
+    Command::new("resolve", None, resolve::run),
 ];
 
 /// Why a command cannot do what it was asked.

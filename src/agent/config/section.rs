@@ -50,6 +50,8 @@ pub(in crate::agent) struct Section {
     pub(in crate::agent) alpn: Alpn,
     /// `policy.deadline`
     pub(in crate::agent) deadline: Option<Duration>,
+    /// `policy.reverse_dns`
+    pub(in crate::agent) reverse_dns: bool,
     /// `policy.client_certificate`, and the line that says so.
     client_certificate: Option<(ClientAuthentication, usize)>,
     /// `policy.purpose`
@@ -107,6 +109,7 @@ impl Section {
             ("policy.suites", _) => self.suites = named(key, value, "cipher suite", CipherSuite::from_name)?,
             ("policy.alpn", _) => self.alpn = choice(key, value, ALPN)?,
             ("policy.deadline", _) => self.deadline = Some(deadline(key, value)?),
+            ("policy.reverse_dns", Role::Client) => self.reverse_dns = boolean(key, value)?,
             ("policy.client_certificate", Role::Server) => {
                 self.client_certificate = Some((choice(key, value, CLIENT_CERTIFICATE)?, line));
             }

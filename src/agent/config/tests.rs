@@ -128,8 +128,9 @@ fn a_side_has_a_policy() {
     let entries: Vec<_> = allowed.entries().collect();
     let (name, subject) = (Property::AlternativeName, Property::Subject);
     assert_eq!(entries, [(name, "*.lab.test"), (name, "192.0.2.1"), (subject, "O=Lab\\, Inc., CN=a")]);
-    let client = parse("").unwrap().client;
-    assert!(client.alpn == Alpn::NfsPorts && client.deadline.is_none());
+    assert!(!parse("").unwrap().client.reverse_dns);
+    let client = parse("[authenticate.client]\npolicy.reverse_dns=true").unwrap().client;
+    assert!(client.reverse_dns && client.alpn == Alpn::NfsPorts && client.deadline.is_none());
     assert_eq!(client.suites(), CipherSuite::ALL);
 }
 
@@ -149,6 +150,7 @@ fn a_policy_that_cannot_be_meant_is_refused() {
             "policy.client_certificate=yes",
             "policy.client_certificate is none, optional or required, not \"yes\"",
         ),
+        ("policy.reverse_dns=true", "there is no setting \"policy.reverse_dns\" in [authenticate.server]"),
         ("allow.san=", "allow.san is empty: nobody could be accepted"),
         ("allow.san=a b", "allow.san: \"a b\" is no host name, address, mailbox or URI"),
         ("allow.spki_sha256=00", "allow.spki_sha256: \"00\" is not 64 hexadecimal digits"),

@@ -15,6 +15,8 @@ use std::{
 
 use nix::poll::PollFlags;
 
+pub(super) use sandbox::become_nobody;
+
 use super::{
     border::{Config, Established, Number, Order, Proved, Report, Verdict},
     driver::{Answers, Driver, Progress},

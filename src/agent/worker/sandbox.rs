@@ -94,7 +94,7 @@ pub(super) fn enter() -> Result<(), String> {
 }
 
 /// Root becomes somebody else for good; whoever is not root stays who it is. Nobody keeps a capability.
-fn become_nobody() -> std::io::Result<()> {
+pub(in crate::agent) fn become_nobody() -> std::io::Result<()> {
     if getuid().is_root() {
         let (uid, gid) =
             fs::read_to_string("/etc/passwd").ok().as_deref().and_then(user).unwrap_or((NOBODY, NOBODY));

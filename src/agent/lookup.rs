@@ -1,0 +1,271 @@
+//! Names of addresses by reverse DNS, for consumers that name no peer, where the configuration wants it.
+//!
+//! Looking up means waiting, and parsing what strangers send. So each name is looked up by a process of its own, without privileges
+//! and keys, which is killed when it takes too long; handshakes go on meanwhile, and at most [`MAX_LOOKUPS`] wait for a name.
+//! There is no handshake without one.
+
+use std::{
+    io::{self, Read, Write},
+    net::IpAddr,
+    os::{
+        fd::{AsFd, BorrowedFd},
+        unix::process::CommandExt,
+    },
+    path::PathBuf,
+    process::{Child, ChildStdout, Command, Stdio},
+    rc::Rc,
+    time::{Duration, Instant},
+};
+
+use nix::{
+    poll::PollFlags,
+    sys::{
+        prctl,
+        resource::{Resource, setrlimit},
+        signal::Signal,
+    },
+};
+
+use crate::crypto::certificate::ServerName;
+
+use super::{
+    log::Sanitised, pending::Pending, request::Request, status::Counters, system, worker::become_nobody,
+};
+
+/// How many names are looked up at once.
+const MAX_LOOKUPS: usize = 16;
+/// How long looking up may take, and at most half of the handshake's time.
+const LONGEST_LOOKUP: Duration = Duration::from_secs(3);
+/// How an answer begins that is a name, and one that says why there is none.
+const NAME: &[u8] = b"name ";
+const REASON: &[u8] = b"none ";
+/// More than the longest name.
+const LONGEST_ANSWER: usize = 400;
+
+/// The names that are being looked up.
+pub(super) struct Lookups {
+    program: PathBuf,
+    arguments: Vec<String>,
+    running: Vec<Lookup>,
+    /// Those that have answered, or were killed, and are not yet reaped.
+    remains: Vec<Child>,
+}
+
+/// A request that waits for its peer's name.
+struct Lookup {
+    waiting: Waiting,
+    deadline: Instant,
+    process: Child,
+    output: ChildStdout,
+    answer: Vec<u8>,
+}
+
+/// A request, and what it is about.
+pub(super) struct Waiting {
+    pub(super) pending: Pending,
+    pub(super) request: Request,
+    /// When it was accepted.
+    pub(super) started: Instant,
+    pub(super) counters: Rc<Counters>,
+}
+
+/// A request that waits no longer, and its peer's name, or why there is none.
+pub(super) type Found = (Waiting, Result<ServerName, String>);
+
+impl Default for Lookups {
+    fn default() -> Self {
+        Self {
+            program: "/proc/self/exe".into(),
+            arguments: vec!["resolve".into()],
+            running: Vec::new(),
+            remains: Vec::new(),
+        }
+    }
+}
+
+impl Lookups {
+    /// Looks the name of an address up, for a handshake that has so much time; `Some` if that cannot be done.
+    pub(super) fn start(&mut self, waiting: Waiting, address: IpAddr, limit: Duration) -> Option<Found> {
+        if self.running.len() >= MAX_LOOKUPS {
+            return Some((waiting, Err(format!("{MAX_LOOKUPS} names are being looked up already"))));
+        }
+        match self.run(address) {
+            Ok((process, output)) => {
+                let deadline = waiting.started + LONGEST_LOOKUP.min(limit / 2);
+                self.running.push(Lookup { waiting, deadline, process, output, answer: Vec::new() });
+                None
+            }
+            Err(error) => Some((waiting, Err(error.to_string()))),
+        }
+    }
+
+    /// Starts ourselves again; see [`answer`].
+    fn run(&self, address: IpAddr) -> io::Result<(Child, ChildStdout)> {
+        let mut process = Command::new(&self.program)
+            .arg0("handclasp")
+            .args(&self.arguments)
+            .arg(address.to_string())
+            .env_clear()
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let output = process.stdout.take().ok_or_else(|| io::Error::other("no output"))?;
+        Ok((process, output))
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.running.len()
+    }
+
+    /// What to wait for.
+    pub(super) fn interests(&self) -> impl Iterator<Item = (BorrowedFd<'_>, PollFlags)> {
+        self.running.iter().map(|lookup| (lookup.output.as_fd(), PollFlags::POLLIN))
+    }
+
+    /// When the first has taken too long.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.running.iter().map(|lookup| lookup.deadline).min()
+    }
+
+    /// Goes on where [`Self::interests`] are met, and returns the requests that wait no longer.
+    pub(super) fn advance(&mut self, ready: &[bool]) -> Vec<Found> {
+        self.remains.retain_mut(|process| matches!(process.try_wait(), Ok(None)));
+        let (now, mut found) = (Instant::now(), Vec::new());
+        for (index, mut lookup) in std::mem::take(&mut self.running).into_iter().enumerate() {
+            let answer = if ready.get(index) == Some(&true) { lookup.read() } else { None };
+            let late = || Err(String::from("nobody knew it in time"));
+            match answer.or_else(|| (lookup.deadline <= now).then(late)) {
+                None => self.running.push(lookup),
+                Some(name) => {
+                    let Lookup { waiting, mut process, .. } = lookup;
+                    // It may be gone already, which is the aim.
+                    let _ = process.kill();
+                    self.remains.push(process);
+                    found.push((waiting, name));
+                }
+            }
+        }
+        found
+    }
+}
+
+impl Lookup {
+    /// Reads what there is; `Some` at the end of it.
+    fn read(&mut self) -> Option<Result<ServerName, String>> {
+        let mut buffer = [0; LONGEST_ANSWER];
+        match self.output.read(&mut buffer) {
+            Ok(0) => Some(understand(&self.answer)),
+            Ok(length) => {
+                self.answer.extend(buffer.iter().take(length));
+                (self.answer.len() > LONGEST_ANSWER).then(|| Err("the answer is too long".into()))
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => None,
+            Err(error) => Some(Err(error.to_string())),
+        }
+    }
+}
+
+fn understand(answer: &[u8]) -> Result<ServerName, String> {
+    if let Some(reason) = answer.strip_prefix(REASON) {
+        return Err(Sanitised(reason).to_string());
+    }
+    let name = answer.strip_prefix(NAME).ok_or("the process that looked it up ended")?;
+    match std::str::from_utf8(name).ok().and_then(ServerName::parse) {
+        Some(name @ ServerName::Dns(_)) => Ok(name),
+        _ => Err(format!("\"{}\" is no host name", Sanitised(name))),
+    }
+}
+
+/// What the process does: gives up all rights, looks the name of an address up, and says it.
+pub(super) fn answer(address: IpAddr) -> io::Result<()> {
+    system::keyctl_leave_session()?;
+    become_nobody()?;
+    prctl::set_pdeathsig(Signal::SIGKILL)?;
+    prctl::set_no_new_privs()?;
+    for (resource, limit) in [(Resource::RLIMIT_CORE, 0), (Resource::RLIMIT_FSIZE, 0)] {
+        setrlimit(resource, limit, limit)?;
+    }
+    let mut output = io::stdout();
+    match system::host_name(address) {
+        Ok(name) => output.write_all(&[NAME, &name].concat())?,
+        Err(reason) => output.write_all(&[REASON, reason.as_bytes()].concat())?,
+    }
+    output.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::{
+        pending::tests::Recorder,
+        request::{Authentication, Role},
+        wait::wait,
+    };
+    use std::net::TcpListener;
+
+    const ADDRESS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+    fn waiting() -> Waiting {
+        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        let pending = Pending::new(socket.into(), Rc::new(Recorder::default()));
+        let request = Request {
+            role: Role::Client,
+            authentication: Authentication::Unauthenticated,
+            peer_name: None,
+            timeout: None,
+            keyring: None,
+            peer_identities: vec![],
+            certificate: None,
+        };
+        Waiting { pending, request, started: Instant::now(), counters: Rc::default() }
+    }
+
+    fn lookups(script: &str) -> Lookups {
+        let arguments = ["-c", script].map(String::from).into();
+        Lookups { program: "/bin/sh".into(), arguments, ..Lookups::default() }
+    }
+
+    fn outcome(script: &str, limit: Duration) -> Result<ServerName, String> {
+        let mut lookups = lookups(script);
+        assert!(lookups.start(waiting(), ADDRESS, limit).is_none());
+        loop {
+            let patience = lookups.deadline().unwrap().saturating_duration_since(Instant::now());
+            let ready = wait(lookups.interests(), Some(patience)).unwrap();
+            if let Some((_, name)) = lookups.advance(&ready).pop() {
+                assert_eq!(lookups.len(), 0);
+                return name;
+            }
+        }
+    }
+
+    #[test]
+    fn an_answer_is_a_host_name_or_none() {
+        let long = Duration::from_secs(60);
+        let server = ServerName::parse("server.test").unwrap();
+        assert_eq!(outcome("printf 'name Server'; sleep 0.1; printf .test", long), Ok(server));
+        for (script, reason) in [
+            ("printf 'none Name or service not known'", "Name or service not known"),
+            ("exit 1", "the process that looked it up ended"),
+            ("printf 'name 192.0.2.1'", "\"192.0.2.1\" is no host name"),
+            ("printf 'name a b'", "\"a b\" is no host name"),
+            ("head -c 401 /dev/zero", "the answer is too long"),
+            ("sleep 60", "nobody knew it in time"),
+        ] {
+            let limit = if script == "sleep 60" { Duration::from_millis(20) } else { long };
+            assert_eq!(outcome(script, limit), Err(reason.into()), "{script}");
+        }
+    }
+
+    #[test]
+    fn only_so_many_are_looked_up_at_once() {
+        let mut lookups = lookups("sleep 60");
+        for _ in 0..MAX_LOOKUPS {
+            assert!(lookups.start(waiting(), ADDRESS, Duration::ZERO).is_none());
+        }
+        let (_, refusal) = lookups.start(waiting(), ADDRESS, Duration::ZERO).unwrap();
+        assert_eq!(refusal.unwrap_err(), "16 names are being looked up already");
+        assert_eq!(lookups.advance(&[]).len(), MAX_LOOKUPS, "all are late");
+        assert!(lookups.start(waiting(), ADDRESS, Duration::ZERO).is_none());
+        lookups.advance(&[]);
+    }
+}
