@@ -132,6 +132,13 @@ impl Trust {
         Ok(())
     }
 
+    /// Verifies by these anchors and CRLs, without the demands.
+    pub(crate) fn plain_verifier(&self) -> Option<Verifier> {
+        let mut store = TrustStore::empty();
+        self.add_to(&mut store).ok()?;
+        Some(verifier(store, Demands::default()))
+    }
+
     fn write(&self, w: &mut Writer) {
         self.demands.write(w);
         for files in [&self.anchors, &self.crls] {

@@ -1,16 +1,21 @@
 //! `handclasp check`: is this host ready? Each line says what is so, and what to do about it if it is not good.
 
+mod host;
 mod kernel;
 mod material;
+mod policy;
 
 use std::{fmt, path::PathBuf, process::ExitCode};
 
 use super::{Argument, Arguments, CommandError, unexpected_operand, unknown_option};
-use crate::agent::{
-    flow::read_psk,
-    keyring::{self, KeySerial, Keyrings},
-    log::Sanitised,
-    material::Settings,
+use crate::{
+    agent::{
+        flow::read_psk,
+        keyring::{self, KeySerial, Keyrings},
+        log::Sanitised,
+        material::Settings,
+    },
+    crypto::hash::Hash,
 };
 
 const USAGE: &str = "\
@@ -92,6 +97,7 @@ fn report(path: Option<PathBuf>) -> ExitCode {
             worst = worst.max(finding.level);
         }
     };
+    show(host::check());
     show(kernel::check());
     match Settings::load(path.as_deref()) {
         Err(error) => show(vec![Finding::fail("configuration", error.to_string())]),
@@ -137,7 +143,10 @@ fn keys(name: &str, keyring: KeySerial) -> Vec<Finding> {
             Ok(description) => {
                 let identity = Sanitised(&description.text).to_string();
                 findings.push(match read_psk(key) {
-                    Ok(psk) => Finding::ok("psk", format!("\"{identity}\", {:?}", psk.hash())),
+                    Ok(psk) => psk_length(&description.text, key, psk.hash()).map_or_else(
+                        || Finding::ok("psk", format!("\"{identity}\", {:?}", psk.hash())),
+                        |problem| Finding::warn("psk", format!("\"{identity}\": {problem}")),
+                    ),
                     Err(failure) => Finding::fail("psk", format!("\"{identity}\": {failure}")),
                 });
             }
@@ -147,6 +156,21 @@ fn keys(name: &str, keyring: KeySerial) -> Vec<Finding> {
     findings
 }
 
+/// What is wrong with the length of a PSK of NVMe, which is that of its hash (TP 8018).
+fn psk_length(identity: &[u8], key: KeySerial, hash: Hash) -> Option<String> {
+    let length = keyring::read(key).ok()?.expose().len();
+    wrong_length(identity, length, hash)
+}
+
+fn wrong_length(identity: &[u8], length: usize, hash: Hash) -> Option<String> {
+    let wanted = hash.length();
+    (identity.starts_with(b"NVMe") && length != wanted).then(|| {
+        format!(
+            "it has {length} octets, and {hash:?} wants {wanted}: make it anew (nvme gen-tls-key --insert)"
+        )
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -154,6 +178,14 @@ mod tests {
     #[test]
     fn the_worst_finding_decides() {
         assert!(Level::Fail > Level::Warn && Level::Warn > Level::Ok);
+    }
+
+    #[test]
+    fn a_psk_of_nvme_is_as_long_as_its_hash() {
+        let wrong = |length, hash| wrong_length(b"NVMe1R02 host subsystem", length, hash);
+        assert!(wrong(48, Hash::Sha384).is_none() && wrong(32, Hash::Sha256).is_none());
+        assert!(wrong(32, Hash::Sha384).unwrap().starts_with("it has 32 octets, and Sha384 wants 48"));
+        assert!(wrong_length(b"another's", 5, Hash::Sha256).is_none());
     }
 
     #[test]

@@ -129,7 +129,7 @@ impl Entry {
     /// Each comparison is paid for: a stranger chose how much there is to read.
     fn is_met(&self, certificate: &Certificate<'_>, budget: &mut Budget) -> Result<bool, Problem> {
         match &self.value {
-            Value::Key(hash) => Ok(key_hash(certificate) == *hash),
+            Value::Key(hash) => Ok(Hash::Sha256.digest(certificate.spki).as_ref() == hash),
             Value::Name(wanted) => {
                 let is_issuer = self.property == Property::Issuer;
                 let name = if is_issuer { certificate.issuer } else { certificate.subject };
@@ -199,11 +199,8 @@ fn read_hash(text: &str) -> Option<[u8; 32]> {
     Some(hash)
 }
 
-fn key_hash(certificate: &Certificate<'_>) -> [u8; 32] {
-    let digest = Hash::Sha256.digest(certificate.spki);
-    let mut hash = [0; 32];
-    hash.copy_from_slice(digest.as_ref());
-    hash
+pub(super) fn key_hash(certificate: &Certificate<'_>) -> String {
+    Hash::Sha256.digest(certificate.spki).as_ref().iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
 /// What a certificate shows of a property, for the log: the entry that would let it in.
@@ -218,7 +215,7 @@ fn shown(property: Property, certificate: &Certificate<'_>) -> String {
         }
         Property::Subject => name(certificate.subject),
         Property::Issuer => name(certificate.issuer),
-        Property::KeyHash => key_hash(certificate).iter().map(|octet| format!("{octet:02x}")).collect(),
+        Property::KeyHash => key_hash(certificate),
     }
 }
 

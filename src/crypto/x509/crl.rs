@@ -166,6 +166,10 @@ impl Crl {
         })
     }
 
+    pub(super) fn is_expired(&self, now: UnixTime) -> bool {
+        now > self.next_update
+    }
+
     /// Whether this very list is `der`.
     pub(super) fn is(&self, der: &[u8]) -> bool {
         self.der == der
@@ -211,7 +215,7 @@ impl Crl {
         if now < self.this_update {
             return Err(unknown(format!("the CRL is not valid before {}", Rfc3339(self.this_update))));
         }
-        if now > self.next_update {
+        if self.is_expired(now) {
             return Err(unknown(format!("the CRL expired at {}", Rfc3339(self.next_update))));
         }
         Ok(())

@@ -78,6 +78,7 @@ use alloc::{format, string::String, sync::Arc, vec::Vec};
 
 use cache::SignatureCache;
 use certificate::Certificate;
+use crl::Crl;
 use path::{Candidate, Candidates, Found, Search};
 use problem::{Failure, Role};
 
@@ -187,6 +188,13 @@ impl Verifier {
     /// The same verifier for another trust store: what it has verified stays verified.
     pub fn for_store(&self, store: Arc<TrustStore>) -> Self {
         Self { store, ..self.clone() }
+    }
+
+    /// The issuers of which there are only CRLs whose time is over, as text.
+    pub fn expired_crls(&self, now: UnixTime) -> Vec<String> {
+        let issuers = self.store.crl_issuers();
+        let is_over = |(_, crls): &(&[u8], &[Crl])| crls.iter().all(|crl| crl.is_expired(now));
+        issuers.filter(is_over).map(|(issuer, _)| text::name(issuer)).collect()
     }
 
     /// Validates a chain, the end entity first, and returns the path.
@@ -312,6 +320,11 @@ pub fn validity(der: &[u8]) -> Result<Validity, Problem> {
 /// The issuer of a certificate, as a distinguished name in DER: what a peer's certificate_authorities may name.
 pub fn issuer(der: &[u8]) -> Result<Vec<u8>, Problem> {
     Certificate::read(der).map(|certificate| certificate.issuer.to_vec())
+}
+
+/// The SHA-256 hash of a certificate's SubjectPublicKeyInfo, in hexadecimal digits: what [`Property::KeyHash`] takes.
+pub fn key_hash(der: &[u8]) -> Result<String, Problem> {
+    Certificate::read(der).map(|certificate| allow::key_hash(&certificate))
 }
 
 /// The key of a certificate.

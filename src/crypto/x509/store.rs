@@ -138,6 +138,11 @@ impl TrustStore {
         self.crls.get(issuer).map_or(&[], Vec::as_slice)
     }
 
+    /// The issuers of CRLs, with theirs.
+    pub(super) fn crl_issuers(&self) -> impl Iterator<Item = (&[u8], &[Crl])> {
+        self.crls.iter().map(|(issuer, crls)| (issuer.as_slice(), crls.as_slice()))
+    }
+
     /// How many certificates are in it.
     pub fn len(&self) -> usize {
         self.anchors.values().map(Vec::len).sum()

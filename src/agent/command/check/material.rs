@@ -2,9 +2,14 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::Finding;
+use super::{Finding, policy};
 use crate::{
-    agent::{expiry, material::Settings},
+    agent::{
+        expiry,
+        material::{Choice, Settings},
+        request::Role,
+        trust_store::Trust,
+    },
     crypto::{
         certificate::UnixTime,
         x509::{self, Request, Side, time::Rfc3339},
@@ -12,58 +17,96 @@ use crate::{
 };
 
 pub(super) fn check(settings: &Settings) -> Vec<Finding> {
-    let path = settings.config.path.display();
-    let mut findings =
-        vec![Finding::ok("configuration", format!("{path}; all files that it names are read"))];
+    let mut findings = vec![configuration(settings)];
     findings.extend(
         settings.config.warnings.iter().map(|warning| Finding::warn("configuration", warning.to_string())),
     );
-    findings.push(client_truststore(settings));
-    findings.extend(identity("client", Side::Client, settings, "mounts with xprtsec=mtls are refused"));
-    findings.push(server_truststore(settings));
-    findings.extend(identity(
-        "server",
-        Side::Server,
-        settings,
-        "NFS mounts of this host's exports with TLS are refused",
-    ));
+    let now = UnixTime(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs()));
+    for (role, subject) in [(Role::Client, "client"), (Role::Server, "server")] {
+        findings.extend(section((subject, role), settings, settings.side(role), now));
+    }
+    for (profile, choice) in settings.config.profiles.iter().zip(settings.choices().skip(2)) {
+        findings.push(Finding::ok("profile", format!("[{}]:", profile.name)));
+        findings.extend(section(("profile", profile.role), settings, choice, now));
+    }
     findings
 }
 
-fn client_truststore(settings: &Settings) -> Finding {
-    match (&settings.config.client.truststore, &settings.client.verifier) {
-        (Some(file), _) => {
-            Finding::ok("client", format!("servers are verified with {}", file.path.display()))
+fn configuration(settings: &Settings) -> Finding {
+    let path = &settings.config.path;
+    if path.exists() {
+        let path = path.display();
+        return Finding::ok("configuration", format!("{path}; all files that it names are read"));
+    }
+    Finding::warn(
+        "configuration",
+        "there is none (/etc/handclasp/config): NVMe needs none, NFS clients trust the system's authorities, \
+         an NFS server needs one",
+    )
+}
+
+fn section(
+    (subject, role): (&'static str, Role),
+    settings: &Settings,
+    choice: Choice<'_>,
+    now: UnixTime,
+) -> Vec<Finding> {
+    let (truststore, side, without) = match role {
+        Role::Client => {
+            (client_truststore(subject, choice), Side::Client, "mounts with xprtsec=mtls are refused")
         }
-        (None, Some(_)) => Finding::ok("client", "servers are verified with the system's authorities"),
+        Role::Server => (
+            server_truststore(subject, choice),
+            Side::Server,
+            "NFS mounts of this host's exports with TLS are refused",
+        ),
+    };
+    let mut findings = vec![truststore];
+    findings.extend(identity((subject, side), settings, choice, (without, now)));
+    findings.extend(policy::check(subject, role, choice, now));
+    findings
+}
+
+fn client_truststore(subject: &'static str, Choice { name, section, side }: Choice<'_>) -> Finding {
+    match (&section.truststore, &side.verifier) {
+        (Some(file), _) => Finding::ok(subject, format!("servers are verified with {}", file.path.display())),
+        (None, Some(_)) => Finding::ok(subject, "servers are verified with the system's authorities"),
         (None, None) => Finding::warn(
-            "client",
-            "no trust anchors: NFS mounts with TLS are refused; set x509.truststore in [authenticate.client]",
+            subject,
+            format!("no trust anchors: NFS mounts with TLS are refused; set x509.truststore in [{name}]"),
         ),
     }
 }
 
-fn server_truststore(settings: &Settings) -> Finding {
-    match &settings.config.server.truststore {
+fn server_truststore(subject: &'static str, Choice { name, section, .. }: Choice<'_>) -> Finding {
+    match &section.truststore {
         Some(file) => {
-            Finding::ok("server", format!("client certificates are verified with {}", file.path.display()))
+            Finding::ok(subject, format!("client certificates are verified with {}", file.path.display()))
         }
         None => Finding::warn(
-            "server",
-            "client certificates are not asked for, exports with xprtsec=mtls refuse everyone; \
-             set x509.truststore in [authenticate.server]",
+            subject,
+            format!(
+                "client certificates are not asked for, exports with xprtsec=mtls refuse everyone; \
+                 set x509.truststore in [{name}]"
+            ),
         ),
     }
 }
 
-fn identity(subject: &'static str, side: Side, settings: &Settings, without: &str) -> Vec<Finding> {
-    let ours = if side == Side::Client { &settings.client } else { &settings.server };
-    let Some(identity) = &ours.identity else {
+fn identity(
+    (subject, side): (&'static str, Side),
+    settings: &Settings,
+    choice: Choice<'_>,
+    (without, now): (&str, UnixTime),
+) -> Vec<Finding> {
+    let Some(identity) = &choice.side.identity else {
         return vec![Finding::warn(subject, format!("no certificate: {without}"))];
     };
     let chain = &identity.credential.chain;
-    let now = UnixTime(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs()));
     let mut findings: Vec<_> = chain.iter().map(|certificate| lifetime(subject, certificate, now)).collect();
+    if let Some(Ok(hash)) = chain.first().map(|certificate| x509::key_hash(certificate)) {
+        findings.push(Finding::ok(subject, format!("a peer can pin its key: allow.spki_sha256={hash}")));
+    }
     findings.extend(vouched(subject, side, chain, settings, now));
     findings
 }
@@ -96,10 +139,10 @@ fn vouched(
     settings: &Settings,
     now: UnixTime,
 ) -> Vec<Finding> {
-    let verifiers = [&settings.client.verifier, &settings.server.verifier];
+    // Not by allow-lists and other demands, which are for peers and not for ourselves.
+    let verifiers = settings.trusts.iter().map(Trust::plain_verifier);
     let request = Request { side, names: &[], now };
-    let outcomes: Vec<_> =
-        verifiers.into_iter().flatten().map(|verifier| verifier.find_path(chain, &request)).collect();
+    let outcomes: Vec<_> = verifiers.flatten().map(|verifier| verifier.find_path(chain, &request)).collect();
     match outcomes.into_iter().reduce(|first, second| if first.is_ok() { first } else { second }) {
         None => Vec::new(),
         Some(Ok(path)) => vec![Finding::ok(subject, format!("its path: {}", path.subjects.join(" <- ")))],
@@ -109,5 +152,83 @@ fn vouched(
                 format!("a peer with this host's trust anchors refuses it: {rejection}"),
             )]
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::command::check::Level;
+    use std::{fs, path::Path};
+
+    /// What is found with this configuration at that time.
+    fn findings(name: &str, text: &str, now: UnixTime) -> Vec<String> {
+        let path = std::env::temp_dir().join(format!("handclasp-check-{name}-{}", std::process::id()));
+        let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/agent");
+        fs::write(&path, text.replace("DIR", fixtures.to_str().unwrap())).unwrap();
+        let settings = Settings::load(Some(&path)).unwrap();
+        fs::remove_file(&path).unwrap();
+        let side = section(("server", Role::Server), &settings, settings.side(Role::Server), now);
+        let profiles = settings.choices().skip(2);
+        let profiles = profiles.flat_map(|choice| section(("profile", Role::Server), &settings, choice, now));
+        side.into_iter().chain(profiles).map(|finding| finding.to_string()).collect()
+    }
+
+    fn has(findings: &[String], level: &str, words: &str) -> bool {
+        findings.iter().any(|finding| finding.starts_with(level) && finding.contains(words))
+    }
+
+    const SERVER: &str =
+        "[authenticate.server]\nx509.certificate=DIR/server.pem\nx509.private_key=DIR/server.key\n";
+    const NOW: UnixTime = UnixTime(1_900_000_000);
+
+    #[test]
+    fn it_is_said_who_gets_in() {
+        let found = findings("nobody", SERVER, NOW);
+        assert!(has(&found, "WARN", "server        client certificates are not asked for"), "{found:?}");
+        let trust = format!("{SERVER}x509.truststore=DIR/ca.pem\n");
+        let found = findings("anybody", &trust, NOW);
+        assert!(
+            has(&found, "ok", "any client is taken that has a certificate of these authorities"),
+            "{found:?}"
+        );
+        assert!(has(&found, "ok", "clients without a certificate go on as nobody"));
+        assert!(has(&found, "ok", "no x509.crl: a certificate that was taken back is accepted"));
+        assert!(has(
+            &found,
+            "ok",
+            "allow.spki_sha256=b91e4f660780aa2a36efd140d497092aa33498de4a4ffaf8e3ed46ce33272f74"
+        ));
+        let wanted = "policy.client_certificate=required\nallow.san=client.test\nallow.issuer=CN=ca\npolicy.alpn=never\n";
+        let found = findings("wanted", &format!("{trust}{wanted}"), NOW);
+        assert!(
+            has(&found, "ok", "only these are wanted: allow.san=client.test, allow.issuer=CN=ca"),
+            "{found:?}"
+        );
+        assert!(has(&found, "ok", "clients without a certificate are refused"));
+        assert!(has(&found, "ok", "its path: CN=server <- CN=ca"), "the list is for peers: {found:?}");
+        assert!(has(&found, "ok", "sunrpc is never named"));
+        let none = findings("none", &format!("{trust}policy.client_certificate=none\n"), NOW);
+        assert!(has(&none, "WARN", "exports with xprtsec=mtls refuse everyone"));
+    }
+
+    #[test]
+    fn what_is_over_is_found_in_profiles_too() {
+        let trust = format!("{SERVER}x509.truststore=DIR/ca.pem\nx509.crl=DIR/crl.pem\n");
+        let text = format!("{trust}[authenticate.server.x]\nmatch.local_port=1\npolicy.groups=x25519\n");
+        let found = findings("current", &text, NOW);
+        assert!(has(&found, "ok", "profile       revocation lists"), "{found:?}");
+        assert!(has(&found, "ok", "profile       classical key exchange only"));
+        assert!(!found.iter().any(|finding| finding.starts_with("FAIL")), "{found:?}");
+        let found = findings("over", &text, UnixTime(10_000_000_000));
+        assert!(has(&found, "FAIL", "server        CN=server"), "{found:?}");
+        assert!(has(&found, "FAIL", "profile       CN=server") && has(&found, "FAIL", "expired lists"));
+    }
+
+    #[test]
+    fn no_configuration_is_worth_a_word() {
+        let finding = configuration(&Settings::default());
+        assert_eq!(finding.level, Level::Warn);
+        assert!(finding.text.starts_with("there is none (/etc/handclasp/config)"));
     }
 }
