@@ -275,7 +275,7 @@ impl TrafficSecret {
 
     /// The key of this sender's Finished (RFC 8446, Section 4.4.4).
     pub fn finished(&self) -> FinishedKey {
-        without_trace::<CIPHER_STACK, _>(|| FinishedKey::new(self.suite.hash(), &self.secret))
+        FinishedKey::new(self.suite.hash(), &self.secret)
     }
 
     /// `application_traffic_secret_N+1`, after a KeyUpdate (RFC 8446, Section 7.2).
@@ -296,15 +296,15 @@ pub struct WriteKeys {
     pub iv: Secret,
 }
 
-/// The key of a Finished message or of a PSK binder (RFC 8446, Section 4.4.4).
+/// The key of a Finished message or of a PSK binder, by the secret that it is derived from where it is used (RFC 8446, Section 4.4.4).
 pub struct FinishedKey {
     hash: Hash,
-    key: Secret,
+    base: Secret,
 }
 
 impl FinishedKey {
     pub(crate) fn new(hash: Hash, base: &Secret) -> Self {
-        Self { hash, key: Expander::new(hash, base.expose()).derive_secret(b"finished", b"") }
+        Self { hash, base: Secret::from_slice(base.expose()) }
     }
 
     /// verify_data over a transcript hash; public bytes.
@@ -320,7 +320,8 @@ impl FinishedKey {
     }
 
     fn hmac(&self) -> hmac::Key {
-        hmac::Key::new(self.hash.hmac(), self.key.expose())
+        let key = Expander::new(self.hash, self.base.expose()).derive_secret(b"finished", b"");
+        hmac::Key::new(self.hash.hmac(), key.expose())
     }
 }
 

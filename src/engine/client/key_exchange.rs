@@ -64,8 +64,10 @@ impl WaitServerHello {
         now: UnixTime,
         records: &mut Records,
     ) -> Result<Self, Error> {
-        let mut client_random = [0; 32];
-        random.fill(&mut client_random)?;
+        // Both at once: randomness is a system call.
+        let mut fresh = [[0; 32]; 2];
+        random.fill(fresh.as_flattened_mut())?;
+        let [client_random, compatible_session_id] = fresh;
         //= rfc8446#section-4.1.2
         //# Otherwise, it MUST be set as a zero-length vector (i.e., a zero-valued single byte length field).
         let mut session_id = Vec::new();
@@ -73,8 +75,7 @@ impl WaitServerHello {
             //= rfc8446#section-4.1.2
             //# In compatibility mode (see Appendix D.4), this field MUST be non-empty, so a client not
             //# offering a pre-TLS 1.3 session MUST generate a new 32-byte value.
-            session_id.resize(32, 0);
-            random.fill(&mut session_id)?;
+            session_id.extend_from_slice(&compatible_session_id);
         }
         //= rfc8446#section-4.2.8
         //# Each KeyShareEntry value MUST correspond to a group offered in the "supported_groups" extension
