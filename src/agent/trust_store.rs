@@ -227,3 +227,25 @@ pub(super) fn files(directory: &Path) -> io::Result<Vec<PathBuf>> {
     files.sort();
     Ok(files)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_demand_that_is_not_understood_ends_the_worker() {
+        let mut demands = Demands { min_rsa_bits: 3072, ..Demands::default() };
+        demands.allowed.add(Property::Subject, "CN=a").unwrap();
+        let bytes = write(&[Trust { demands, ..Trust::default() }]).unwrap();
+        assert_eq!(read_verifiers(&bytes).unwrap().len(), 1);
+        assert!(read_verifiers(&bytes[..bytes.len() - 1]).is_err());
+        for (known, unknown) in
+            [("\0\0", "\x09\0"), ("\0\0", "\0\x09"), ("allow.dn", "allow.dx"), ("CN=a", "XY=a")]
+        {
+            let at = bytes.windows(known.len()).position(|window| window == known.as_bytes()).unwrap();
+            let mut changed = bytes.clone();
+            changed[at..at + known.len()].copy_from_slice(unknown.as_bytes());
+            assert!(read_verifiers(&changed).is_err(), "{unknown:?}");
+        }
+    }
+}
