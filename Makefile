@@ -6,11 +6,25 @@ UNITDIR ?= $(PREFIX)/lib/systemd/system
 CARGO ?= cargo
 TARGET_DIR = $(or $(CARGO_TARGET_DIR),target)
 BINARY ?= $(TARGET_DIR)/release/handclasp
+# ring's X25519 is faster when clang compiles it: where there is one, it compiles what is released.
+ARCH = $(shell uname -m)
+MUSL = $(ARCH)-unknown-linux-musl
+ifneq ($(shell command -v clang),)
+released = CC_$(ARCH)_unknown_linux_gnu=clang CC_$(ARCH)_unknown_linux_musl=clang \
+	CFLAGS_$(ARCH)_unknown_linux_musl='-nostdlibinc -isystem /usr/include/$(ARCH)-linux-musl'
+endif
 
-.PHONY: build demo test unit miri fuzz-smoke peers bogo kernel lint bench bench-post-quantum install install-files uninstall clean tools
+.PHONY: build static demo test unit miri fuzz-smoke peers bogo kernel shipped lint bench bench-post-quantum install install-files uninstall clean tools
 
 build: tools
-	$(CARGO) build --release --locked
+	$(released) $(CARGO) build --release --locked
+
+# The agent alone, in one file that needs nothing of the system but its kernel: for an initramfs, or an appliance.
+static: tools
+	@tests/need musl-gcc:musl-tools
+	rustup target add $(MUSL)
+	$(released) $(CARGO) build --profile small --locked --target $(MUSL) --no-default-features --features minimal
+	@ls -l $(TARGET_DIR)/$(MUSL)/small/handclasp
 
 # What the tests need beside cargo, from Debian; each is installed only if it is missing.
 tools:
@@ -53,6 +67,10 @@ bogo: tools
 kernel: tools
 	tests/kernel/test
 
+# The static agent in an initramfs: with its build some minutes, and no part of `make test`.
+shipped: tools
+	tests/kernel/initramfs
+
 lint: tools
 	$(CARGO) fmt --check
 	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
@@ -65,7 +83,7 @@ lint: tools
 	RUSTDOCFLAGS="--deny warnings" $(CARGO) doc --locked --no-deps --document-private-items
 
 # Beside rustls, and with `make bench-post-quantum` also beside OpenSSL and rustls with aws-lc-rs, which take minutes to build.
-BENCH = $(CARGO) run --quiet --release --locked --manifest-path benches/Cargo.toml --bin
+BENCH = $(released) $(CARGO) run --quiet --release --locked --manifest-path benches/Cargo.toml --bin
 bench bench-post-quantum: tools
 	$(if $(findstring post,$@),@tests/need perl:perl make:make c++:g++)
 	$(BENCH) handshake $(if $(findstring post,$@),--features post-quantum) >benches/report

@@ -24,14 +24,18 @@ die() {
     exit 2
 }
 
+# What network a machine has, and what its kernel is told: a script may say otherwise.
+network=(-net none)
+kernel_options=
+
 # `no_timer_check`: on a busy host an emulated timer can be late for the kernel's own test of it.
 # Boots the machine of SUITE for the job in DIRECTORY (below the project), prints what the job says, and always ends.
 boot_machine() { # SUITE DIRECTORY SECONDS
     local suite=$1 directory=$2 seconds=$3
     timeout --kill-after=5 "$seconds" qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m 1024 \
-        -display none -monitor none -net none -no-reboot \
+        -display none -monitor none "${network[@]}" -no-reboot \
         -kernel "$work/$suite.vmlinuz" -initrd "$work/$suite.initramfs" \
-        -append "console=ttyS0 panic=-1 quiet mitigations=off no_timer_check job=${directory#"$project"/}" \
+        -append "console=ttyS0 panic=-1 quiet mitigations=off no_timer_check $kernel_options job=${directory#"$project"/}" \
         -serial "file:$directory/serial.log" -serial stdio \
         -virtfs "local,path=$work/$suite,mount_tag=tree,security_model=none,multidevs=remap,readonly=on" \
         -virtfs "local,path=$project,mount_tag=project,security_model=none,multidevs=remap" </dev/null
@@ -48,7 +52,7 @@ new_job() { # DIRECTORY CLIENT SERVER
 
 # The binary under test: $HANDCLASP, else the project's release build.
 handclasp() {
-    [ -n "${HANDCLASP:-}" ] || cargo build --release --locked --quiet --manifest-path "$project/Cargo.toml" >&2 ||
+    [ -n "${HANDCLASP:-}" ] || make --silent -C "$project" build >&2 ||
         die "handclasp does not build"
     echo "${HANDCLASP:-${CARGO_TARGET_DIR:-$project/target}/release/handclasp}"
 }
