@@ -1,7 +1,8 @@
 //! The record layer (RFC 8446, Section 5): records to handshake messages and back, and the keys of both directions.
 //!
 //! ```text
-//! K_recv   receive_with    replaces the keys for reading; the only door, so the alignment rule of Section 5.1 is checked here
+//! K_recv   receive_with    replaces the keys for reading, and so checks the alignment rule of Section 5.1; the application's keys are
+//!                          the session's: after the peer's Finished, end_flight checks it
 //! K_send   send_with       replaces the keys for writing, after everything queued under the old ones
 //! ```
 //!
