@@ -4,7 +4,7 @@
 use handclasp::{
     crypto::{
         hash::Hash,
-        key_schedule::{EarlySecret, TrafficSecret},
+        key_schedule::{EarlySecret, TrafficSecret, TrafficSecrets},
         kx::NamedGroup,
         secret::Secret,
         suite::CipherSuite,
@@ -274,5 +274,6 @@ impl Lab {
 fn traffic(suite: CipherSuite) -> [TrafficSecret; 2] {
     let master = EarlySecret::new(suite.hash(), None).handshake(&Secret::zeroed(32)).master();
     let transcript = vec![9; suite.hash().length()];
-    [master.client_traffic(suite, &transcript), master.server_traffic(suite, &transcript)]
+    let TrafficSecrets { client, server } = master.traffic(suite, &transcript);
+    [client, server]
 }

@@ -28,7 +28,7 @@ failed handshake: one line that says why, and exit code 1. A wrong command line:
 ";
 
 /// Everything the command line says.
-pub(super) struct Options {
+pub(in crate::agent::command) struct Options {
     tls: TlsOptions,
     name: Option<ServerName>,
     target: (String, u16),
@@ -44,7 +44,7 @@ pub(in crate::agent::command) fn run(arguments: Arguments) -> Result<ExitCode, C
 }
 
 /// `None` if only help was asked for.
-pub(super) fn parse(mut arguments: Arguments) -> Result<Option<Options>, CommandError> {
+pub(in crate::agent::command) fn parse(mut arguments: Arguments) -> Result<Option<Options>, CommandError> {
     let (mut options, mut name, mut target) = (TlsOptions::default(), None, None);
     while let Some(argument) = arguments.next()? {
         match argument {

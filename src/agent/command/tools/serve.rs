@@ -48,7 +48,7 @@ struct Server {
 }
 
 #[derive(Default)]
-pub(super) struct ServeOptions {
+pub(in crate::agent::command) struct ServeOptions {
     tls: TlsOptions,
     require_client_cert: bool,
     http: bool,
@@ -69,7 +69,9 @@ pub(in crate::agent::command) fn run(arguments: Arguments) -> Result<ExitCode, C
 type Address = (String, u16);
 
 /// The options and the address; `None` if only help was asked for.
-pub(super) fn parse(mut arguments: Arguments) -> Result<Option<(ServeOptions, Address)>, CommandError> {
+pub(in crate::agent::command) fn parse(
+    mut arguments: Arguments,
+) -> Result<Option<(ServeOptions, Address)>, CommandError> {
     let (mut options, mut address) = (ServeOptions::default(), None);
     while let Some(argument) = arguments.next()? {
         match argument {

@@ -34,7 +34,7 @@ Usage: handclasp verify --cafile FILE [OPTIONS] CHAIN.pem      (the end entity f
 ";
 
 /// Everything the command line says.
-pub(super) struct Options {
+pub(in crate::agent::command) struct Options {
     store: TrustStore,
     names: Vec<ServerName>,
     side: Side,
@@ -71,7 +71,7 @@ pub(in crate::agent::command) fn run(arguments: Arguments) -> Result<ExitCode, C
 }
 
 /// `None` if only help was asked for.
-pub(super) fn parse(mut arguments: Arguments) -> Result<Option<Options>, CommandError> {
+pub(in crate::agent::command) fn parse(mut arguments: Arguments) -> Result<Option<Options>, CommandError> {
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let mut options = Options {
         store: TrustStore::empty(),
