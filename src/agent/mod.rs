@@ -26,6 +26,7 @@ mod material;
 mod namespace;
 mod netlink;
 mod notify;
+mod passing;
 mod pending;
 mod process;
 mod request;

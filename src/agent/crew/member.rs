@@ -2,8 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    fmt,
-    io::{self, IoSlice},
+    fmt, io,
     os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
     process::Child,
     time::{Duration, Instant},
@@ -12,7 +11,7 @@ use std::{
 use nix::{
     errno::Errno,
     poll::PollFlags,
-    sys::socket::{ControlMessage, MsgFlags, UnixAddr, recv, sendmsg},
+    sys::socket::{MsgFlags, recv},
 };
 use zeroize::Zeroize;
 
@@ -20,7 +19,7 @@ use super::{recruitment::Recruitment, voice::Voice};
 use crate::agent::{
     border::{self, MAX_MESSAGE, Number, Order, Parcel, Report},
     failure::{Failure, GIVING_UP},
-    log,
+    log, passing,
     status::WorkerState,
     system::retry,
 };
@@ -198,7 +197,9 @@ impl Member {
     fn flush(&mut self) {
         let Some(post) = &mut self.post else { return };
         while let Some((parcel, descriptor)) = post.waiting.front() {
-            match send(post.socket.as_fd(), parcel, descriptor.as_ref()) {
+            let parts = [&parcel.public[..], parcel.secrets.expose()];
+            let descriptors: Vec<_> = descriptor.iter().map(AsRawFd::as_raw_fd).collect();
+            match passing::send(post.socket.as_fd(), &parts, &descriptors, MsgFlags::MSG_DONTWAIT) {
                 Ok(()) => drop(post.waiting.pop_front()),
                 // Memory comes back; a worker that is ended for it takes its handshakes along.
                 Err(Errno::EAGAIN | Errno::ENOBUFS | Errno::ENOMEM | Errno::ETOOMANYREFS) => return,
@@ -331,15 +332,6 @@ impl fmt::Display for Member {
             None => f.write_str("a worker"),
         }
     }
-}
-
-fn send(socket: BorrowedFd<'_>, parcel: &Parcel, descriptor: Option<&OwnedFd>) -> nix::Result<()> {
-    let parts = [IoSlice::new(&parcel.public), IoSlice::new(parcel.secrets.expose())];
-    let descriptors: Vec<_> = descriptor.iter().map(|descriptor| descriptor.as_raw_fd()).collect();
-    let rights = [ControlMessage::ScmRights(&descriptors)];
-    let control = if descriptors.is_empty() { &[][..] } else { &rights[..] };
-    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
-    retry(|| sendmsg::<UnixAddr>(socket.as_raw_fd(), &parts, control, flags, None)).map(drop)
 }
 
 /// What is told of a handshake whose worker is gone.

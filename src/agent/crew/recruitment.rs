@@ -3,21 +3,18 @@
 use std::{
     fs::File,
     io::{self, Write},
-    os::{fd::OwnedFd, unix::process::CommandExt},
+    os::fd::OwnedFd,
     path::PathBuf,
-    process::{Child, Command, Stdio},
+    process::Child,
 };
 
 use nix::{
     fcntl::{FcntlArg, SealFlag, fcntl},
-    sys::{
-        memfd::{MFdFlags, memfd_create},
-        socket::{AddressFamily, SockFlag, SockType, socketpair},
-    },
+    sys::memfd::{MFdFlags, memfd_create},
 };
 
 use super::voice::Voice;
-use crate::agent::{material::Settings, trust_store};
+use crate::agent::{material::Settings, passing, trust_store};
 
 /// What a worker is started with.
 #[derive(Debug)]
@@ -50,20 +47,10 @@ impl Recruitment {
         Ok(Self { program: "/proc/self/exe".into(), arguments: vec!["worker"], trust, is_debug })
     }
 
-    /// Starts ourselves again, with one end of a socket as standard input, what it says as standard error, and no environment;
-    /// returns the other ends.
+    /// Starts a worker; returns its process, our end of the socket, and what it says on standard error.
     pub(super) fn start(&self) -> io::Result<(Child, OwnedFd, Voice)> {
-        let flags = SockFlag::SOCK_CLOEXEC;
-        let (socket, theirs) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags)?;
         let (voice, stderr) = Voice::new()?;
-        let process = Command::new(&self.program)
-            .arg0("handclasp")
-            .args(&self.arguments)
-            .env_clear()
-            .stdin(Stdio::from(theirs))
-            .stdout(Stdio::null())
-            .stderr(Stdio::from(stderr))
-            .spawn()?;
+        let (process, socket) = passing::start(&self.program, &self.arguments, stderr.into())?;
         Ok((process, socket, voice))
     }
 }

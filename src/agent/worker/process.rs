@@ -1,9 +1,9 @@
 //! A worker as a process of its own: orders come on standard input, a socket, and reports go back the same way.
 
 use std::{
-    io::{self, IoSlice, IoSliceMut},
+    io,
     mem::replace,
-    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
     panic,
     sync::Arc,
 };
@@ -11,10 +11,7 @@ use std::{
 use nix::{
     errno::Errno,
     poll::PollFlags,
-    sys::{
-        socket::{ControlMessageOwned, MsgFlags, UnixAddr, recvmsg, sendmsg},
-        uio::pread,
-    },
+    sys::{socket::MsgFlags, uio::pread},
 };
 use zeroize::Zeroize;
 
@@ -23,8 +20,8 @@ use crate::{
     agent::{
         border::{self, MAX_MESSAGE, Number, Order, Report, Verifiers},
         failure::Failure,
-        log,
-        system::{self, retry},
+        log, passing,
+        system::retry,
         trust_store,
         wait::wait,
     },
@@ -73,21 +70,21 @@ impl Post<'_> {
 
     fn take_orders(&mut self) -> Result<bool, String> {
         loop {
-            let (length, descriptor) = match self.receive() {
+            let (length, descriptors) = match passing::receive(self.broker, &mut self.buffer) {
                 Ok((0, _)) | Err(Errno::ECONNRESET) => return Ok(false),
                 Ok(received) => received,
                 Err(Errno::EAGAIN) => return Ok(true),
                 Err(error) => return Err(format!("an order: {error}")),
             };
             let bytes = self.buffer.get_mut(..length).unwrap_or_default();
-            let Ok(descriptor) = descriptor else {
+            let Ok(mut descriptors) = descriptors else {
                 // Its socket did not fit into our table of descriptors: the others go on.
                 let number = border::number_of(bytes).ok_or("an order is malformed")?;
                 bytes.zeroize();
                 self.worker.refuse(number, &Failure::Socket(io::Error::from_raw_os_error(libc::ENOMEM)));
                 continue;
             };
-            let order = border::read_order(bytes, descriptor, &self.verifiers);
+            let order = border::read_order(bytes, descriptors.pop(), &self.verifiers);
             bytes.zeroize();
             match order.map_err(|error| format!("an order is malformed: {}", error.0))? {
                 (_, Order::Trust { file, is_debug }) => {
@@ -102,29 +99,11 @@ impl Post<'_> {
         }
     }
 
-    /// One message and the descriptor beside it, or an error if that was lost.
-    fn receive(&mut self) -> nix::Result<(usize, nix::Result<Option<OwnedFd>>)> {
-        let mut control = nix::cmsg_space!([std::os::fd::RawFd; 1]);
-        let mut parts = [IoSliceMut::new(&mut self.buffer)];
-        let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
-        let received = recvmsg::<UnixAddr>(self.broker.as_raw_fd(), &mut parts, Some(&mut control), flags)?;
-        let descriptor = received.cmsgs().map(|messages| {
-            let rights = messages.filter_map(|message| match message {
-                ControlMessageOwned::ScmRights(descriptors) => Some(descriptors),
-                _ => None,
-            });
-            rights.flatten().map(system::adopt_received).last()
-        });
-        Ok((received.bytes, descriptor))
-    }
-
     /// Waits if it must: the broker takes all reports, and never waits for us.
     fn send(&self, number: Number, report: &Report) -> Result<(), String> {
         let parcel = border::write_report(number, report).map_err(|_| "a report is too long".to_owned())?;
-        let parts = [IoSlice::new(&parcel.public), IoSlice::new(parcel.secrets.expose())];
-        let flags = MsgFlags::MSG_NOSIGNAL;
-        retry(|| sendmsg::<UnixAddr>(self.broker.as_raw_fd(), &parts, &[], flags, None))
-            .map(drop)
+        let parts = [&parcel.public[..], parcel.secrets.expose()];
+        passing::send(self.broker, &parts, &[], MsgFlags::empty())
             .map_err(|error| format!("a report: {error}"))
     }
 }
