@@ -7,7 +7,7 @@ use nix::sys::{
     signalfd::{SfdFlags, SignalFd},
 };
 
-use super::{flow::Abilities, ktls, log, netlink::Kernel};
+use super::{flow::Abilities, ktls, log, netlink::Kernel, system};
 
 /// How many handshakes are in flight at most. Each holds two descriptors, and in its worker up to
 /// [`crate::engine::HANDSHAKE_MEMORY`], so this bounds the memory that strangers can take; further requests wait in the kernel, which holds up to 50 more.
@@ -24,22 +24,38 @@ pub(super) fn harden() {
 }
 
 pub(super) fn take_signals() -> nix::Result<SignalFd> {
-    let mut signals = SigSet::empty();
-    [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP].into_iter().for_each(|signal| signals.add(signal));
-    signals.thread_block()?;
-    SignalFd::with_flags(&signals, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
+    ignore_signals()?;
+    SignalFd::with_flags(&signals(), SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
 }
 
-/// As many handshakes as there may be descriptors for, up to [`MAX_IN_FLIGHT`]: each has one here, and one for its worker.
-pub(super) fn max_in_flight() -> usize {
-    let wanted = 2 * MAX_IN_FLIGHT as u64 + OTHER_DESCRIPTORS;
+/// Leaves the signals that mean the agent as a whole to its first process: a terminal and a service manager send them to all.
+pub(super) fn ignore_signals() -> nix::Result<()> {
+    signals().thread_block()
+}
+
+fn signals() -> SigSet {
+    [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP].into_iter().collect()
+}
+
+/// Keeps the right to everything out of reach of whoever takes the agent over: nothing that it does needs it.
+pub(super) fn give_up_rights() {
+    if let Err(error) = system::limit_capabilities(!system::CAP_SYS_ADMIN) {
+        log::warning(format_args!("CAP_SYS_ADMIN cannot be given up: {error}"));
+    }
+}
+
+/// As many handshakes as there may be descriptors for, up to [`MAX_IN_FLIGHT`]: each has one here, and one for its worker; so
+/// many other namespaces have two each.
+pub(super) fn max_in_flight(namespaces: usize) -> usize {
+    let others = OTHER_DESCRIPTORS + 2 * namespaces as u64;
+    let wanted = 2 * MAX_IN_FLIGHT as u64 + others;
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return MAX_IN_FLIGHT / 4 };
     let limit = if setrlimit(Resource::RLIMIT_NOFILE, wanted.min(hard).max(soft), hard).is_ok() {
         wanted.min(hard).max(soft)
     } else {
         soft
     };
-    let room = limit.saturating_sub(OTHER_DESCRIPTORS) / 2;
+    let room = limit.saturating_sub(others) / 2;
     usize::try_from(room).unwrap_or(MAX_IN_FLIGHT).clamp(1, MAX_IN_FLIGHT)
 }
 

@@ -32,7 +32,7 @@ use super::{
     log,
     lookup::{Found, Lookups, Waiting},
     material::Settings,
-    namespace::{Call, Namespace, SLOW_TIMER},
+    namespace::{Call, Namespaces, SLOW_TIMER, Wanted},
     notify::Manager,
     pending::Pending,
     process,
@@ -51,7 +51,7 @@ struct Service {
     settings: Settings,
     keyrings: Keyrings,
     abilities: Abilities,
-    namespace: Namespace,
+    namespaces: Namespaces,
     signals: SignalFd,
     crew: Crew,
     recruitment: Recruitment,
@@ -69,9 +69,9 @@ struct Service {
 
 /// What can go on.
 struct Ready {
-    /// The kernel calls.
-    called: bool,
     signalled: bool,
+    /// Of the namespaces.
+    called: Vec<bool>,
     /// Of those who ask for the status.
     asked: Vec<bool>,
     /// Of the names that are looked up, and of the sockets of the crew.
@@ -88,6 +88,8 @@ pub(super) struct Options {
     pub(super) key_log: Option<PathBuf>,
     /// Where to tell the status, if anywhere.
     pub(super) status: Option<PathBuf>,
+    /// The network namespaces that are served beside our own.
+    pub(super) namespaces: Wanted,
 }
 
 /// Runs until SIGTERM or SIGINT. The error says why it cannot run at all.
@@ -104,24 +106,25 @@ pub(super) fn run(options: Options) -> Result<(), String> {
 
 impl Service {
     fn start(options: Options) -> Result<Self, String> {
-        let Options { path, workers, status, key_log, .. } = options;
+        let Options { path, workers, status, key_log, namespaces, .. } = options;
         let key_log = key_log.as_deref().map(begin_key_log).transpose()?;
         process::harden();
         let signals = process::take_signals().map_err(|error| format!("signals: {error}"))?;
         let settings = Settings::load(path.as_deref()).map_err(|error| error.to_string())?;
         log::set_debug(settings.config.debug);
         // The workers have our limit of descriptors.
-        let max_in_flight = process::max_in_flight();
+        let max_in_flight = process::max_in_flight(namespaces.limit());
         let recruitment = Recruitment::new(&settings)?;
+        let namespaces = Namespaces::start(&namespaces)?;
+        process::give_up_rights();
         let crew = Crew::start(workers, &recruitment)?;
-        let namespace = Namespace::own().map_err(|error| error.to_string())?;
         let mut service = Self {
             path,
             keyrings: Keyrings::default(),
             calendar: Calendar::new(&settings),
             settings,
             abilities: process::probe_ktls(),
-            namespace,
+            namespaces,
             signals,
             crew,
             recruitment,
@@ -169,17 +172,17 @@ impl Service {
 
     /// ACCEPT needs CAP_NET_ADMIN; without it the agent would sit in the kernel's way, which queues requests for it.
     fn check_permission(&mut self) -> Result<(), String> {
-        match self.namespace.take() {
-            Ok(None) => Ok(()),
-            Ok(Some(call)) => {
+        match self.namespaces.take() {
+            None => Ok(()),
+            Some(Ok(call)) => {
                 self.begin(call);
                 Ok(())
             }
-            Err(error) if error.raw_os_error() == Some(libc::EPERM) => {
+            Some(Err(error)) if error.raw_os_error() == Some(libc::EPERM) => {
                 Err("the kernel gives handshakes only to root (CAP_NET_ADMIN in the initial user namespace)"
                     .into())
             }
-            Err(error) => {
+            Some(Err(error)) => {
                 log::warning(format_args!("ACCEPT: {error}"));
                 Ok(())
             }
@@ -188,15 +191,13 @@ impl Service {
 
     /// One turn of the loop; `Ok(false)` at the end.
     fn turn(&mut self) -> Result<bool, String> {
-        if self.namespace.ask() <= Instant::now() {
+        if self.namespaces.ask() <= Instant::now() {
             self.watch_files();
             self.accept();
             self.hear();
         }
-        let Ready { called, signalled, asked, crew } = self.wait()?;
-        if called {
-            self.namespace.hear();
-        }
+        let Ready { signalled, called, asked, crew } = self.wait()?;
+        self.namespaces.hear(&called);
         self.advance(&crew);
         self.tell(&asked);
         Ok(!signalled || self.take_signal()?)
@@ -204,17 +205,17 @@ impl Service {
 
     /// Waits for whatever comes first.
     fn wait(&self) -> Result<Ready, String> {
-        let ours = [(self.namespace.as_fd(), PollFlags::POLLIN), (self.signals.as_fd(), PollFlags::POLLIN)];
-        let asked = self.status.interests();
-        let count = asked.len();
+        let signals = [(self.signals.as_fd(), PollFlags::POLLIN)];
+        let (called, asked) = (self.namespaces.interests(), self.status.interests());
+        let counts = (called.len(), asked.len());
         let others = self.lookups.interests().chain(self.crew.interests());
-        let interests = ours.into_iter().chain(asked).chain(others);
+        let interests = signals.into_iter().chain(called).chain(asked).chain(others);
         let ready = wait(interests, Some(self.patience())).map_err(|error| format!("poll: {error}"))?;
         let mut ready = ready.into_iter();
         Ok(Ready {
-            called: ready.next() == Some(true),
             signalled: ready.next() == Some(true),
-            asked: ready.by_ref().take(count).collect(),
+            called: ready.by_ref().take(counts.0).collect(),
+            asked: ready.by_ref().take(counts.1).collect(),
             crew: ready.collect(),
         })
     }
@@ -226,7 +227,7 @@ impl Service {
         let next = deadlines
             .chain(self.crew.deadline())
             .chain(self.lookups.deadline())
-            .chain([self.namespace.ask(), self.calendar.deadline()])
+            .chain([self.namespaces.ask(), self.calendar.deadline()])
             .chain(telling.into_iter().flatten())
             .min();
         next.map_or(SLOW_TIMER, |next| next.saturating_duration_since(Instant::now()))
@@ -236,7 +237,7 @@ impl Service {
     fn tell(&mut self, asked: &[bool]) {
         self.calendar.warn_if_due(now());
         log::flush();
-        let counters = std::slice::from_ref(self.namespace.counters());
+        let counters = &self.namespaces.counters();
         let in_flight = self.flights.len();
         self.manager.live(|| status::line(counters, in_flight));
         if asked.contains(&true) || self.status.deadline().is_some_and(|due| due <= Instant::now()) {
@@ -267,21 +268,20 @@ impl Service {
 
     /// Takes requests until there are no more, or no more can be borne.
     fn accept(&mut self) {
-        self.namespace.postpone();
         let mut refusals = 0;
         // Without a worker a request is better left to the kernel, which keeps it until there is one again.
         while self.flights.len() < self.max_in_flight && refusals < MAX_REFUSALS && self.crew.is_able() {
-            match self.namespace.take() {
-                Ok(Some(call)) => self.begin(call),
-                Ok(None) => return,
-                Err(error) => {
+            match self.namespaces.take() {
+                Some(Ok(call)) => self.begin(call),
+                None => return,
+                Some(Err(error)) => {
                     refusals += 1;
                     log::error(format_args!("a request could not be accepted: {error}"));
                     if matches!(
                         error.raw_os_error(),
                         Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM)
                     ) {
-                        return;
+                        break;
                     }
                 }
             }
@@ -289,6 +289,7 @@ impl Service {
         if self.flights.len() >= self.max_in_flight {
             self.status.paused();
         }
+        self.namespaces.postpone();
     }
 
     fn begin(&mut self, Call { incoming, answers, counters }: Call) {
@@ -390,7 +391,7 @@ impl Service {
         }
         self.hear();
         if was_full && self.flights.len() < self.max_in_flight && self.crew.is_able() {
-            self.namespace.hurry();
+            self.namespaces.hurry();
         }
     }
 
@@ -459,7 +460,8 @@ impl Service {
         numbers.into_iter().for_each(|number| self.give_up(number, |_| Failure::Stopping));
         self.hear();
         while !self.flights.is_empty() {
-            let Ready { crew, .. } = self.wait()?;
+            let Ready { called, crew, .. } = self.wait()?;
+            self.namespaces.hear(&called);
             self.advance(&crew);
         }
         log::notice(format_args!("stopped, with {count} handshakes in flight"));

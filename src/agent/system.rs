@@ -145,25 +145,36 @@ pub(super) fn be_nice(increment: i32) {
     let _niceness = unsafe { libc::nice(increment) };
 }
 
-/// Takes all capabilities out of the bounding set: nothing that is executed can have them.
-pub(super) fn drop_capability_bounds() -> io::Result<()> {
+/// Capabilities as bits of a set (linux/capability.h).
+pub(super) const CAP_NET_ADMIN: u64 = 1 << 12;
+pub(super) const CAP_SYS_ADMIN: u64 = 1 << 21;
+
+/// Takes all capabilities but these out of the bounding set: nothing that is executed can have them.
+pub(super) fn limit_capability_bounds(kept: u64) -> io::Result<()> {
     // PR_CAPBSET_READ fails beyond the last capability that the kernel knows.
     // SAFETY: both operations take numbers and touch no memory of ours.
-    for capability in (0..).take_while(|c| unsafe { libc::prctl(libc::PR_CAPBSET_READ, *c, 0, 0, 0) } >= 0) {
+    let known = (0..64).take_while(|c| unsafe { libc::prctl(libc::PR_CAPBSET_READ, *c, 0, 0, 0) } >= 0);
+    for capability in known.filter(|capability| kept & 1 << capability == 0) {
         // SAFETY: as above.
         check(unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) }.into())?;
     }
     Ok(())
 }
 
-/// Gives up all capabilities of this process, and makes sure of it.
-pub(super) fn drop_capabilities() -> io::Result<()> {
+/// Gives up all capabilities of this process but these, and makes sure of it.
+pub(super) fn limit_capabilities(kept: u64) -> io::Result<()> {
     // SAFETY: PR_CAP_AMBIENT takes numbers and touches no memory of ours.
     check(unsafe { libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) }.into())?;
-    // struct __user_cap_header_struct (_LINUX_CAPABILITY_VERSION_3, ourselves), and two of __user_cap_data_struct.
-    let (header, nothing) = ([0x2008_0522_u32, 0], [0_u32; 6]);
-    // SAFETY: the kernel reads the header and the data, whose sizes the version tells.
-    check(unsafe { libc::syscall(libc::SYS_capset, header.as_ptr(), nothing.as_ptr()) }).map(drop)
+    // struct __user_cap_header_struct (_LINUX_CAPABILITY_VERSION_3, ourselves), and two of __user_cap_data_struct: effective,
+    // permitted and inheritable, of the lower 32 capabilities and then of the upper ones.
+    let (mut header, mut sets) = ([0x2008_0522_u32, 0], [0_u32; 6]);
+    // SAFETY: the kernel reads and may write the header, and writes the sets, whose sizes the version tells.
+    check(unsafe { libc::syscall(libc::SYS_capget, header.as_mut_ptr(), sets.as_mut_ptr()) })?;
+    let (lower, upper) = (kept as u32, (kept >> 32) as u32);
+    let kept = [lower, lower, 0, upper, upper, 0];
+    sets.iter_mut().zip(kept).for_each(|(set, kept)| *set &= kept);
+    // SAFETY: as above, but it only reads.
+    check(unsafe { libc::syscall(libc::SYS_capset, header.as_ptr(), sets.as_ptr()) }).map(drop)
 }
 
 /// Closes every descriptor but the standard three.

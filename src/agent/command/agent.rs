@@ -5,6 +5,7 @@ use std::{path::Path, process::ExitCode};
 use super::{Argument, Arguments, CommandError, unexpected_operand, unknown_option};
 use crate::agent::{
     log::Format,
+    namespace::Wanted,
     service::{self, Options},
     status,
 };
@@ -23,6 +24,9 @@ Usage: handclasp agent [OPTIONS]
                       (/run/handclasp/status); none: there is none
   --keylog FILE       for who debugs a capture: write the secrets of each session, in NSS key log format, to a new
                       file of mode 0600; they undo all protection
+      --netns NAME    serve this network namespace, too: a name of `ip netns`, or the path of its file; may be
+                      given often, and the namespace may come and go
+      --netns-all     serve all network namespaces that have names in /run/netns, as they come and go
   -h, --help          this text
 
 It stays in the foreground and logs to stderr. SIGHUP: read the configuration and its files again, as
@@ -42,6 +46,7 @@ pub(super) fn run(mut arguments: Arguments) -> Result<ExitCode, CommandError> {
         log_format: Format::Human,
         key_log: None,
         status: Some(status::SOCKET.into()),
+        namespaces: Wanted::default(),
     };
     while let Some(argument) = arguments.next()? {
         match argument {
@@ -53,6 +58,8 @@ pub(super) fn run(mut arguments: Arguments) -> Result<ExitCode, CommandError> {
                 "s" | "status" => {
                     options.status = Some(arguments.path()?).filter(|path| path != Path::new("none"))
                 }
+                "netns" => options.namespaces.names.push(arguments.text()?),
+                "netns-all" => options.namespaces.all = true,
                 "h" | "help" => {
                     print!("{USAGE}");
                     return Ok(ExitCode::SUCCESS);

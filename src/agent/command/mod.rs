@@ -2,6 +2,7 @@
 
 mod agent;
 mod check;
+mod doorman;
 mod resolve;
 mod status;
 #[cfg(feature = "tools")]
@@ -44,6 +45,7 @@ pub const COMMANDS: &[Command] = &[
     Command::new("status", Some("tell how the agent is"), status::run),
     #[cfg(feature = "tools")]
     Command::new("verify", Some("validate a certificate chain"), tools::verify::run),
+    Command::new("doorman", None, doorman::run),
     Command::new("worker", None, worker::run),
     Command::new("resolve", None, resolve::run),
 ];

@@ -200,6 +200,9 @@ impl fmt::Display for Subject {
             (None, Some(address)) => write!(f, " with {address}"),
             (None, None) => Ok(()),
         }?;
+        if !self.netns.is_empty() {
+            write!(f, " in netns {}", self.netns)?;
+        }
         self.profile.iter().try_for_each(|profile| write!(f, " by [{profile}]"))
     }
 }

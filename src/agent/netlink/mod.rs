@@ -9,7 +9,7 @@ mod socket;
 use std::{
     cell::RefCell,
     fmt, io,
-    os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd},
+    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd},
     rc::Rc,
 };
 
@@ -69,6 +69,14 @@ impl fmt::Display for KernelError {
     }
 }
 
+/// For commands, and for events.
+pub(super) type Sockets = [OwnedFd; 2];
+
+/// Opens what a [`Kernel`] is made of, in the namespace that we are in.
+pub(super) fn sockets() -> io::Result<Sockets> {
+    Ok([socket::open()?, socket::open()?])
+}
+
 /// The kernel's side of the agent: requests come from here, and their results go there.
 #[derive(Debug)]
 pub(super) struct Kernel {
@@ -90,10 +98,14 @@ pub(super) trait Answer {
 }
 
 impl Kernel {
-    /// Finds the family and joins its group; from then on the kernel queues requests for us.
+    /// In the namespace that we are in.
     pub(super) fn open() -> Result<Self, KernelError> {
-        let open = || Socket::open().map_err(|error| KernelError::Io("netlink socket", error));
-        let (mut socket, events) = (open()?, open()?);
+        Self::new(sockets().map_err(|error| KernelError::Io("netlink socket", error))?)
+    }
+
+    /// Finds the family and joins its group; from then on the kernel queues the requests of the sockets' namespace for us.
+    pub(super) fn new(sockets: Sockets) -> Result<Self, KernelError> {
+        let [mut socket, events] = sockets.map(Socket::new);
         let family = resolve(&mut socket)?;
         events.join(family.group).map_err(|error| KernelError::Io("joining the tlshd group", error))?;
         Ok(Self { events, requests: Rc::new(Requests { socket: RefCell::new(socket), family: family.id }) })

@@ -24,16 +24,16 @@ pub(super) struct Socket {
     sequence: u32,
 }
 
+pub(super) fn open() -> io::Result<OwnedFd> {
+    let descriptor =
+        socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkGeneric)?;
+    bind(descriptor.as_raw_fd(), &NetlinkAddr::new(0, 0))?;
+    Ok(descriptor)
+}
+
 impl Socket {
-    pub(super) fn open() -> io::Result<Self> {
-        let descriptor = socket(
-            AddressFamily::Netlink,
-            SockType::Raw,
-            SockFlag::SOCK_CLOEXEC,
-            SockProtocol::NetlinkGeneric,
-        )?;
-        bind(descriptor.as_raw_fd(), &NetlinkAddr::new(0, 0))?;
-        Ok(Self { descriptor, sequence: 0 })
+    pub(super) fn new(descriptor: OwnedFd) -> Self {
+        Self { descriptor, sequence: 0 }
     }
 
     /// Joins a multicast group by number; groups above 31 have no bit in an address, so this is the only way that always works.

@@ -19,7 +19,10 @@ use nix::{
 };
 use std::fs;
 
-use crate::agent::system::{self, Condition};
+use crate::agent::{
+    process,
+    system::{self, Condition},
+};
 
 /// Above what a worker can need: 1024 handshakes of [`crate::engine::HANDSHAKE_MEMORY`] are 384 MiB.
 const MAX_MEMORY: u64 = 768 << 20;
@@ -80,6 +83,7 @@ pub(super) fn enter() -> Result<(), String> {
     prctl::set_dumpable(false).map_err(errno("PR_SET_DUMPABLE"))?;
     prctl::set_pdeathsig(Signal::SIGKILL).map_err(errno("PR_SET_PDEATHSIG"))?;
     prctl::set_no_new_privs().map_err(errno("PR_SET_NO_NEW_PRIVS"))?;
+    process::ignore_signals().map_err(errno("signals"))?;
     for (resource, limit) in [
         (Resource::RLIMIT_CORE, 0),
         (Resource::RLIMIT_FSIZE, 0),
@@ -99,12 +103,12 @@ pub(in crate::agent) fn become_nobody() -> std::io::Result<()> {
         let (uid, gid) =
             fs::read_to_string("/etc/passwd").ok().as_deref().and_then(user).unwrap_or((NOBODY, NOBODY));
         let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
-        system::drop_capability_bounds()?;
+        system::limit_capability_bounds(0)?;
         setgroups(&[])?;
         setresgid(gid, gid, gid)?;
         setresuid(uid, uid, uid)?;
     }
-    system::drop_capabilities()
+    system::limit_capabilities(0)
 }
 
 /// Finds the worker's user in a passwd(5) file: the system's other sources of users may be on a network that is not there yet.

@@ -1,8 +1,11 @@
 //! A network namespace whose requests the agent serves: the kernel has a queue and an ear for each.
 
+pub(super) mod doorman;
+mod set;
+
 use std::{
     io,
-    os::fd::{AsFd, BorrowedFd},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
     rc::Rc,
     time::{Duration, Instant},
 };
@@ -15,12 +18,57 @@ use super::{
     status::Counters,
 };
 
+pub(super) use set::Namespaces;
+
 /// How often the kernel is asked without having called: a READY can be lost.
 pub(super) const SLOW_TIMER: Duration = Duration::from_secs(5);
+
+/// Which namespaces are served beside our own.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Wanted {
+    pub(super) names: Vec<String>,
+    /// All that have a name in /run/netns.
+    pub(super) all: bool,
+}
+
+impl Wanted {
+    pub(super) fn is_only_our_own(&self) -> bool {
+        self.names.is_empty() && !self.all
+    }
+
+    /// How many there may be of them.
+    pub(super) fn limit(&self) -> usize {
+        if self.is_only_our_own() { 0 } else { doorman::MAX_NAMESPACES }
+    }
+
+    /// The command line of the [`doorman`].
+    fn arguments(&self) -> Vec<&str> {
+        let names = self.names.iter().flat_map(|name| ["--netns", name]);
+        ["doorman"].into_iter().chain(names).chain(self.all.then_some("--netns-all")).collect()
+    }
+}
+
+/// What the [`doorman`] tells: a letter, and a name or words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tidings {
+    /// A namespace is there; its sockets are beside the message.
+    Come = b'+' as isize,
+    /// A namespace has lost its name: what holds on to it keeps it from ending.
+    Gone = b'-' as isize,
+    /// A namespace is there, but cannot be served.
+    Trouble = b'!' as isize,
+    /// All that were there at the start have been told.
+    Settled = b'.' as isize,
+}
+
+impl Tidings {
+    const ALL: [Self; 4] = [Self::Come, Self::Gone, Self::Trouble, Self::Settled];
+}
 
 /// The kernel's side of one network namespace.
 pub(super) struct Namespace {
     kernel: Kernel,
+    /// Its counts, and its name; empty for our own.
     counters: Rc<Counters>,
     /// When to ask the kernel for requests, whether it calls or not.
     ask: Instant,
@@ -36,33 +84,34 @@ pub(super) struct Call {
 
 impl Namespace {
     /// The one that the agent runs in.
-    pub(super) fn own() -> Result<Self, KernelError> {
+    fn own() -> Result<Self, KernelError> {
         let kernel = Kernel::open()?;
         process::check_policy(&kernel);
         Ok(Self { kernel, counters: Rc::new(Counters::new("")), ask: Instant::now() })
     }
 
-    pub(super) fn counters(&self) -> &Rc<Counters> {
-        &self.counters
+    /// One in which these sockets were opened.
+    fn of(name: &str, sockets: Vec<OwnedFd>) -> Result<Self, KernelError> {
+        let lost = |_| KernelError::Io("its sockets", io::Error::from_raw_os_error(libc::EMFILE));
+        let kernel = Kernel::new(sockets.try_into().map_err(lost)?)?;
+        Ok(Self { kernel, counters: Rc::new(Counters::new(name)), ask: Instant::now() })
     }
 
-    /// When to ask the kernel.
-    pub(super) fn ask(&self) -> Instant {
-        self.ask
+    fn is_called(&self, name: &str) -> bool {
+        self.counters.netns() == name
     }
 
     /// The kernel is to be asked at once.
-    pub(super) fn hurry(&mut self) {
+    fn hurry(&mut self) {
         self.ask = Instant::now();
     }
 
-    /// The kernel is being asked.
-    pub(super) fn postpone(&mut self) {
+    fn postpone(&mut self) {
         self.ask = Instant::now() + SLOW_TIMER;
     }
 
     /// The kernel has called.
-    pub(super) fn hear(&mut self) {
+    fn hear(&mut self) {
         self.hurry();
         if let Err(error) = self.kernel.drain_events() {
             log::warning(format_args!("netlink events: {error}"));
@@ -70,7 +119,7 @@ impl Namespace {
     }
 
     /// Takes a request, and makes the keyring that it came with its own.
-    pub(super) fn take(&self) -> io::Result<Option<Call>> {
+    fn take(&self) -> io::Result<Option<Call>> {
         if let Err(error) = keyring::forget_requested() {
             log::debug(format_args!("the keyrings of former requests stay linked: {error}"));
         }

@@ -1,0 +1,171 @@
+//! The network namespaces that the agent serves: its own, and those that the [doorman](super::doorman) opens.
+
+use std::{
+    io,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    path::Path,
+    process::{Child, Stdio},
+    rc::Rc,
+    time::{Duration, Instant},
+};
+
+use nix::{errno::Errno, poll::PollFlags};
+
+use super::{Call, Namespace, Tidings, Wanted};
+use crate::agent::{log, passing, status::Counters, wait::wait};
+
+/// How long the namespaces that are there at the start may take to be opened.
+const LONGEST_START: Duration = Duration::from_secs(5);
+/// Longer than any path.
+const LONGEST_TIDINGS: usize = 8192;
+
+/// All namespaces that are served.
+pub(in crate::agent) struct Namespaces {
+    list: Vec<Namespace>,
+    doorman: Option<Doorman>,
+}
+
+struct Doorman {
+    process: Child,
+    socket: OwnedFd,
+    /// Whether all that were there at the start are open.
+    has_settled: bool,
+}
+
+impl Namespaces {
+    /// Opens our own, and those that are wanted and there. The error is for people.
+    pub(in crate::agent) fn start(wanted: &Wanted) -> Result<Self, String> {
+        let mut namespaces =
+            Self { list: vec![Namespace::own().map_err(|error| error.to_string())?], doorman: None };
+        if wanted.is_only_our_own() {
+            return Ok(namespaces);
+        }
+        let (process, socket) =
+            passing::start(Path::new("/proc/self/exe"), wanted.arguments(), Stdio::inherit())
+                .map_err(|error| format!("the process that opens network namespaces: {error}"))?;
+        namespaces.doorman = Some(Doorman { process, socket, has_settled: false });
+        let deadline = Instant::now() + LONGEST_START;
+        while namespaces.doorman.as_ref().is_some_and(|doorman| !doorman.has_settled) {
+            let patience =
+                deadline.checked_duration_since(Instant::now()).ok_or("no network namespace was opened")?;
+            let ready =
+                wait(namespaces.interests(), Some(patience)).map_err(|error| format!("poll: {error}"))?;
+            namespaces.hear(&ready);
+        }
+        for name in wanted.names.iter().filter(|name| !namespaces.serves(name)) {
+            log::warning(format_args!("netns {name}: there is no such network namespace (yet)"));
+        }
+        Ok(namespaces)
+    }
+
+    fn serves(&self, name: &str) -> bool {
+        self.list.iter().any(|namespace| namespace.is_called(name))
+    }
+
+    /// What to wait for.
+    pub(in crate::agent) fn interests(&self) -> Vec<(BorrowedFd<'_>, PollFlags)> {
+        let doorman = self.doorman.iter().map(|doorman| doorman.socket.as_fd());
+        self.list
+            .iter()
+            .map(Namespace::as_fd)
+            .chain(doorman)
+            .map(|socket| (socket, PollFlags::POLLIN))
+            .collect()
+    }
+
+    /// Takes note of who called, in the order of [`Self::interests`].
+    pub(in crate::agent) fn hear(&mut self, ready: &[bool]) {
+        self.list
+            .iter_mut()
+            .zip(ready)
+            .filter(|(_, called)| **called)
+            .for_each(|(namespace, _)| namespace.hear());
+        if ready.get(self.list.len()) == Some(&true) {
+            self.hear_doorman();
+        }
+    }
+
+    fn hear_doorman(&mut self) {
+        while let Some(doorman) = &mut self.doorman {
+            let mut buffer = [0; LONGEST_TIDINGS];
+            let (length, sockets) = match passing::receive(doorman.socket.as_fd(), &mut buffer) {
+                Err(Errno::EAGAIN) => return,
+                Ok((0, _)) | Err(_) => {
+                    log::error(format_args!("no other network namespace can be opened any more"));
+                    return self.dismiss_doorman();
+                }
+                Ok(received) => received,
+            };
+            let Some((kind, text)) = buffer.get(..length).and_then(<[u8]>::split_first) else { return };
+            let text = String::from_utf8_lossy(text);
+            match Tidings::ALL.into_iter().find(|tidings| *tidings as u8 == *kind) {
+                Some(Tidings::Settled) => doorman.has_settled = true,
+                Some(Tidings::Come) => self.come(&text, sockets.unwrap_or_default()),
+                Some(Tidings::Gone) => self.go(&text),
+                Some(Tidings::Trouble) | None => log::error(format_args!("netns {text}")),
+            }
+        }
+    }
+
+    fn come(&mut self, name: &str, sockets: Vec<OwnedFd>) {
+        match Namespace::of(name, sockets) {
+            Ok(namespace) => {
+                log::notice(format_args!("netns {name}: served"));
+                self.list.push(namespace);
+            }
+            Err(error) => log::error(format_args!("netns {name}: {error}")),
+        }
+    }
+
+    /// Closes what keeps a namespace from ending; its handshakes in flight go on to their own end.
+    fn go(&mut self, name: &str) {
+        log::notice(format_args!("netns {name}: gone"));
+        self.list.retain(|namespace| !namespace.is_called(name));
+    }
+
+    fn dismiss_doorman(&mut self) {
+        if let Some(mut doorman) = self.doorman.take() {
+            // It ends by itself when it is hung up on; whoever cannot be killed is reaped when we end.
+            drop(doorman.socket);
+            if doorman.process.kill().is_ok() {
+                let _reaped = doorman.process.wait();
+            }
+        }
+    }
+
+    pub(in crate::agent) fn counters(&self) -> Vec<Rc<Counters>> {
+        self.list.iter().map(|namespace| namespace.counters.clone()).collect()
+    }
+
+    /// When to ask one of the kernel's queues.
+    pub(in crate::agent) fn ask(&self) -> Instant {
+        // Our own is always among them.
+        self.list.iter().map(|namespace| namespace.ask).min().unwrap_or_else(Instant::now)
+    }
+
+    /// All are to be asked at once.
+    pub(in crate::agent) fn hurry(&mut self) {
+        self.list.iter_mut().for_each(Namespace::hurry);
+    }
+
+    /// Whom it is time to ask, and has not been: they are not asked for now.
+    pub(in crate::agent) fn postpone(&mut self) {
+        let now = Instant::now();
+        self.list.iter_mut().filter(|namespace| namespace.ask <= now).for_each(Namespace::postpone);
+    }
+
+    /// Takes a request of one that it is time to ask, in turn; `None` when nobody has any.
+    pub(in crate::agent) fn take(&mut self) -> Option<io::Result<Call>> {
+        let now = Instant::now();
+        for _ in 0..self.list.len() {
+            self.list.rotate_left(1);
+            let namespace = self.list.last_mut().filter(|namespace| namespace.ask <= now);
+            match namespace.map(|namespace| (namespace.take(), namespace)) {
+                None => {}
+                Some((Ok(None), namespace)) => namespace.postpone(),
+                Some((taken, _)) => return taken.transpose(),
+            }
+        }
+        None
+    }
+}
