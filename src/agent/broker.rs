@@ -39,10 +39,18 @@ pub(super) struct Broker {
 enum Source {
     /// A certificate's key, or none.
     Signer(Option<Arc<Identity>>),
-    /// The PSKs that we offer, in order.
-    Offerer(Vec<KeySerial>),
+    /// The PSKs that we offer, in order, with their identities.
+    Offerer(Vec<(KeySerial, Vec<u8>)>),
     /// The keyrings to look in, and what was found there.
-    Finder { keyrings: Vec<KeySerial>, found: Option<KeySerial> },
+    Finder { keyrings: Vec<KeySerial>, found: Option<Found> },
+}
+
+/// A PSK that was handed out, and which of the offers it was.
+#[derive(Debug)]
+struct Found {
+    key: KeySerial,
+    index: usize,
+    identity: Vec<u8>,
 }
 
 impl Broker {
@@ -51,8 +59,8 @@ impl Broker {
         Self::new(Source::Signer(identity))
     }
 
-    /// For a client that offers these PSKs.
-    pub(super) fn offerer(keys: Vec<KeySerial>) -> Self {
+    /// For a client that offers these PSKs, with their identities.
+    pub(super) fn offerer(keys: Vec<(KeySerial, Vec<u8>)>) -> Self {
         Self::new(Source::Offerer(keys))
     }
 
@@ -70,11 +78,31 @@ impl Broker {
         self.has_signed
     }
 
+    #[cfg(test)]
+    pub(super) fn note_signature(&mut self) {
+        self.has_signed = true;
+    }
+
+    /// Whether this PSK was offered, or looked for and handed out, at this place.
+    pub(super) fn knows_psk(&self, index: usize, identity: &[u8]) -> bool {
+        match &self.source {
+            Source::Signer(_) => false,
+            Source::Offerer(keys) => keys.get(index).is_some_and(|(_, offered)| offered == identity),
+            Source::Finder { found, .. } => {
+                found.as_ref().is_some_and(|found| found.index == index && found.identity == identity)
+            }
+        }
+    }
+
     /// Who the peer is, for DONE: the serial of its PSK, or that a client proved a certificate.
     pub(super) fn remote_auth(&self, peer: &Proved, we_are_server: bool) -> Option<u32> {
         match (peer, &self.source) {
-            (Proved::Psk { index, .. }, Source::Offerer(keys)) => keys.get(*index).map(|key| key.number()),
-            (Proved::Psk { .. }, Source::Finder { found, .. }) => found.map(KeySerial::number),
+            (Proved::Psk { index, .. }, Source::Offerer(keys)) => {
+                keys.get(*index).map(|(key, _)| key.number())
+            }
+            (Proved::Psk { .. }, Source::Finder { found, .. }) => {
+                found.as_ref().map(|found| found.key.number())
+            }
             (Proved::Certificate(_), Source::Signer(_)) if we_are_server => Some(CERTIFIED),
             _ => None,
         }
@@ -132,6 +160,7 @@ impl Answers for Broker {
     fn find_psk(&mut self, offers: &[PskOffer]) -> Option<(usize, Psk)> {
         let Source::Finder { keyrings, .. } = &self.source else { return None };
         let keyrings = keyrings.clone();
+        self.source = Source::Finder { keyrings: keyrings.clone(), found: None };
         // Once, again after a HelloRetryRequest, and each time again when the PSK went with none of the client's suites.
         self.searches = self.searches.saturating_add(1);
         if self.searches > MAX_SEARCHES {
@@ -139,7 +168,8 @@ impl Answers for Broker {
         }
         for (index, offer) in offers.iter().enumerate() {
             if let Some((key, psk)) = self.look_up(&keyrings, &offer.identity) {
-                self.source = Source::Finder { keyrings, found: Some(key) };
+                let found = Some(Found { key, index, identity: offer.identity.clone() });
+                self.source = Source::Finder { keyrings, found };
                 return Some((index, psk));
             }
         }
@@ -162,7 +192,7 @@ mod tests {
     #[test]
     fn the_kernel_learns_who_the_peer_is() {
         let psk = |index| Proved::Psk { identity: vec![], index };
-        let offerer = Broker::offerer(vec![key(11), key(12)]);
+        let offerer = Broker::offerer(vec![(key(11), b"a".into()), (key(12), b"b".into())]);
         assert_eq!(offerer.remote_auth(&psk(1), false), Some(12));
         let signer = Broker::signer(None);
         let certificate = Proved::Certificate(String::new());

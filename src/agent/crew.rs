@@ -18,6 +18,7 @@ use nix::poll::PollFlags;
 use super::{
     border::{Number, Order, Report},
     failure::GIVING_UP,
+    log,
     status::WorkerState,
     wait::wait,
     worker::Worker,
@@ -45,6 +46,8 @@ pub(super) struct Pool {
     /// Who does which handshake.
     assigned: BTreeMap<Number, usize>,
     reports: VecDeque<(Number, Report)>,
+    /// The handshake that ended last, and who did it.
+    ended: Option<(Number, usize)>,
     /// Whose turn it is.
     next: usize,
 }
@@ -56,7 +59,8 @@ impl Crew {
             return Ok(Self::Alone(Worker::default()));
         }
         let members = (0..count).map(|_| Member::start(recruitment)).collect();
-        let pool = Pool { members, assigned: BTreeMap::new(), reports: VecDeque::new(), next: 0 };
+        let pool =
+            Pool { members, assigned: BTreeMap::new(), reports: VecDeque::new(), ended: None, next: 0 };
         let mut crew = Self::Processes(pool);
         let deadline = Instant::now() + LONGEST_START;
         while !crew.is_able() {
@@ -132,6 +136,13 @@ impl Crew {
         }
     }
 
+    /// Replaces the worker whose last report, about this handshake, cannot be true.
+    pub(super) fn distrust(&mut self, number: Number) {
+        if let Self::Processes(pool) = self {
+            pool.distrust(number);
+        }
+    }
+
     /// New settings: who starts a handshake from now on starts it with these.
     pub(super) fn renew(&mut self, recruitment: &Recruitment) {
         if let Self::Processes(pool) = self {
@@ -190,9 +201,19 @@ impl Pool {
     fn report(&mut self) -> Option<(Number, Report)> {
         let (number, report) = self.reports.pop_front()?;
         if matches!(report, Report::Done(_) | Report::Failed(_)) {
-            self.assigned.remove(&number);
+            self.ended = self.assigned.remove(&number).map(|index| (number, index));
         }
         Some((number, report))
+    }
+
+    fn distrust(&mut self, number: Number) {
+        let ended = self.ended.filter(|(ended, _)| *ended == number).map(|(_, index)| index);
+        let index = self.assigned.remove(&number).or(ended);
+        if let Some(member) = index.and_then(|index| self.members.get_mut(index)) {
+            log::error(format_args!("{member} is replaced: it claimed what cannot be"));
+            member.dismiss();
+            self.bury();
+        }
     }
 
     fn member_of(&mut self, number: Number) -> Option<&mut Member> {

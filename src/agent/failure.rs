@@ -37,6 +37,8 @@ pub(super) enum Failure {
     Bug,
     /// The process that did the handshake is no more.
     WorkerLost,
+    /// It claimed what cannot be.
+    WorkerLied(&'static str),
 }
 
 impl Failure {
@@ -56,7 +58,7 @@ impl Failure {
             Self::Timeout(_) => Cause::Timeout,
             Self::Ktls(..) => Cause::Kernel,
             Self::Stopping => Cause::Stopping,
-            Self::Bug | Self::WorkerLost => Cause::Internal,
+            Self::Bug | Self::WorkerLost | Self::WorkerLied(_) => Cause::Internal,
         }
     }
 
@@ -74,7 +76,7 @@ impl Failure {
             Self::Handshake(driver::Failure::Io(error)) | Self::Socket(error) => io_errno(error),
             Self::Handshake(driver::Failure::Engine(error)) => engine_errno(error, psk),
             Self::Ktls(_, error) => io_errno(error),
-            Self::Stopping | Self::Bug | Self::WorkerLost => libc::EIO,
+            Self::Stopping | Self::Bug | Self::WorkerLost | Self::WorkerLied(_) => libc::EIO,
         }
     }
 
@@ -227,6 +229,7 @@ impl fmt::Display for Failure {
             Self::Stopping => f.write_str("the agent is being stopped"),
             Self::Bug => f.write_str("the agent met a bug of its own"),
             Self::WorkerLost => f.write_str("the process that did the handshake ended"),
+            Self::WorkerLied(claim) => write!(f, "the process that did the handshake claimed {claim}"),
         }
     }
 }

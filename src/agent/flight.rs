@@ -15,6 +15,7 @@ use crate::crypto::certificate::UnixTime;
 use super::{
     border::{Established, Order, Report, Verdict},
     broker::Broker,
+    claim::Bounds,
     driver::Answers,
     failure::{self, Failure},
     flow::Flow,
@@ -35,6 +36,7 @@ const MAX_QUESTIONS: u8 = 8;
 pub(super) struct Flight {
     pending: Pending,
     broker: Broker,
+    bounds: Bounds,
     subject: Subject,
     counters: Rc<Counters>,
     limit: Duration,
@@ -43,6 +45,10 @@ pub(super) struct Flight {
     given_up: Option<Verdict>,
     questions: u8,
 }
+
+/// A worker said what no honest one says; its handshake has ended for it.
+#[derive(Debug)]
+pub(super) struct Lie;
 
 impl Flight {
     /// Prepares the handshake of an accepted request, and the order for a worker; `None` when it is refused at once.
@@ -63,15 +69,16 @@ impl Flight {
             let Flow { config, trust, broker, limit, profile } = prepare(&request, addresses)?;
             subject.profile = profile;
             subject.requires_pq = config.groups().iter().all(|group| group.is_post_quantum());
+            let bounds = Bounds::of(&config);
             let socket = pending.socket().try_clone_to_owned().map_err(Failure::Socket)?;
-            Ok((Order::Begin { config, trust, now, socket }, broker, limit))
+            Ok((Order::Begin { config, trust, now, socket }, broker, bounds, limit))
         });
         match prepared {
-            Ok((order, broker, limit)) => {
+            Ok((order, broker, bounds, limit)) => {
                 let (deadline, counters) = (subject.started + limit, counters.clone());
                 let (given_up, questions) = (None, 0);
                 let flight =
-                    Self { pending, broker, subject, counters, limit, deadline, given_up, questions };
+                    Self { pending, broker, bounds, subject, counters, limit, deadline, given_up, questions };
                 Some((flight, order))
             }
             Err(failure) => {
@@ -92,16 +99,24 @@ impl Flight {
     }
 
     /// Takes a worker's report, and answers with the next order; `None` when the handshake ended.
-    pub(super) fn hear(mut self, report: Report) -> Option<(Self, Order)> {
+    pub(super) fn hear(mut self, report: Report) -> Result<Option<(Self, Order)>, Lie> {
         match report {
-            Report::Done(session) => self.complete(&session),
+            Report::Done(session) => match self.bounds.check(&session, &self.broker) {
+                Ok(()) => self.complete(&session),
+                Err(claim) => return Err(self.disbelieve(claim)),
+            },
             Report::Failed(verdict) => self.fail(&verdict),
             question => match self.answer(question) {
-                Some(order) => return Some((self, order)),
-                None => self.fail(&Failure::WorkerLost.verdict(false)),
+                Some(order) => return Ok(Some((self, order))),
+                None => return Err(self.disbelieve("to have more to ask than any handshake has")),
             },
         }
-        None
+        Ok(None)
+    }
+
+    fn disbelieve(self, claim: &'static str) -> Lie {
+        self.fail(&Failure::WorkerLied(claim).verdict(false));
+        Lie
     }
 
     /// `None` to what no honest worker says: no handshake has so much to ask, and none is ready twice.
@@ -207,7 +222,7 @@ mod tests {
     use crate::{
         agent::{
             border::Config,
-            driver::tests::psk_client,
+            driver::tests::{psk_client, session},
             pending::tests::Recorder,
             request::{Authentication, Role},
             wait::wait,
@@ -268,7 +283,7 @@ mod tests {
         worker.advance(&[true]);
         let mut flight = Some(flight);
         while let Some((number, report)) = worker.report() {
-            let (next, order) = flight.take()?.hear(report)?;
+            let (next, order) = flight.take()?.hear(report).unwrap()?;
             worker.take(number, order);
             flight = Some(next);
         }
@@ -330,6 +345,17 @@ mod tests {
         drop(client);
         assert!(go_on(flight, &mut worker).is_none());
         assert_eq!(*recorder.0.borrow(), [(libc::ETIMEDOUT.unsigned_abs(), None)]);
+    }
+
+    #[test]
+    fn a_worker_that_lies_gives_nobody_a_session() {
+        let reports: [fn() -> Report; 2] = [|| Report::Done(Box::new(session().into())), || Report::Ready];
+        for report in reports {
+            let (_client, server) = connection();
+            let (recorder, flight, _worker) = begin(server, Duration::from_secs(10));
+            flight.hear(report()).err().unwrap();
+            assert_eq!(*recorder.0.borrow(), [(libc::EIO.unsigned_abs(), None)]);
+        }
     }
 
     #[test]

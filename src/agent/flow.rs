@@ -157,8 +157,10 @@ fn client_psk(request: &Request, circumstances: &Circumstances<'_>, choice: Choi
     }
     let psks = request.peer_identities.iter().map(|key| read_psk(*key)).collect::<Result<Vec<_>, _>>()?;
     let suites = suites_for(&psks, choice.section.suites())?;
+    let identities = psks.iter().map(|psk| psk.identity().to_vec());
+    let offered = request.peer_identities.iter().copied().zip(identities).collect();
     let config = ClientConfig { suites, psks, ..client_config(circumstances, choice) };
-    Ok((Config::Client(config), Broker::offerer(request.peer_identities.clone())))
+    Ok((Config::Client(config), Broker::offerer(offered)))
 }
 
 /// A PSK from its key: the description is the identity.

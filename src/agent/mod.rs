@@ -5,6 +5,7 @@
 
 mod border;
 mod broker;
+mod claim;
 pub mod command;
 mod config;
 mod crew;

@@ -25,7 +25,7 @@ use super::{
     crew::{Crew, Recruitment},
     expiry::Calendar,
     failure::Failure,
-    flight::{Addresses, Flight, addresses},
+    flight::{Addresses, Flight, Lie, addresses},
     flow::{Abilities, Circumstances, Flow, time_limit},
     key_log::KeyLogFile,
     keyring::{self, Keyrings},
@@ -402,12 +402,13 @@ impl Service {
             if let (Some(file), Report::Done(session)) = (&self.key_log, &report) {
                 file.write_session(session, flight.subject().we_are_server());
             }
-            match contained(|| flight.hear(report)) {
-                Some((flight, order)) => {
+            match contained(|| Some(flight.hear(report))) {
+                Some(Ok(Some((flight, order)))) => {
                     self.flights.insert(number, flight);
                     self.crew.order(number, order);
                 }
-                None => self.crew.forget(number),
+                Some(Err(Lie)) => self.crew.distrust(number),
+                Some(Ok(None)) | None => self.crew.forget(number),
             }
         }
     }

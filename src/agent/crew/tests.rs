@@ -166,6 +166,21 @@ fn a_worker_has_no_privileges() {
     assert_eq!(field("Groups:"), "");
 }
 
+#[test]
+fn a_worker_that_lied_is_replaced() {
+    let mut broker = Broker::new(1);
+    let mut client = broker.begin(1);
+    let _other = broker.begin(2);
+    let process = broker.processes()[0];
+    client.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
+    assert!(matches!(broker.report(), (1, Report::Failed(_))));
+    broker.crew.distrust(1);
+    let (2, report) = broker.report() else { panic!("the other handshake's end") };
+    assert!(is_lost(&report));
+    broker.until(|broker| !broker.processes().is_empty());
+    assert_ne!(broker.processes()[0], process);
+}
+
 /// Says that it is ready, and once it has a handshake, that another one is done; and then nothing that makes sense.
 #[test]
 #[ignore = "run by the test below, in a process of its own"]
