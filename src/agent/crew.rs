@@ -19,13 +19,13 @@ use super::{
     border::{Number, Order, Report},
     failure::GIVING_UP,
     log,
+    material::Settings,
     status::WorkerState,
     wait::wait,
     worker::Worker,
 };
 use member::{Member, lost};
-
-pub(super) use recruitment::Recruitment;
+use recruitment::Recruitment;
 
 /// How long the first worker may take to get ready: a host that starts is busy.
 const LONGEST_START: Duration = Duration::from_secs(20);
@@ -42,6 +42,7 @@ pub(super) enum Crew {
 
 /// Worker processes.
 pub(super) struct Pool {
+    recruitment: Recruitment,
     members: Vec<Member>,
     /// Who does which handshake.
     assigned: BTreeMap<Number, usize>,
@@ -53,21 +54,18 @@ pub(super) struct Pool {
 }
 
 impl Crew {
-    /// Starts so many workers, and waits until the first is ready. The error is for people.
-    pub(super) fn start(count: usize, recruitment: &Recruitment) -> Result<Self, String> {
+    /// Starts so many workers, and waits until the first is ready; none: this process does it. The error is for people.
+    pub(super) fn start(count: usize, settings: &Settings) -> Result<Self, String> {
         if count == 0 {
             return Ok(Self::Alone(Worker::default()));
         }
-        let members = (0..count).map(|_| Member::start(recruitment)).collect();
-        let pool =
-            Pool { members, assigned: BTreeMap::new(), reports: VecDeque::new(), ended: None, next: 0 };
-        let mut crew = Self::Processes(pool);
+        let mut crew = Self::Processes(Pool::start(count, Recruitment::new(settings)?));
         let deadline = Instant::now() + LONGEST_START;
         while !crew.is_able() {
             let patience = deadline.checked_duration_since(Instant::now());
             let patience = patience.ok_or("no worker got ready (--workers 0 does without)")?;
             let ready = wait(crew.interests(), Some(patience.min(FIRST_LOOKS)));
-            crew.advance(&ready.map_err(|error| format!("poll: {error}"))?, recruitment);
+            crew.advance(&ready.map_err(|error| format!("poll: {error}"))?);
         }
         Ok(crew)
     }
@@ -121,10 +119,10 @@ impl Crew {
     }
 
     /// Goes on where [`Self::interests`] are met, and starts who is to be started.
-    pub(super) fn advance(&mut self, ready: &[bool], recruitment: &Recruitment) {
+    pub(super) fn advance(&mut self, ready: &[bool]) {
         match self {
             Self::Alone(worker) => worker.advance(ready),
-            Self::Processes(pool) => pool.advance(ready, recruitment),
+            Self::Processes(pool) => pool.advance(ready),
         }
     }
 
@@ -143,11 +141,13 @@ impl Crew {
         }
     }
 
-    /// New settings: who starts a handshake from now on starts it with these.
-    pub(super) fn renew(&mut self, recruitment: &Recruitment) {
+    /// New settings: who starts a handshake from now on starts it with these. Nothing changes if they cannot be handed over.
+    pub(super) fn renew(&mut self, settings: &Settings) -> Result<(), String> {
         if let Self::Processes(pool) = self {
-            pool.members.iter_mut().for_each(|member| member.renew(recruitment));
+            pool.recruitment = Recruitment::new(settings)?;
+            pool.members.iter_mut().for_each(|member| member.renew(&pool.recruitment));
         }
+        Ok(())
     }
 
     /// The next report, if there is one.
@@ -160,6 +160,12 @@ impl Crew {
 }
 
 impl Pool {
+    fn start(count: usize, recruitment: Recruitment) -> Self {
+        let members = (0..count).map(|_| Member::start(&recruitment)).collect();
+        let (assigned, reports) = (BTreeMap::new(), VecDeque::new());
+        Self { recruitment, members, assigned, reports, ended: None, next: 0 }
+    }
+
     /// A new handshake goes to the next in turn: whoever has the fewest may have them because it ends them all at once.
     fn order(&mut self, number: Number, order: Order) {
         if matches!(order, Order::Begin { .. }) {
@@ -178,7 +184,7 @@ impl Pool {
         self.bury();
     }
 
-    fn advance(&mut self, ready: &[bool], recruitment: &Recruitment) {
+    fn advance(&mut self, ready: &[bool]) {
         let mut ready = ready.iter();
         for (index, member) in self.members.iter_mut().enumerate() {
             let assigned = &self.assigned;
@@ -187,7 +193,7 @@ impl Pool {
             member.dismiss_if_silent();
         }
         self.bury();
-        self.members.iter_mut().for_each(|member| member.restart_if_due(recruitment));
+        self.members.iter_mut().for_each(|member| member.restart_if_due(&self.recruitment));
     }
 
     fn forget(&mut self, number: Number) {

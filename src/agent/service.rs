@@ -22,7 +22,7 @@ use crate::crypto::certificate::UnixTime;
 use super::{
     border::{Number, Report},
     config::Connection,
-    crew::{Crew, Recruitment},
+    crew::Crew,
     expiry::Calendar,
     failure::Failure,
     flight::{Addresses, Flight, Lie, addresses},
@@ -54,7 +54,6 @@ struct Service {
     namespaces: Namespaces,
     signals: SignalFd,
     crew: Crew,
-    recruitment: Recruitment,
     lookups: Lookups,
     flights: BTreeMap<Number, Flight>,
     next: Number,
@@ -114,10 +113,9 @@ impl Service {
         log::set_debug(settings.config.debug);
         // The workers have our limit of descriptors.
         let max_in_flight = process::max_in_flight(namespaces.limit());
-        let recruitment = Recruitment::new(&settings)?;
         let namespaces = Namespaces::start(&namespaces)?;
         process::give_up_rights();
-        let crew = Crew::start(workers, &recruitment)?;
+        let crew = Crew::start(workers, &settings)?;
         let mut service = Self {
             path,
             keyrings: Keyrings::default(),
@@ -127,7 +125,6 @@ impl Service {
             namespaces,
             signals,
             crew,
-            recruitment,
             lookups: Lookups::default(),
             flights: BTreeMap::new(),
             next: 1,
@@ -378,7 +375,7 @@ impl Service {
     fn advance(&mut self, ready: &[bool]) {
         let was_full = self.flights.len() >= self.max_in_flight || !self.crew.is_able();
         let (of_lookups, of_crew) = ready.split_at_checked(self.lookups.len()).unwrap_or_default();
-        self.crew.advance(of_crew, &self.recruitment);
+        self.crew.advance(of_crew);
         for found in self.lookups.advance(of_lookups) {
             self.go_on(found);
         }
@@ -440,10 +437,9 @@ impl Service {
     fn reload(&mut self) {
         self.manager.reloading();
         let loaded = Settings::load(self.path.as_deref()).map_err(|error| error.to_string());
-        match loaded.and_then(|settings| Ok((Recruitment::new(&settings)?, settings))) {
-            Ok((recruitment, settings)) => {
-                (self.settings, self.recruitment) = (settings, recruitment);
-                self.crew.renew(&self.recruitment);
+        match loaded.and_then(|settings| self.crew.renew(&settings).map(|()| settings)) {
+            Ok(settings) => {
+                self.settings = settings;
                 self.apply("reloaded");
             }
             Err(error) => {

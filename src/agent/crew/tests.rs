@@ -30,7 +30,6 @@ fn a_worker() {
 
 struct Broker {
     crew: Crew,
-    recruitment: Recruitment,
 }
 
 impl Broker {
@@ -42,7 +41,7 @@ impl Broker {
             arguments: vec!["--exact", test, "--ignored", "--nocapture"],
             ..Recruitment::new(&settings).unwrap()
         };
-        let mut broker = Self { crew: Crew::start(count, &recruitment).unwrap(), recruitment };
+        let mut broker = Self { crew: Crew::Processes(Pool::start(count, recruitment)) };
         broker.until(|broker| broker.processes().len() == count);
         broker
     }
@@ -74,7 +73,7 @@ impl Broker {
     fn turn(&mut self) {
         let patience = self.crew.deadline().map(|_| Duration::from_millis(10));
         let ready = wait(self.crew.interests(), patience).unwrap();
-        self.crew.advance(&ready, &self.recruitment);
+        self.crew.advance(&ready);
     }
 
     fn processes(&self) -> Vec<u32> {
@@ -202,9 +201,9 @@ fn a_hostile_worker() {
 #[test]
 fn a_hostile_worker_harms_only_its_own_handshakes() {
     let mut broker = Broker::new(1);
-    broker.recruitment.arguments[1] = "agent::crew::tests::a_hostile_worker";
     let Crew::Processes(pool) = &mut broker.crew else { panic!("processes") };
-    pool.members.insert(0, Member::start(&broker.recruitment));
+    pool.recruitment.arguments[1] = "agent::crew::tests::a_hostile_worker";
+    pool.members.insert(0, Member::start(&pool.recruitment));
     broker.until(|broker| broker.processes().len() == 2);
     let _clients = [broker.begin(1), broker.begin(2)];
     let Crew::Processes(pool) = &broker.crew else { panic!("processes") };
