@@ -169,10 +169,7 @@ impl Pool {
     /// A new handshake goes to the next in turn: whoever has the fewest may have them because it ends them all at once.
     fn order(&mut self, number: Number, order: Order) {
         if matches!(order, Order::Begin { .. }) {
-            let count = self.members.len();
-            let mut turns = (0..count).map(|offset| (self.next + offset) % count);
-            let Some(index) = turns.find(|index| self.members.get(*index).is_some_and(Member::is_ready))
-            else {
+            let Some(index) = self.whose_turn() else {
                 return self.reports.push_back((number, lost()));
             };
             self.next = index + 1;
@@ -184,6 +181,25 @@ impl Pool {
         self.bury();
     }
 
+    /// The next who is ready and has not served its time; else the first who is ready, so that the others come to their end.
+    fn whose_turn(&self) -> Option<usize> {
+        let count = self.members.len();
+        let member = |index: usize| self.members.get(index).filter(|member| member.is_ready());
+        let is_fresh = |index: usize| member(index).is_some_and(|m| !m.has_served(self.recruitment.service));
+        let in_turn = (0..count).map(|offset| (self.next + offset) % count).find(|index| is_fresh(*index));
+        in_turn.or_else(|| (0..count).find(|index| member(*index).is_some()))
+    }
+
+    /// Replaces those who have served their time, once they have nothing to do.
+    fn retire(&mut self) {
+        for (index, member) in self.members.iter_mut().enumerate() {
+            let is_idle = || !self.assigned.values().any(|assigned| *assigned == index);
+            if member.has_served(self.recruitment.service) && is_idle() {
+                member.retire();
+            }
+        }
+    }
+
     fn advance(&mut self, ready: &[bool]) {
         let mut ready = ready.iter();
         for (index, member) in self.members.iter_mut().enumerate() {
@@ -193,6 +209,7 @@ impl Pool {
             member.dismiss_if_silent();
         }
         self.bury();
+        self.retire();
         self.members.iter_mut().for_each(|member| member.restart_if_due(&self.recruitment));
     }
 

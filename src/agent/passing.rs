@@ -11,11 +11,15 @@ use std::{
 };
 
 use nix::sys::socket::{
-    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr, recvmsg,
-    sendmsg, socketpair,
+    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr, getsockopt,
+    recvmsg, sendmsg, setsockopt, socketpair,
+    sockopt::{SndBuf, SndBufForce},
 };
 
-use super::system::{self, retry};
+use super::{
+    border::MAX_MESSAGE,
+    system::{self, retry},
+};
 
 /// Starts a program, ourselves as a rule, with one end of a socket as standard input and no environment; returns the other end.
 pub(super) fn start(
@@ -25,6 +29,8 @@ pub(super) fn start(
 ) -> io::Result<(Child, OwnedFd)> {
     let flags = SockFlag::SOCK_CLOEXEC;
     let (socket, theirs) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags)?;
+    make_room(&socket)?;
+    make_room(&theirs)?;
     let process = Command::new(program)
         .arg0("handclasp")
         .args(arguments)
@@ -34,6 +40,18 @@ pub(super) fn start(
         .stderr(stderr)
         .spawn()?;
     Ok((process, socket))
+}
+
+/// Makes sure that the longest message fits, whatever the host's defaults are.
+fn make_room(socket: &OwnedFd) -> io::Result<()> {
+    // The kernel doubles the number, for its own overhead. Beyond the host's limit only CAP_NET_ADMIN goes.
+    if setsockopt(socket, SndBufForce, &MAX_MESSAGE).is_err() {
+        setsockopt(socket, SndBuf, &MAX_MESSAGE)?;
+    }
+    match getsockopt(socket, SndBuf)? {
+        ..MAX_MESSAGE => Err(io::Error::other("the host grants too small a buffer (net.core.wmem_max)")),
+        _ => Ok(()),
+    }
 }
 
 /// Sends one message, made of these parts, and descriptors beside it.
@@ -67,4 +85,25 @@ pub(super) fn receive(
         rights.flatten().map(system::adopt_received).collect()
     });
     Ok((received.bytes, descriptors))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::AsFd;
+
+    #[test]
+    fn the_longest_message_fits_on_a_host_with_small_buffers() {
+        let (ours, theirs) =
+            socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC).unwrap();
+        setsockopt(&ours, SndBuf, &8192).unwrap();
+        let message = vec![7; MAX_MESSAGE];
+        let send = || send(ours.as_fd(), &[&message], &[], MsgFlags::MSG_DONTWAIT);
+        assert_eq!(send(), Err(nix::errno::Errno::EMSGSIZE));
+        make_room(&ours).unwrap();
+        send().unwrap();
+        let mut buffer = vec![0; MAX_MESSAGE];
+        let (length, descriptors) = receive(theirs.as_fd(), &mut buffer).unwrap();
+        assert!(length == MAX_MESSAGE && descriptors.unwrap().is_empty() && buffer == message);
+    }
 }

@@ -57,6 +57,8 @@ struct Post {
     started: Instant,
     /// Whether it has said that it is ready.
     is_ready: bool,
+    /// How many handshakes it was given.
+    begun: u32,
     /// The handshake that it is to end, which takes no time, and since when.
     owes: Option<(Number, Instant)>,
     /// How many reports there may still be of handshakes that were ended without it.
@@ -85,6 +87,11 @@ impl Member {
     /// Whether it can be given handshakes.
     pub(super) fn is_ready(&self) -> bool {
         self.post.as_ref().is_some_and(|post| post.is_ready)
+    }
+
+    /// Whether it was given so many.
+    pub(super) fn has_served(&self, service: u32) -> bool {
+        self.post.as_ref().is_some_and(|post| post.begun >= service)
     }
 
     /// What to wait for: its socket, if it is there, and what it says, if it can say anything.
@@ -176,6 +183,9 @@ impl Member {
         if matches!(order, Order::Abort(_)) {
             post.owes.get_or_insert((number, Instant::now()));
         }
+        if matches!(order, Order::Begin { .. }) {
+            post.begun = post.begun.saturating_add(1);
+        }
         let parcel = border::write_order(number, &order);
         let descriptor = match order {
             Order::Begin { socket, .. } => Some(socket),
@@ -255,6 +265,14 @@ impl Member {
         }
     }
 
+    /// Ends it in good order: it has nothing to do. Another takes its place at once.
+    pub(super) fn retire(&mut self) {
+        log::debug(format_args!("{self} retires"));
+        self.dismiss();
+        self.pause = Duration::ZERO;
+        self.restart = Some(Instant::now());
+    }
+
     /// Ends it.
     pub(super) fn dismiss(&mut self) {
         let Some(mut post) = self.post.take() else { return };
@@ -307,6 +325,7 @@ impl Post {
             voice,
             started: Instant::now(),
             is_ready: false,
+            begun: 0,
             owes: None,
             strays: 0,
             waiting: VecDeque::new(),

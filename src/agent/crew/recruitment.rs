@@ -16,6 +16,9 @@ use nix::{
 use super::voice::Voice;
 use crate::agent::{material::Settings, passing, trust_store};
 
+/// How many handshakes a worker does before another takes its place: what one of them may have left behind goes with it.
+const LONGEST_SERVICE: u32 = 10_000;
+
 /// What a worker is started with.
 #[derive(Debug)]
 pub(in crate::agent) struct Recruitment {
@@ -25,6 +28,8 @@ pub(in crate::agent) struct Recruitment {
     pub(super) trust: OwnedFd,
     /// Whether to write debug messages.
     pub(super) is_debug: bool,
+    /// After how many handshakes it is replaced.
+    pub(super) service: u32,
 }
 
 impl Recruitment {
@@ -44,7 +49,8 @@ impl Recruitment {
         };
         let trust = write().map_err(|error| format!("the trust stores for the workers: {error}"))?;
         let is_debug = settings.config.debug;
-        Ok(Self { program: "/proc/self/exe".into(), arguments: vec!["worker"], trust, is_debug })
+        let (program, arguments) = ("/proc/self/exe".into(), vec!["worker"]);
+        Ok(Self { program, arguments, trust, is_debug, service: LONGEST_SERVICE })
     }
 
     /// Starts a worker; returns its process, our end of the socket, and what it says on standard error.

@@ -34,11 +34,17 @@ struct Broker {
 
 impl Broker {
     fn new(count: usize) -> Self {
+        Self::with_service(count, u32::MAX)
+    }
+
+    /// Workers that are replaced after so many handshakes.
+    fn with_service(count: usize, service: u32) -> Self {
         let settings = Settings::default();
         let test = "agent::crew::tests::a_worker";
         let recruitment = Recruitment {
             program: std::env::current_exe().unwrap(),
             arguments: vec!["--exact", test, "--ignored", "--nocapture"],
+            service,
             ..Recruitment::new(&settings).unwrap()
         };
         let mut broker = Self { crew: Crew::Processes(Pool::start(count, recruitment)) };
@@ -163,6 +169,33 @@ fn a_worker_has_no_privileges() {
     let uids = field("Uid:");
     assert!(uids.split_whitespace().all(|uid| uid != "0"), "{uids}");
     assert_eq!(field("Groups:"), "");
+    let score = |process: &str| -> i32 {
+        fs::read_to_string(format!("/proc/{process}/oom_score_adj")).unwrap().trim().parse().unwrap()
+    };
+    assert!(score(&broker.processes()[0].to_string()) > score("self"), "it is ended before its broker");
+}
+
+#[test]
+fn workers_retire_without_losing_a_handshake() {
+    let mut broker = Broker::with_service(2, 2);
+    let first = broker.processes();
+    let mut clients: Vec<_> = (1..=6).map(|number| broker.begin(number)).collect();
+    // Both have served their time, and both are still at work: nobody is replaced over it.
+    assert_eq!(broker.processes(), first);
+    for client in &mut clients {
+        client.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
+    }
+    for _ in &clients {
+        let (_, Report::Failed(verdict)) = broker.report() else { panic!("a failure") };
+        assert_eq!(verdict.errno, libc::EACCES, "{}", verdict.reason);
+    }
+    broker.until(|broker| {
+        let now = broker.processes();
+        now.len() == 2 && now.iter().all(|process| !first.contains(process))
+    });
+    let mut client = broker.begin(7);
+    client.write_all(&client_hello()).unwrap();
+    assert!(matches!(broker.report(), (7, Report::FindPsk(_))));
 }
 
 #[test]
