@@ -39,6 +39,8 @@ pub(super) enum Failure {
     WorkerLost,
     /// It claimed what cannot be.
     WorkerLied(&'static str),
+    /// There is no room, and its peer takes the most of it.
+    Crowded,
 }
 
 impl Failure {
@@ -58,6 +60,7 @@ impl Failure {
             Self::Timeout(_) => Cause::Timeout,
             Self::Ktls(..) => Cause::Kernel,
             Self::Stopping => Cause::Stopping,
+            Self::Crowded => Cause::Crowded,
             Self::Bug | Self::WorkerLost | Self::WorkerLied(_) => Cause::Internal,
         }
     }
@@ -72,7 +75,8 @@ impl Failure {
             Self::Missing(_) | Self::Material(_) => libc::ENOKEY,
             Self::Lookup(_) => libc::EACCES,
             Self::Key(error) => key_errno(error),
-            Self::Handshake(driver::Failure::Closed) | Self::Timeout(_) => libc::ETIMEDOUT,
+            // What is crowded out may try again.
+            Self::Handshake(driver::Failure::Closed) | Self::Timeout(_) | Self::Crowded => libc::ETIMEDOUT,
             Self::Handshake(driver::Failure::Io(error)) | Self::Socket(error) => io_errno(error),
             Self::Handshake(driver::Failure::Engine(error)) => engine_errno(error, psk),
             Self::Ktls(_, error) => io_errno(error),
@@ -84,7 +88,7 @@ impl Failure {
     pub(super) fn alert(&self) -> Option<AlertDescription> {
         match self {
             Self::Handshake(driver::Failure::Engine(error)) => error.alert(),
-            Self::Timeout(_) | Self::Stopping => Some(GIVING_UP),
+            Self::Timeout(_) | Self::Stopping | Self::Crowded => Some(GIVING_UP),
             _ => None,
         }
     }
@@ -115,12 +119,14 @@ pub(super) enum Cause {
     Kernel,
     /// The agent was being stopped.
     Stopping,
+    /// There was no room, and its peer took the most of it.
+    Crowded,
     /// A bug, or a worker that was lost.
     Internal,
 }
 
 impl Cause {
-    pub(super) const ALL: [Self; 12] = [
+    pub(super) const ALL: [Self; 13] = [
         Self::Request,
         Self::Configuration,
         Self::Key,
@@ -132,6 +138,7 @@ impl Cause {
         Self::Timeout,
         Self::Kernel,
         Self::Stopping,
+        Self::Crowded,
         Self::Internal,
     ];
 
@@ -148,6 +155,7 @@ impl Cause {
             Self::Timeout => "timeout",
             Self::Kernel => "kernel",
             Self::Stopping => "stopping",
+            Self::Crowded => "crowded",
             Self::Internal => "internal",
         }
     }
@@ -229,6 +237,9 @@ impl fmt::Display for Failure {
             Self::Stopping => f.write_str("the agent is being stopped"),
             Self::Bug => f.write_str("the agent met a bug of its own"),
             Self::WorkerLost => f.write_str("the process that did the handshake ended"),
+            Self::Crowded => {
+                f.write_str("too many handshakes are in flight, and its address has the most of them")
+            }
             Self::WorkerLied(claim) => write!(f, "the process that did the handshake claimed {claim}"),
         }
     }
@@ -302,6 +313,7 @@ mod tests {
             (Failure::Ktls("", io::Error::from_raw_os_error(libc::ENOMEM)), "ENOMEM"),
             (Failure::Ktls("", io::Error::from_raw_os_error(libc::ENOTCONN)), "ETIMEDOUT"),
             (Failure::Stopping, "EIO"),
+            (Failure::Crowded, "ETIMEDOUT"),
             (engine(Error::Certificate(rejection)), "EACCES"),
             (engine(Error::Peer(Violation::NotTls13)), "EACCES"),
             (engine(Error::Peer(Violation::UnknownPskIdentity)), "EKEYREJECTED"),

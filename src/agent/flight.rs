@@ -18,6 +18,7 @@ use super::{
     claim::Bounds,
     driver::Answers,
     failure::{self, Failure},
+    fairness::Origin,
     flow::Flow,
     ktls,
     log::{self, Ended, Outcome, Subject},
@@ -141,6 +142,18 @@ impl Flight {
         self.given_up = Some(failure.verdict(self.subject.is_psk()));
         self.deadline = Instant::now() + GRACE.min(self.limit / 20);
         Some((self, Order::Abort(failure::GIVING_UP)))
+    }
+
+    /// Ends it before any worker has heard of it.
+    pub(super) fn turn_away(self, failure: &Failure) {
+        let verdict = Verdict { alert: None, ..failure.verdict(self.subject.is_psk()) };
+        self.fail(&verdict);
+    }
+
+    /// Where its peer is; `None` once it is given up, and takes no more room.
+    pub(super) fn origin(&self) -> Option<Origin> {
+        let address = self.subject.address.filter(|_| self.given_up.is_none())?;
+        Some(Origin::new(&self.subject.netns, address.ip()))
     }
 
     /// Why the time is over.

@@ -12,6 +12,7 @@ mod crew;
 mod driver;
 mod expiry;
 mod failure;
+mod fairness;
 mod flight;
 mod flow;
 #[cfg(fuzzing)]

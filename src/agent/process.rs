@@ -10,8 +10,11 @@ use nix::sys::{
 use super::{flow::Abilities, ktls, log, netlink::Kernel, system};
 
 /// How many handshakes are in flight at most. Each holds two descriptors, and in its worker up to
-/// [`crate::engine::HANDSHAKE_MEMORY`], so this bounds the memory that strangers can take; further requests wait in the kernel, which holds up to 50 more.
+/// [`crate::engine::HANDSHAKE_MEMORY`], so this bounds the memory that strangers can take. Beyond it some give way.
 const MAX_IN_FLIGHT: usize = 1024;
+/// How many may be giving way: their peers are told first, which takes a moment. While that many do, requests wait in the
+/// kernel, which holds up to 50.
+const MAX_GIVING_WAY: usize = 16;
 /// Descriptors that are not a handshake's: netlink, signals, stderr, files that are being read, and some to spare.
 const OTHER_DESCRIPTORS: u64 = 64;
 
@@ -44,19 +47,30 @@ pub(super) fn give_up_rights() {
     }
 }
 
-/// As many handshakes as there may be descriptors for, up to [`MAX_IN_FLIGHT`]: each has one here, and one for its worker; so
-/// many other namespaces have two each.
-pub(super) fn max_in_flight(namespaces: usize) -> usize {
+/// How many handshakes there may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Room {
+    /// How many in all.
+    pub(super) total: usize,
+    /// Beyond how many the greediest peer's newest gives way; a little less.
+    pub(super) fair: usize,
+}
+
+/// Room for as many handshakes as there may be descriptors for, up to [`MAX_IN_FLIGHT`] and [`MAX_GIVING_WAY`]: each has one
+/// here, and one for its worker; so many other namespaces have two each.
+pub(super) fn room(namespaces: usize) -> Room {
+    let most = MAX_IN_FLIGHT + MAX_GIVING_WAY;
     let others = OTHER_DESCRIPTORS + 2 * namespaces as u64;
-    let wanted = 2 * MAX_IN_FLIGHT as u64 + others;
-    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return MAX_IN_FLIGHT / 4 };
-    let limit = if setrlimit(Resource::RLIMIT_NOFILE, wanted.min(hard).max(soft), hard).is_ok() {
-        wanted.min(hard).max(soft)
-    } else {
-        soft
+    let wanted = 2 * most as u64 + others;
+    let limit = match getrlimit(Resource::RLIMIT_NOFILE) {
+        Ok((soft, hard)) => {
+            let raised = wanted.min(hard).max(soft);
+            if setrlimit(Resource::RLIMIT_NOFILE, raised, hard).is_ok() { raised } else { soft }
+        }
+        Err(_) => wanted / 4,
     };
-    let room = limit.saturating_sub(others) / 2;
-    usize::try_from(room).unwrap_or(MAX_IN_FLIGHT).clamp(1, MAX_IN_FLIGHT)
+    let total = usize::try_from(limit.saturating_sub(others) / 2).unwrap_or(most).clamp(1, most);
+    Room { total, fair: total - MAX_GIVING_WAY.min(total / 4) }
 }
 
 /// DONE's attributes are as old as the family; a kernel that differs is told of, and served as well as can be.

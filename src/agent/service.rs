@@ -25,6 +25,7 @@ use super::{
     crew::Crew,
     expiry::Calendar,
     failure::Failure,
+    fairness::who_gives_way,
     flight::{Addresses, Flight, Lie, addresses},
     flow::{Abilities, Circumstances, Flow, time_limit},
     key_log::KeyLogFile,
@@ -35,7 +36,7 @@ use super::{
     namespace::{Call, Namespaces, SLOW_TIMER, Wanted},
     notify::Manager,
     pending::Pending,
-    process,
+    process::{self, Room},
     request::{Authentication, Request, RequestError, Role},
     status::{self, Counters, Status, View},
     wait::wait,
@@ -43,6 +44,8 @@ use super::{
 
 /// How many refusals of ACCEPT are borne in one go; each takes one request off the kernel's queue (at most 50), or none.
 const MAX_REFUSALS: usize = 50;
+/// How many requests are taken in one go: under a flood they never end.
+const MAX_TAKEN: usize = 256;
 
 /// The running agent.
 struct Service {
@@ -57,7 +60,7 @@ struct Service {
     lookups: Lookups,
     flights: BTreeMap<Number, Flight>,
     next: Number,
-    max_in_flight: usize,
+    room: Room,
     key_log: Option<KeyLogFile>,
     status: Status,
     calendar: Calendar,
@@ -112,7 +115,7 @@ impl Service {
         let settings = Settings::load(path.as_deref()).map_err(|error| error.to_string())?;
         log::set_debug(settings.config.debug);
         // The workers have our limit of descriptors.
-        let max_in_flight = process::max_in_flight(namespaces.limit());
+        let room = process::room(namespaces.limit());
         let namespaces = Namespaces::start(&namespaces)?;
         process::give_up_rights();
         let crew = Crew::start(workers, &settings)?;
@@ -128,7 +131,7 @@ impl Service {
             lookups: Lookups::default(),
             flights: BTreeMap::new(),
             next: 1,
-            max_in_flight,
+            room,
             key_log,
             status: Status::start(status.as_deref()),
             manager: Manager::of_environment(),
@@ -243,7 +246,7 @@ impl Service {
                 configuration: &self.settings.config.path,
                 lifetimes: &self.calendar.lifetimes,
                 in_flight,
-                max_in_flight: self.max_in_flight,
+                max_in_flight: self.room.fair,
                 workers: self.crew.workers(),
                 restarts: self.crew.restarts(),
             };
@@ -265,9 +268,13 @@ impl Service {
 
     /// Takes requests until there are no more, or no more can be borne.
     fn accept(&mut self) {
-        let mut refusals = 0;
-        // Without a worker a request is better left to the kernel, which keeps it until there is one again.
-        while self.flights.len() < self.max_in_flight && refusals < MAX_REFUSALS && self.crew.is_able() {
+        let (mut refusals, mut taken) = (0, 0);
+        while self.can_take() && refusals < MAX_REFUSALS {
+            // The others have their turn, and then it goes on.
+            if taken == MAX_TAKEN {
+                return;
+            }
+            taken += 1;
             match self.namespaces.take() {
                 Some(Ok(call)) => self.begin(call),
                 None => return,
@@ -283,7 +290,7 @@ impl Service {
                 }
             }
         }
-        if self.flights.len() >= self.max_in_flight {
+        if self.flights.len() >= self.room.total {
             self.status.paused();
         }
         self.namespaces.postpone();
@@ -355,7 +362,36 @@ impl Service {
             self.next = self.next.wrapping_add(1).max(1);
             log::debug(format_args!("handshake {}: {}", self.next, flight.subject()));
             self.flights.insert(self.next, flight);
-            self.crew.order(self.next, order);
+            if self.has_place(self.next) {
+                self.crew.order(self.next, order);
+            }
+        }
+    }
+
+    /// Whether there is room; without a worker a request is better left to the kernel, which keeps it until there is one again.
+    fn can_take(&self) -> bool {
+        self.flights.len() < self.room.total && self.crew.is_able()
+    }
+
+    /// Whether a newcomer may stay: when it is crowded, it or another must give way.
+    fn has_place(&mut self, newcomer: Number) -> bool {
+        if self.flights.len() <= self.room.fair {
+            return true;
+        }
+        let origins = self.flights.iter().filter_map(|(number, flight)| Some((*number, flight.origin()?)));
+        let origins: Vec<_> = origins.collect();
+        let loser = if origins.len() > self.room.fair { who_gives_way(origins.into_iter()) } else { None };
+        match loser {
+            Some(number) if number == newcomer => {
+                let newcomer = self.flights.remove(&number);
+                newcomer.into_iter().for_each(|flight| flight.turn_away(&Failure::Crowded));
+                false
+            }
+            Some(number) => {
+                self.give_up(number, |_| Failure::Crowded);
+                true
+            }
+            None => true,
         }
     }
 
@@ -373,7 +409,7 @@ impl Service {
 
     /// Goes on with the handshakes that can, and ends those whose time is over.
     fn advance(&mut self, ready: &[bool]) {
-        let was_full = self.flights.len() >= self.max_in_flight || !self.crew.is_able();
+        let could_take = self.can_take();
         let (of_lookups, of_crew) = ready.split_at_checked(self.lookups.len()).unwrap_or_default();
         self.crew.advance(of_crew);
         for found in self.lookups.advance(of_lookups) {
@@ -387,7 +423,7 @@ impl Service {
             self.give_up(number, Flight::timeout);
         }
         self.hear();
-        if was_full && self.flights.len() < self.max_in_flight && self.crew.is_able() {
+        if !could_take && self.can_take() {
             self.namespaces.hurry();
         }
     }

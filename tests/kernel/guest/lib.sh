@@ -128,13 +128,14 @@ agent_listens() { # HOST
     return 1
 }
 
+# With `limited` set, it is started by that command.
 agent_start() { # HOST
     local host=$1 command
     case $(program_of "$host") in
     handclasp) command=(/run/handclasp agent --config "/run/$host.conf" --status "/run/$host.status" "${agent_options[@]}") ;;
     tlshd) command=(tlshd --stderr --config "/run/$host.conf") ;;
     esac
-    nsenter --net="/run/netns/$host" "${command[@]}" >>"$(agent_log "$host")" 2>&1 &
+    ${limited-} nsenter --net="/run/netns/$host" "${command[@]}" >>"$(agent_log "$host")" 2>&1 &
     echo $! >"/run/$host.pid"
     wait_for 10 "the agent of $host to listen" agent_listens "$host"
 }

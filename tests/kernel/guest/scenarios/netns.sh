@@ -17,7 +17,7 @@ netns-named() {
     nfs_compare tls /tls
     agent_says c '^client handshake with server.test .* in netns c: done'
     agent_says c '^server x509 handshake with 192.0.2.1:[0-9]* in netns s: done'
-    ! grep 'client.* in netns s:\|server.* in netns c:' "$(agent_log c)" || fail "a request came from the wrong host"
+    ! grep '^client.* in netns s:\|^server.* in netns c:' "$(agent_log c)" || fail "a request came from the wrong host"
 }
 
 # PSKs are found by the agent's rights, wherever the request is from.
@@ -36,7 +36,7 @@ netns-two-agents() {
     nfs_compare tls /tls
     agent_says c '^client handshake .* in netns c: done'
     agent_says s '^server x509 handshake with [0-9.:]*: done'
-    ! grep server "$(agent_log c)" || fail "a request of s came to the agent of c"
+    ! grep ^server "$(agent_log c)" || fail "a request of s came to the agent of c"
 }
 
 netns-come-and-go() {
