@@ -4,6 +4,7 @@ mod host;
 mod kernel;
 mod material;
 mod policy;
+mod workers;
 
 use std::{fmt, path::PathBuf, process::ExitCode};
 
@@ -19,7 +20,7 @@ use crate::{
 };
 
 const USAGE: &str = "\
-Tells whether this host is ready: kernel, ciphers, keyrings, configuration, certificates.
+Tells whether this host is ready: kernel, ciphers, workers, keyrings, configuration, certificates.
 
 Usage: handclasp check [OPTIONS]
 
@@ -99,6 +100,7 @@ fn report(path: Option<PathBuf>) -> ExitCode {
     };
     show(host::check());
     show(kernel::check());
+    show(vec![workers::check()]);
     match Settings::load(path.as_deref()) {
         Err(error) => show(vec![Finding::fail("configuration", error.to_string())]),
         Ok(settings) => {

@@ -2,6 +2,7 @@
 //!
 //! It never waits: it takes orders, goes on with whatever socket is ready, and reports.
 
+pub(super) mod probe;
 pub(super) mod process;
 mod sandbox;
 

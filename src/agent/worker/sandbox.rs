@@ -121,45 +121,19 @@ fn user(passwd: &str) -> Option<(u32, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::agent::keyring::{self, KeySerial};
-    use nix::{
-        fcntl::{FcntlArg, OFlag, fcntl},
-        sys::signal::kill,
-        unistd::Pid,
-    };
+    use crate::agent::worker::probe;
     use std::{
         env,
-        net::UdpSocket,
         os::unix::process::ExitStatusExt,
         panic::catch_unwind,
         process::{Command, ExitStatus},
-        thread,
     };
 
     const PROBE: &str = "HANDCLASP_SANDBOX_PROBE";
 
-    /// What a worker that was taken over might try, one by one.
-    const FORBIDDEN: &[(&str, fn())] = &[
-        ("open a file", || drop(fs::read("/etc/passwd"))),
-        ("make a file", || drop(fs::write("/tmp/handclasp-sandbox", ""))),
-        ("remove a file", || drop(fs::remove_file("/tmp/handclasp-sandbox"))),
-        ("make a socket", || drop(UdpSocket::bind("127.0.0.1:0"))),
-        ("run a program", || drop(Command::new("/bin/true").status())),
-        ("start a thread", || drop(thread::Builder::new().spawn(|| {}))),
-        ("send a signal", || {
-            let _ = kill(Pid::from_raw(1), None);
-        }),
-        ("read a key", || drop(keyring::read(KeySerial::new(1).unwrap()))),
-        ("become root again", || {
-            let _ = setresuid(Uid::from_raw(0), Uid::from_raw(0), Uid::from_raw(0));
-        }),
-        ("raise a limit", || {
-            let _ = setrlimit(Resource::RLIMIT_CORE, 1, 1);
-        }),
+    /// What is forbidden beside [`probe::FORBIDDEN`], and takes unsafe code to try.
+    const FORBIDDEN_TOO: &[(&str, fn())] = &[
         ("make memory executable", system::tests::map_executable),
-        ("change a descriptor", || {
-            let _ = fcntl(std::io::stdin(), FcntlArg::F_SETFL(OFlag::O_NONBLOCK));
-        }),
         ("trace a process", system::tests::trace),
     ];
 
@@ -176,7 +150,12 @@ mod tests {
     fn probe() {
         let Ok(wanted) = env::var(PROBE) else { return };
         enter().unwrap();
-        if let Some((_, attempt)) = FORBIDDEN.iter().chain(ALLOWED_THINGS).find(|(name, _)| *name == wanted) {
+        if let Some((_, attempt)) = probe::FORBIDDEN
+            .iter()
+            .chain(FORBIDDEN_TOO)
+            .chain(ALLOWED_THINGS)
+            .find(|(name, _)| *name == wanted)
+        {
             attempt();
         }
         std::process::exit(0);
@@ -190,7 +169,7 @@ mod tests {
 
     #[test]
     fn whatever_is_forbidden_ends_the_worker() {
-        for (probe, _) in FORBIDDEN {
+        for (probe, _) in probe::FORBIDDEN.iter().chain(FORBIDDEN_TOO) {
             assert_eq!(run(probe).signal(), Some(libc::SIGSYS), "{probe}");
         }
         for (probe, _) in ALLOWED_THINGS {

@@ -1,0 +1,71 @@
+//! Whether workers can give up what they must not have: real ones try what is forbidden to them.
+
+use std::{
+    io,
+    os::unix::process::ExitStatusExt,
+    process::{Command, Output, Stdio},
+};
+
+use super::Finding;
+use crate::agent::worker::probe::FORBIDDEN;
+
+pub(super) fn check() -> Finding {
+    let attempts = FORBIDDEN.iter().map(|(name, _)| (*name, attempt(name)));
+    finding(attempts)
+}
+
+/// Runs a worker that tries it.
+fn attempt(name: &str) -> io::Result<Output> {
+    let mut command = Command::new("/proc/self/exe");
+    command.args(["worker", "--try", name]).env_clear().stdin(Stdio::null()).stdout(Stdio::null()).output()
+}
+
+fn finding(attempts: impl Iterator<Item = (&'static str, io::Result<Output>)>) -> Finding {
+    let fail = |text| Finding::fail("workers", text);
+    let mut refused = Vec::new();
+    for (name, outcome) in attempts {
+        match outcome {
+            Ok(output) if output.status.signal() == Some(libc::SIGSYS) => refused.push(name),
+            Ok(output) if output.status.success() => {
+                return fail(format!(
+                    "a worker that is taken over could {name}: the kernel's seccomp lets it"
+                ));
+            }
+            Ok(output) => {
+                let words = String::from_utf8_lossy(&output.stderr);
+                let words = words.trim().trim_start_matches("handclasp: ");
+                return fail(format!("a worker cannot start: {words} (--workers 0 does without)"));
+            }
+            Err(error) => {
+                return fail(format!("a worker cannot be started: {error} (--workers 0 does without)"));
+            }
+        }
+    }
+    Finding::ok("workers", format!("one was started for each, and none could {}", refused.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::ExitStatus;
+
+    fn output(status: i32, stderr: &str) -> io::Result<Output> {
+        Ok(Output { status: ExitStatus::from_raw(status), stdout: vec![], stderr: stderr.into() })
+    }
+
+    #[test]
+    fn only_a_worker_that_was_ended_for_each_is_good() {
+        let told =
+            |second| finding([("fly", output(libc::SIGSYS, "")), ("swim", second)].into_iter()).to_string();
+        assert_eq!(
+            told(output(libc::SIGSYS, "")),
+            "ok    workers       one was started for each, and none could fly, swim"
+        );
+        assert!(told(output(0, "")).contains("FAIL  workers       a worker that is taken over could swim"));
+        let words = "handclasp: sandbox: seccomp: Function not implemented\n";
+        assert!(
+            told(output(1 << 8, words))
+                .contains("cannot start: sandbox: seccomp: Function not implemented (")
+        );
+    }
+}
