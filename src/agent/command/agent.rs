@@ -24,9 +24,9 @@ Usage: handclasp agent [OPTIONS]
                       (/run/handclasp/status); none: there is none
   --keylog FILE       for who debugs a capture: write the secrets of each session, in NSS key log format, to a new
                       file of mode 0600; they undo all protection
-      --netns NAME    serve this network namespace, too: a name of `ip netns`, or the path of its file; may be
+  --netns NAME        serve this network namespace, too: a name of `ip netns`, or the path of its file; may be
                       given often, and the namespace may come and go
-      --netns-all     serve all network namespaces that have names in /run/netns, as they come and go
+  --netns-all         serve all network namespaces that have names in /run/netns, as they come and go
   -h, --help          this text
 
 It stays in the foreground and logs to stderr. SIGHUP: read the configuration and its files again, as
