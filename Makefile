@@ -14,7 +14,7 @@ released = CC_$(ARCH)_unknown_linux_gnu=clang CC_$(ARCH)_unknown_linux_musl=clan
 	CFLAGS_$(ARCH)_unknown_linux_musl='-nostdlibinc -isystem /usr/include/$(ARCH)-linux-musl'
 endif
 
-.PHONY: build static demo test unit miri fuzz-smoke peers bogo kernel shipped lint bench bench-post-quantum install install-files uninstall clean tools
+.PHONY: build static demo test unit miri fuzz-smoke peers bogo kernel shipped lint bench bench-post-quantum install install-files uninstall deb clean tools
 
 build: tools
 	$(released) $(CARGO) build --release --locked
@@ -114,6 +114,16 @@ uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/sbin/handclasp $(DESTDIR)$(UNITDIR)/handclasp.service
 	rm -f $(foreach file,$(files),"$(DESTDIR)$(PREFIX)/$(lastword $(subst :, ,$(file)))")
 	-rmdir $(DESTDIR)$(PREFIX)/share/doc/handclasp/examples $(DESTDIR)$(PREFIX)/share/doc/handclasp
+
+# A Debian package of what `install` installs. cargo-deb is built for it, once.
+deb: build
+	@tests/need dpkg-shlibdeps:dpkg-dev
+	@command -v cargo-deb >/dev/null || $(CARGO) install --locked --root $(TARGET_DIR)/tools cargo-deb
+	rm -rf target/deb
+	$(MAKE) --no-print-directory install-files DESTDIR=target/deb PREFIX=/usr
+	strip target/deb/usr/sbin/handclasp
+	gzip -9 -n target/deb/usr/share/man/man*/*
+	PATH="$(TARGET_DIR)/tools/bin:$$PATH" $(CARGO) deb --no-build --no-strip
 
 clean:
 	$(CARGO) clean
