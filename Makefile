@@ -14,7 +14,7 @@ released = CC_$(ARCH)_unknown_linux_gnu=clang CC_$(ARCH)_unknown_linux_musl=clan
 	CFLAGS_$(ARCH)_unknown_linux_musl='-nostdlibinc -isystem /usr/include/$(ARCH)-linux-musl'
 endif
 
-.PHONY: build static demo test unit miri fuzz-smoke peers bogo kernel shipped lint bench bench-post-quantum install install-files uninstall deb clean tools
+.PHONY: build static demo test unit miri fuzz-smoke peers bogo kernel soak shipped lint bench bench-post-quantum install install-files uninstall deb clean tools
 
 build: tools
 	$(released) $(CARGO) build --release --locked
@@ -70,6 +70,10 @@ kernel: tools
 # The static agent in an initramfs: with its build some minutes, and no part of `make test`.
 shipped: tools
 	tests/kernel/initramfs
+
+# Storms on real kernels, tlshd beside: half an hour, and no part of `make test`.
+soak: tools
+	tests/kernel/soak
 
 lint: tools
 	$(CARGO) fmt --check

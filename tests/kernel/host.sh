@@ -32,7 +32,7 @@ kernel_options=
 # Boots the machine of SUITE for the job in DIRECTORY (below the project), prints what the job says, and always ends.
 boot_machine() { # SUITE DIRECTORY SECONDS
     local suite=$1 directory=$2 seconds=$3
-    timeout --kill-after=5 "$seconds" qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m 1024 \
+    timeout --kill-after=5 "$seconds" qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m "${memory:-1024}" \
         -display none -monitor none "${network[@]}" -no-reboot \
         -kernel "$work/$suite.vmlinuz" -initrd "$work/$suite.initramfs" \
         -append "console=ttyS0 panic=-1 quiet mitigations=off no_timer_check $kernel_options job=${directory#"$project"/}" \

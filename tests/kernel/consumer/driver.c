@@ -24,21 +24,34 @@
  *                         the error]
  *   END.bulk=LENGTH       sends so many bytes, and the other end receives and compares them [`same` or what is wrong]
  *   END.readable          waits until there is something to receive
+ *   END.held=PID:PID:...  waits until one of these processes, an agent or workers, has this end's socket
+ *   END.consumed          waits until what has come was received
  *   END.ulp               turns kernel TLS on beforehand
  *   END.shutdown          ends the connection, as a kernel consumer does that gives up
  *   c.crowd               asks with other sockets until the kernel refuses [the error]
  *   kill=PID:SIGNAL       sends a signal, to stop an agent or let it go on
+ *   idle=PID              waits until that process waits
+ *   revoke=KEY            revokes a key or keyring
  *
  * With a relay, which knows records by their headers, and forwards while a step waits:
  *   END.hold=COUNT        only so many records of END are forwarded, the others are kept
  *   END.release=COUNT     once END has sent so many records, what was kept is sent in one piece
  *   END.insert=COUNT:HEX  these bytes follow that many of END's records, in one piece with them
+ *   END.sent=COUNT        waits until END has sent so many records
  *   END.count             [how many records END has sent]
+ *
+ * Many connections at once (see storm.h):
+ *   storm=TOTAL:AT-ONCE:ASK:ASK   TOTAL pairs, AT-ONCE of them at a time, whose ends c and s ASK as above, "psk=timeout=5000"
+ *                         [for each end how often the kernel's queue was full, and how often each status was told; how many
+ *                         milliseconds half of the pairs took at most, 99 of 100, and all]
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/keyctl.h>
+#include <linux/sockios.h>
 #include <linux/tls.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -51,7 +64,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "interface.h"
@@ -298,19 +314,27 @@ static long count_records(const struct relay *relay)
 	return count;
 }
 
-/* Once so many records have come, sends what was kept of them. */
-static void relay_release(struct end *end, long count)
+/* Waits until so many records have come. */
+static bool relay_await(const struct end *end, long count)
 {
-	struct relay *relay = &end->relay;
+	const struct relay *relay = &end->relay;
 
 	while (count_records(relay) < count) {
 		if (!readable(relay->from, LONGEST_WAIT)) {
 			tell(end, "sent-only:%ld", count_records(relay));
-			return;
+			return false;
 		}
 	}
-	relay->hold = -1;
-	relay_forward(relay);
+	return true;
+}
+
+/* Once so many records have come, sends what was kept of them. */
+static void relay_release(struct end *end, long count)
+{
+	if (!relay_await(end, count))
+		return;
+	end->relay.hold = -1;
+	relay_forward(&end->relay);
 }
 
 static size_t from_hex(const char *hex, unsigned char *bytes, size_t size)
@@ -436,6 +460,65 @@ static void crowd(const struct end *end)
 	tell(end, "%s", error_name(error));
 }
 
+/* What can only be looked for again and again. */
+
+static bool holds_socket(const struct end *end, int pid)
+{
+	char path[64], name[64], found[64];
+	struct dirent *entry;
+	DIR *directory;
+	bool holds = false;
+	ssize_t length;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", end->socket);
+	length = checked(readlink(path, name, sizeof(name)), path);
+	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
+	directory = opendir(path);
+	while (directory && !holds && (entry = readdir(directory)))
+		holds = readlinkat(dirfd(directory), entry->d_name, found, sizeof(found)) == length &&
+			!memcmp(name, found, length);
+	if (directory)
+		closedir(directory);
+	return holds;
+}
+
+/* What was sent to this end has come, and was received. */
+static bool has_consumed(const struct end *end, int unused)
+{
+	int unacknowledged, unread;
+
+	(void)unused;
+	checked(ioctl(relayed ? other(end)->relay.to : other(end)->socket, SIOCOUTQ, &unacknowledged), "SIOCOUTQ");
+	checked(ioctl(end->socket, SIOCINQ, &unread), "SIOCINQ");
+	return !unacknowledged && !unread;
+}
+
+static bool is_idle(const struct end *unused, int pid)
+{
+	char path[64], state = 0;
+	FILE *file;
+
+	(void)unused;
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	file = fopen(path, "r");
+	if (!file || fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
+		die(path);
+	fclose(file);
+	return state == 'S';
+}
+
+/* Until the condition holds for one of the processes. */
+static void await(const struct end *end, bool (*condition)(const struct end *, int), const char *pids)
+{
+	for (int ms = 0; ms < LONGEST_WAIT; ms += 20) {
+		for (const char *pid = pids; pid; pid = strchr(pid, ':') ? strchr(pid, ':') + 1 : NULL)
+			if (condition(end, atoi(pid)))
+				return;
+		readable(-1, 20);	/* only for the relay's sake */
+	}
+	tell(end, "waits-in-vain");
+}
+
 /* Session data. */
 
 static void send_bytes(const struct end *end, const void *bytes, size_t length)
@@ -530,6 +613,8 @@ static void bulk(const struct end *end, long length)
 	tell(other(end), "same");
 }
 
+#include "storm.h"
+
 /* Steps. */
 
 static void step_of_end(struct end *end, const char *verb, char *argument)
@@ -554,6 +639,10 @@ static void step_of_end(struct end *end, const char *verb, char *argument)
 		send_record(end, argument);
 	} else if (!strcmp(verb, "receive")) {
 		receive(end, argument);
+	} else if (!strcmp(verb, "held")) {
+		await(end, holds_socket, argument);
+	} else if (!strcmp(verb, "consumed")) {
+		await(end, has_consumed, "0");
 	} else if (!strcmp(verb, "bulk")) {
 		bulk(end, atol(argument));
 	} else if (!strcmp(verb, "readable")) {
@@ -569,6 +658,8 @@ static void step_of_end(struct end *end, const char *verb, char *argument)
 		end->relay.hold = atol(argument);
 	} else if (!strcmp(verb, "release")) {
 		relay_release(end, atol(argument));
+	} else if (!strcmp(verb, "sent")) {
+		relay_await(end, atol(argument));
 	} else if (!strcmp(verb, "insert")) {
 		insert(&end->relay, argument);
 	} else if (!strcmp(verb, "count")) {
@@ -600,6 +691,12 @@ static void step(char *text)
 		answer(atoi(text));
 	} else if (!strcmp(verb, "kill")) {
 		checked(kill(atoi(text), atoi(colon + 1)), "kill");
+	} else if (!strcmp(verb, "idle")) {
+		await(&s, is_idle, text);
+	} else if (!strcmp(verb, "revoke")) {
+		checked(syscall(SYS_keyctl, KEYCTL_REVOKE, atoi(text)), "revoke");
+	} else if (!strcmp(verb, "storm")) {
+		storm(text);
 	} else if (!strncmp(verb, "c.", 2)) {
 		step_of_end(&c, verb + 2, text);
 	} else if (!strncmp(verb, "s.", 2)) {

@@ -6,6 +6,7 @@
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/key.h>
+#include <linux/kprobes.h>
 #include <linux/list.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
@@ -284,6 +285,40 @@ static int consumer_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
+/*
+ * What no consumer can do: refuse the agents' DONE. Parameter refuse_done: with which errno, and how many of the next ones.
+ */
+static int refuse_done[2];
+module_param_array(refuse_done, int, NULL, 0600);
+
+/* It leaves the register of the result alone. */
+static noinline notrace void only_return(void)
+{
+	asm volatile("");
+}
+
+/* Goes on in only_return() instead of the function, and so returns to its caller. */
+static int before_done(struct kprobe *probe, struct pt_regs *regs)
+{
+	if (refuse_done[1] <= 0)
+		return 0;
+	refuse_done[1]--;
+	regs->ax = -refuse_done[0];
+	regs->ip = (unsigned long)only_return;
+	return 1;
+}
+
+/* Lest the probe be optimized: then it could not go on elsewhere. */
+static void after_done(struct kprobe *probe, struct pt_regs *regs, unsigned long flags)
+{
+}
+
+static struct kprobe done_probe = {
+	.symbol_name = "handshake_nl_done_doit",
+	.pre_handler = before_done,
+	.post_handler = after_done,
+};
+
 static const struct file_operations consumer_operations = {
 	.owner = THIS_MODULE,
 	.open = consumer_open,
@@ -300,7 +335,26 @@ static struct miscdevice consumer_device = {
 	.fops = &consumer_operations,
 	.mode = 0600,
 };
-module_misc_device(consumer_device);
+
+static int __init consumer_init(void)
+{
+	int error = register_kprobe(&done_probe);
+
+	if (error)
+		return error;
+	error = misc_register(&consumer_device);
+	if (error)
+		unregister_kprobe(&done_probe);
+	return error;
+}
+module_init(consumer_init);
+
+static void __exit consumer_exit(void)
+{
+	misc_deregister(&consumer_device);
+	unregister_kprobe(&done_probe);
+}
+module_exit(consumer_exit);
 
 MODULE_DESCRIPTION("Asks for TLS handshakes as user space says, to test handshake agents");
 MODULE_LICENSE("GPL");

@@ -135,7 +135,10 @@ agent_start() { # HOST
     handclasp) command=(/run/handclasp agent --config "/run/$host.conf" --status "/run/$host.status" "${agent_options[@]}") ;;
     tlshd) command=(tlshd --stderr --config "/run/$host.conf") ;;
     esac
-    ${limited-} nsenter --net="/run/netns/$host" "${command[@]}" >>"$(agent_log "$host")" 2>&1 &
+    rmdir "$(agent_cgroup "$host")" 2>/dev/null || true
+    mkdir -p "$(agent_cgroup "$host")"
+    ${limited-} nsenter --net="/run/netns/$host" bash -c 'echo $$ >"$1/cgroup.procs" && exec "${@:2}"' - \
+        "$(agent_cgroup "$host")" "${command[@]}" >>"$(agent_log "$host")" 2>&1 &
     echo $! >"/run/$host.pid"
     wait_for 10 "the agent of $host to listen" agent_listens "$host"
 }
@@ -143,6 +146,7 @@ agent_start() { # HOST
 # More options for agents of ours.
 agent_options=()
 
+agent_cgroup() { echo "/sys/fs/cgroup/$1"; }       # HOST: all processes of its agent
 agent_log() { echo "$job/$scenario.$1.log"; }       # HOST
 agent_pid() { cat "/run/$1.pid"; }                 # HOST
 agent_runs() { kill -0 "$(agent_pid "$1")"; }      # HOST
@@ -203,6 +207,7 @@ agent_answers() { # HOST STATUS
         sleep 0.5
     done
 }
+workers_of() { cat "/proc/$(agent_pid "$1")/task/$(agent_pid "$1")/children"; } # HOST
 nobody_timed_out() { ! grep 'handshake_cancel:' $tracing/trace || fail "a consumer's own timer ran out before its agent answered"; }
 
 # NFS.

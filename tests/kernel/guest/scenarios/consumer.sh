@@ -33,6 +33,7 @@ consumer-timeout() {
     row 'timeout_ms 50, silent peer' 'c ETIMEDOUT' pair c.anon=timeout=50 c.wait
     row 'timeout_ms 5000, silent peer' 'c ETIMEDOUT' pair c.anon=timeout=5000 c.wait=5000
     row 'timeout_ms 0 (server), silent peer' 's ETIMEDOUT' pair s.x509 s.wait=5000
+    row 'timeout_ms 0 (client), silent peer' 'c ETIMEDOUT' pair c.anon c.wait=10000
     row 'timeout_ms 5000' 'c 0, s 0' pair c.anon=timeout=5000 s.x509=timeout=5000 $both
     as_expected
 }
@@ -108,6 +109,7 @@ refused_certificates() { # ROLE END.x509 CERTIFICATE PRIVATE-KEY
     row "my_privkey of another certificate ($role)" "$end ENOKEY" pair "$ask=cert=$cert,privkey=$other" $end.wait
     row "my_cert and my_privkey swapped ($role)" "$end ENOKEY" pair "$ask=cert=$key,privkey=$cert" $end.wait
     row "my_privkey revoked ($role)" "$end ENOKEY" pair "$ask=cert=$cert,privkey=$revoked" $end.wait
+    row "my_cert revoked ($role)" "$end ENOKEY" pair "$ask=cert=$revoked,privkey=$key" $end.wait
     row "my_privkey expired ($role)" "$end EKEYREJECTED" pair "$ask=cert=$cert,privkey=$expired" $end.wait
     row "my_privkey unreadable ($role)" "$end ENOKEY" pair "$ask=cert=$cert,privkey=$unreadable" $end.wait
 }

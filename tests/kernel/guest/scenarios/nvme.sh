@@ -138,4 +138,3 @@ nvme-workers-killed() {
     nobody_timed_out
     nvme_compare
 }
-workers_of() { cat "/proc/$(agent_pid "$1")/task/$(agent_pid "$1")/children"; } # HOST

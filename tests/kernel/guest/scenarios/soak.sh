@@ -1,0 +1,109 @@
+# Long ones, for `make soak`. Each measures what Handclasp does on both hosts, and beside it, in the same boot, what tlshd does.
+
+# Runs COMMAND with each program as the agent of both hosts; only with ours it must succeed.
+beside_tlshd() { with_each 'handclasp tlshd' "$@"; } # COMMAND...
+only_ours() { with_each handclasp "$@"; }            # COMMAND...
+with_each() { # PROGRAMS COMMAND...
+    local status loglevel=0
+    echo 8192 >$tracing/buffer_size_kb
+    # In memory: a line through 9p takes longer than a handshake.
+    agent_log() { echo "/run/$program.$1.log"; }
+    for program in $1; do
+        CLIENT=$program SERVER=$program
+        echo "== $program"
+        status=0
+        ("${@:2}") || status=$?
+        [ $status = 0 ] || measured 'ended with status' $status
+        [ $status = 0 ] || [ $program = tlshd ] || exit $status
+        # Children of tlshd's as well.
+        for host in c s; do echo 1 >"$(agent_cgroup $host)/cgroup.kill"; done
+        for host in c s; do agent_kill $host; done
+        psk_clear
+    done
+}
+measured() { # WHAT VALUE
+    printf '%s\t%s\t%s\n' "$scenario: $1" "$program" "$2" | tee -a "$job/measures"
+}
+
+# How c and s ask.
+agents_x509() {
+    agent c client
+    agent s server
+    ask_c=x509=name=server.test,timeout=600000 ask_s=x509=timeout=600000
+}
+agents_psk() {
+    local keyring key
+    key=$(psk 1 a)
+    keyring=$(keyctl id %keyring:.nvme)
+    agent c none
+    agent s none
+    ask_c=psk=timeout=600000,keyring=$keyring,peerids=$key ask_s=psk=timeout=600000,keyring=$keyring
+}
+
+# Two hundred in each role at a time, and of ours a thousand. (A thousand processes of tlshd in each role take half an hour here.)
+soak-storm() {
+    beside_tlshd storm_of x509 200 200
+    beside_tlshd storm_of psk 200 200
+    only_ours storm_of x509 1000 1000
+    only_ours storm_of psk 1000 1000
+}
+
+storm_of() { # KIND TOTAL AT-ONCE
+    local host told
+    "agents_$1"
+    warm_up
+    echo >$tracing/trace
+    for host in c s; do measured "$1, idle, agent of $host, memory (KiB, RSS and PSS of all its processes)" "$(resident $host)"; done
+    told=$(storm "$2:$3")
+    measured "$1, $2, $3 at once: told" "${told%, ms*}"
+    measured "$1, $2, $3 at once: ms for half, for 99 %, for all" "${told##*ms }"
+    measured "$1, $2, $3 at once: ms from request to ACCEPT, p50, p99, max" "$(accept_times)"
+    for host in c s; do
+        measured "$1, $2, $3 at once, agent of $host: handshakes per second of CPU" "$(per_cpu_second "$2" $host)"
+        measured "$1, $2, $3 at once, agent of $host: memory at its peak (KiB)" "$(peak $host)"
+    done
+    measured "$1, system calls per handshake, both agents" "$(calls_of 50)"
+    [[ $told =~ ^c\ again:[0-9]+\ 0:$2,\ s\ again:[0-9]+\ 0:$2, ]] || fail "not all were told 0: $told"
+}
+
+warm_up() { $consumer/driver "storm=4:1:$ask_c:$ask_s"; }
+
+# Plays a storm, and remembers what the agents used for it.
+storm() { # TOTAL:AT-ONCE [DRIVER-STEP...]
+    local host
+    for host in c s; do
+        cpu_of $host >/run/$host.cpu
+    done
+    $consumer/driver "${@:2}" "storm=$1:$ask_c:$ask_s" || true
+}
+cpu_of() { sed -n 's/^usage_usec //p' "$(agent_cgroup "$1")/cpu.stat"; } # HOST: in µs, of all processes that there were
+per_cpu_second() {                                                       # HANDSHAKES HOST
+    echo $(($1 * 1000000 / ($(cpu_of "$2") - $(cat "/run/$2.cpu") + 1)))
+}
+resident() { # HOST
+    cat $(sed 's|.*|/proc/&/smaps_rollup|' "$(agent_cgroup "$1")/cgroup.procs") |
+        awk '{ sum[$1] += $2 } END { print sum["Rss:"], sum["Pss:"] }'
+}
+peak() { echo $(($(cat "$(agent_cgroup "$1")/memory.peak") / 1024)); } # HOST
+
+# From the tracepoints, of each request that was accepted.
+accept_times() {
+    awk '
+        match($0, / [0-9]+\.[0-9]+: handshake_[a-z_]+: req=[0-9a-f]+/) {
+            split(substr($0, RSTART + 1, RLENGTH - 1), word, /[ :=]+/)
+            if (word[2] == "handshake_submit") submitted[word[4]] = word[1]
+            if (word[2] == "handshake_cmd_accept" && word[4] in submitted) print (word[1] - submitted[word[4]]) * 1000
+        }' $tracing/trace | sort -n | percentiles
+}
+percentiles() {
+    awk '{ value[NR] = $1 } END { if (NR) printf "%.1f %.1f %.1f of %d\n", value[int(NR / 2) + 1], value[int(NR * 0.99) + 1], value[NR], NR }'
+}
+
+# The system calls of both agents in a storm of so many.
+calls_of() { # TOTAL
+    local events=$tracing/events/raw_syscalls/sys_enter trigger='hist:keys=id if comm == "handclasp" || comm == "exe" || comm == "tlshd"'
+    echo "$trigger" >"$events/trigger"
+    storm "$1:5" >/dev/null
+    awk -v total="$1" '/^ *Hits:/ { printf "%.1f\n", $2 / total }' "$events/hist"
+    echo "!$trigger" >"$events/trigger"
+}
