@@ -132,12 +132,24 @@ fn handshakes_are_spread_and_a_lost_worker_costs_only_its_own() {
     assert!(matches!(broker.report(), (5, Report::FindPsk(_))), "and a new one comes");
 }
 
+/// Whether all threads of a process stand still: `kill` only asks them to.
+fn has_stopped(process: u32) -> bool {
+    let threads = fs::read_dir(format!("/proc/{process}/task")).unwrap();
+    threads.flatten().all(|thread| {
+        let status = fs::read_to_string(thread.path().join("stat")).unwrap();
+        status.rsplit(") ").next().unwrap().starts_with('T')
+    })
+}
+
 #[test]
 fn a_worker_that_hangs_is_replaced() {
     let mut broker = Broker::new(1);
     let _client = broker.begin(1);
     let process = broker.processes()[0];
     std::process::Command::new("kill").args(["-STOP", &process.to_string()]).status().unwrap();
+    while !has_stopped(process) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
     broker.crew.order(1, Order::Abort(crate::engine::AlertDescription::UserCanceled));
     let (1, report) = broker.report() else { panic!("the handshake's end") };
     assert!(is_lost(&report));
