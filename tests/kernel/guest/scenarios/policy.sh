@@ -1,7 +1,7 @@
 # Policy of our own in the configuration. Whatever is set wrongly refuses; the same mount goes through when it is set right.
 
 # Writes an agent's configuration with more settings, and starts the agent, or has it read them if it runs.
-policy() { # HOST CERTIFICATE SETTING...
+with_policy() { # HOST CERTIFICATE SETTING...
     [ "$CLIENT$SERVER" = handclasphandclasp ] || skip 'tlshd has no such policy'
     configure "$1" "$2"
     printf '%s\n' "${@:3}" >>"/run/$1.conf"
@@ -20,15 +20,15 @@ server='[authenticate.server]'
 
 nfs-allow-list() {
     agent c client
-    policy s server 'allow.san=other.test;*.client.test' 'allow.issuer=CN=Handclasp test: ca'
+    with_policy s server 'allow.san=other.test;*.client.test' 'allow.issuer=CN=Handclasp test: ca'
     nfs_refused 'access denied|operation not permitted' mtls /mtls
     agent_answers s -13
     agent_says s "not allowed by allow.san: it shows 'client.test'; we sent alert access_denied"
     nobody_timed_out
-    policy s server 'allow.san=other.test;client.test' 'allow.issuer=CN=Handclasp test: other-ca'
+    with_policy s server 'allow.san=other.test;client.test' 'allow.issuer=CN=Handclasp test: other-ca'
     nfs_refused 'access denied|operation not permitted' mtls /mtls
     agent_says s "not allowed by allow.issuer: it shows 'CN=Handclasp test: ca'"
-    policy s server 'allow.dn=CN=client' 'allow.san=other.test;client.test' 'allow.issuer=CN=Handclasp test: ca'
+    with_policy s server 'allow.dn=CN=client' 'allow.san=other.test;client.test' 'allow.issuer=CN=Handclasp test: ca'
     nfs_compare mtls /mtls
 }
 
@@ -36,18 +36,18 @@ nfs-allow-list() {
 nfs-allow-key() {
     local hash
     agent s server
-    policy c none "$client" "allow.spki_sha256=$(printf '0%.0s' {1..64})"
+    with_policy c none "$client" "allow.spki_sha256=$(printf '0%.0s' {1..64})"
     nfs_refused 'access denied' tls /tls
     agent_answers c -13
     agent_says c 'not allowed by allow.spki_sha256: it shows [0-9a-f]{64}'
     hash=$(sed -nE 's/.*allow.spki_sha256: it shows ([0-9a-f]{64}).*/\1/p' "$(agent_log c)" | head -n 1)
-    policy c none "$client" "allow.spki_sha256=$hash"
+    with_policy c none "$client" "allow.spki_sha256=$hash"
     nfs_compare tls /tls
 }
 
 nfs-certificate-required() {
     agent c client
-    policy s server policy.client_certificate=required
+    with_policy s server policy.client_certificate=required
     nfs_refused 'access denied|operation not permitted|input/output' tls /tls
     agent_answers s -13
     agent_says s 'FAILED with EACCES.*certificate_required'
@@ -57,24 +57,24 @@ nfs-certificate-required() {
 
 nfs-rsa-bits() {
     agent c client-rsa
-    policy s server policy.rsa_bits=3072
+    with_policy s server policy.rsa_bits=3072
     nfs_refused 'access denied|operation not permitted' mtls /mtls
     agent_answers s -13
     agent_says s 'an RSA key of 2048 bits, and 3072 are demanded'
     nobody_timed_out
-    policy s server policy.rsa_bits=2048
+    with_policy s server policy.rsa_bits=2048
     nfs_compare mtls /mtls
 }
 
 nfs-suites() {
-    policy c none "$client" policy.suites=TLS_AES_128_GCM_SHA256
-    policy s server 'policy.suites=TLS_CHACHA20_POLY1305_SHA256;TLS_AES_256_GCM_SHA384'
+    with_policy c none "$client" policy.suites=TLS_AES_128_GCM_SHA256
+    with_policy s server 'policy.suites=TLS_CHACHA20_POLY1305_SHA256;TLS_AES_256_GCM_SHA384'
     nfs_refused 'access denied' tls /tls
     agent_answers c -13
     agent_answers s -13
     agent_says s 'no cipher suite in common'
     nobody_timed_out
-    policy c none "$client" 'policy.suites=TLS_AES_256_GCM_SHA384;TLS_CHACHA20_POLY1305_SHA256'
+    with_policy c none "$client" 'policy.suites=TLS_AES_256_GCM_SHA384;TLS_CHACHA20_POLY1305_SHA256'
     nfs_compare tls /tls
     agent_says c 'done in .*, TLS_CHACHA20_POLY1305_SHA256'
     carried_by_ktls
@@ -87,12 +87,12 @@ nfs-alpn() {
     [ "$CLIENT$SERVER" != handclasphandclasp ] || agent_says s 'done in .*alpn sunrpc'
     agent_kill c
     agent_kill s
-    policy c none "$client" policy.alpn=required
-    policy s server policy.alpn=never
+    with_policy c none "$client" policy.alpn=required
+    with_policy s server policy.alpn=never
     nfs_refused 'access denied' tls /tls
     agent_answers c -13
     agent_says c 'FAILED.*no application protocol in common'
-    policy s server policy.alpn=always
+    with_policy s server policy.alpn=always
     nfs_compare tls /tls
 }
 
@@ -100,7 +100,7 @@ nfs-alpn() {
 nfs-profile-address() {
     agent c none
     install_certificate inner server
-    policy s server-wrong-name '[authenticate.server.inner]' "match.local_address=$server_address6" \
+    with_policy s server-wrong-name '[authenticate.server.inner]' "match.local_address=$server_address6" \
         x509.certificate=/run/inner.pem x509.private_key=/run/inner.key
     nfs_refused 'access denied' tls /tls
     nfs_compare tls /tls "[$server_address6]"
@@ -111,18 +111,18 @@ nfs-profile-address() {
 nfs-profile-port() {
     local trust="x509.truststore=$certificates/other-ca.pem"
     agent c client
-    policy s server '[authenticate.server.nfs]' match.local_port=2049 "$trust"
+    with_policy s server '[authenticate.server.nfs]' match.local_port=2049 "$trust"
     nfs_refused 'access denied|operation not permitted' mtls /mtls
     agent_answers s -13
     agent_says s 'by \[authenticate.server.nfs\]: FAILED.*neither sent nor trusted'
     nobody_timed_out
-    policy s server '[authenticate.server.other]' match.local_port=2050 "$trust" \
+    with_policy s server '[authenticate.server.other]' match.local_port=2050 "$trust" \
         '[authenticate.server.far]' match.local_port=2049 match.peer_address=198.51.100.0/24 "$trust"
     nfs_compare mtls /mtls
 }
 
 nfs-deadline() {
-    policy s server policy.deadline=1
+    with_policy s server policy.deadline=1
     # As in silent-nfs-client.
     send 2049 '\x80\0\0\x28\0\0\0\1\0\0\0\0\0\0\0\2\0\1\x86\xa3\0\0\0\4\0\0\0\0\0\0\0\7\0\0\0\0\0\0\0\0\0\0\0\0'
     agent_answers s -110
@@ -132,11 +132,11 @@ nfs-deadline() {
 # The same policy of PSKs: the host's suites have no SHA-384, which its key needs.
 nvme-suites() {
     psk 2 a
-    policy c none "$client" 'policy.suites=TLS_AES_128_GCM_SHA256;TLS_CHACHA20_POLY1305_SHA256'
+    with_policy c none "$client" 'policy.suites=TLS_AES_128_GCM_SHA256;TLS_CHACHA20_POLY1305_SHA256'
     agent s none
     nvme_refused 'required key not available|no such|input/output|invalid|not permitted'
     agent_says c 'policy.suites has no suite for a PSK of Sha384'
-    policy c none "$client" policy.suites=TLS_AES_256_GCM_SHA384
+    with_policy c none "$client" policy.suites=TLS_AES_256_GCM_SHA384
     nvme_compare
 }
 
@@ -144,9 +144,9 @@ nvme-suites() {
 consumer-reverse-dns() {
     local both='c.wait s.wait'
     agent s server-without-address
-    policy c none "$client" policy.reverse_dns=false
+    with_policy c none "$client" policy.reverse_dns=false
     row 'peername absent, not looked up' 'c EACCES, s EACCES' pair c.anon s.x509 $both
-    policy c none "$client" policy.reverse_dns=true
+    with_policy c none "$client" policy.reverse_dns=true
     row 'peername absent, looked up' 'c 0, s 0' pair c.anon s.x509 $both
     row 'peername there, not looked up' 'c EACCES, s EACCES' pair c.anon=name=$server_address s.x509 $both
     # Nobody answers there, for longer than anybody waits.
