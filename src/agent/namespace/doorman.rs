@@ -140,9 +140,10 @@ impl Doorman<'_> {
 
     /// Opens the sockets in there, and comes back: whoever stays in a namespace keeps it from ending.
     fn sockets_in(&self, namespace: &File) -> Result<io::Result<netlink::Sockets>, String> {
-        let sockets = setns(namespace, CloneFlags::CLONE_NEWNET)
-            .map_err(io::Error::from)
-            .and_then(|()| netlink::sockets());
+        if let Err(error) = setns(namespace, CloneFlags::CLONE_NEWNET) {
+            return Ok(Err(error.into()));
+        }
+        let sockets = netlink::sockets();
         setns(&self.home, CloneFlags::CLONE_NEWNET).map_err(|error| format!("coming back: {error}"))?;
         Ok(sockets)
     }
