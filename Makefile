@@ -67,9 +67,10 @@ bogo: tools
 kernel: tools
 	tests/kernel/test
 
-# The static agent in an initramfs: with its build some minutes, and no part of `make test`.
+# The static agent in an initramfs, and the Debian package under systemd: with their builds a quarter of an hour, and no part of `make test`.
 shipped: tools
 	tests/kernel/initramfs
+	tests/kernel/service
 
 # Storms on real kernels, tlshd beside: half an hour, and no part of `make test`.
 soak: tools
