@@ -6,13 +6,13 @@ one_agent() { # OPTION...
     /run/handclasp agent --config /run/c.conf "$@" >>"$(agent_log c)" 2>&1 &
     echo $! >/run/c.pid
 }
-serves() { wait_for 10 "netns $1 to be served" grep -qx "netns $1: served" "$(agent_log c)"; } # NAMESPACE
-leaves() { wait_for 10 "netns $1 to be left" grep -qx "netns $1: gone" "$(agent_log c)"; }     # NAMESPACE
+wait_served() { wait_for 10 "netns $1 to be served" grep -qx "netns $1: served" "$(agent_log c)"; } # NAMESPACE
+wait_left() { wait_for 10 "netns $1 to be left" grep -qx "netns $1: gone" "$(agent_log c)"; }     # NAMESPACE
 
 netns-named() {
     one_agent --netns c --netns s --netns nowhere
-    serves c
-    serves s
+    wait_served c
+    wait_served s
     agent_says c '^netns nowhere: there is no such network namespace'
     nfs_compare tls /tls
     agent_says c '^client handshake with server.test .* in netns c: done'
@@ -24,7 +24,7 @@ netns-named() {
 nvme-netns() {
     psk 1 a
     one_agent --netns-all
-    serves s
+    wait_served s
     nvme_compare
 }
 
@@ -32,7 +32,7 @@ nvme-netns() {
 netns-two-agents() {
     one_agent --netns c
     agent s server
-    serves c
+    wait_served c
     nfs_compare tls /tls
     agent_says c '^client handshake .* in netns c: done'
     agent_says s '^server x509 handshake with [0-9.:]*: done'
@@ -41,16 +41,16 @@ netns-two-agents() {
 
 netns-come-and-go() {
     one_agent --netns-all
-    serves c
-    serves s
+    wait_served c
+    wait_served s
     late_comes
-    serves late
+    wait_served late
     mount_in_late || fail "the mount was refused"
     umount /mnt
     agent_says c '^client handshake .* in netns late: done'
     # Nothing of the agent keeps it from ending: its interface, and so the other end of that, ends with it.
     ip netns del late
-    leaves late
+    wait_left late
     wait_for 30 "the namespace to end" not ip -n s link show to-late
     nfs_compare tls /tls
     # The same name is another namespace now.

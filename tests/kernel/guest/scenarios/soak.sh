@@ -13,7 +13,7 @@ with_each() { # PROGRAMS COMMAND...
         echo "== $program"
         status=0
         ("${@:2}") || status=$?
-        [ $status = 0 ] || measured 'ended with status' $status
+        [ $status = 0 ] || tell_measure 'ended with status' $status
         [ $status = 0 ] || [ $program = tlshd ] || exit $status
         # Children of tlshd's as well.
         for host in c s; do echo 1 >"$(agent_cgroup $host)/cgroup.kill"; done
@@ -21,7 +21,7 @@ with_each() { # PROGRAMS COMMAND...
         psk_clear
     done
 }
-measured() { # WHAT VALUE
+tell_measure() { # WHAT VALUE
     printf '%s\t%s\t%s\n' "$scenario: $1" "$program" "$2" | tee -a "$job/measures"
 }
 
@@ -53,23 +53,23 @@ storm_of() { # KIND TOTAL AT-ONCE
     "agents_$1"
     warm_up
     echo >$tracing/trace
-    for host in c s; do measured "$1, idle, agent of $host, memory (KiB, RSS and PSS of all its processes)" "$(resident $host)"; done
-    told=$(storm "$2:$3")
-    measured "$1, $2, $3 at once: told" "${told%, ms*}"
-    measured "$1, $2, $3 at once: ms for half, for 99 %, for all" "${told##*ms }"
-    measured "$1, $2, $3 at once: ms from request to ACCEPT, p50, p99, max" "$(accept_times)"
+    for host in c s; do tell_measure "$1, idle, agent of $host, memory (KiB, RSS and PSS of all its processes)" "$(memory_resident $host)"; done
+    told=$(run_storm "$2:$3")
+    tell_measure "$1, $2, $3 at once: told" "${told%, ms*}"
+    tell_measure "$1, $2, $3 at once: ms for half, for 99 %, for all" "${told##*ms }"
+    tell_measure "$1, $2, $3 at once: ms from request to ACCEPT, p50, p99, max" "$(accept_times)"
     for host in c s; do
-        measured "$1, $2, $3 at once, agent of $host: handshakes per second of CPU" "$(per_cpu_second "$2" $host)"
-        measured "$1, $2, $3 at once, agent of $host: memory at its peak (KiB)" "$(peak $host)"
+        tell_measure "$1, $2, $3 at once, agent of $host: handshakes per second of CPU" "$(per_cpu_second "$2" $host)"
+        tell_measure "$1, $2, $3 at once, agent of $host: memory at its peak (KiB)" "$(memory_peak $host)"
     done
-    measured "$1, system calls per handshake, both agents" "$(calls_of 50)"
+    tell_measure "$1, system calls per handshake, both agents" "$(calls_of 50)"
     [[ $told =~ ^c\ again:[0-9]+\ 0:$2,\ s\ again:[0-9]+\ 0:$2, ]] || fail "not all were told 0: $told"
 }
 
 warm_up() { $consumer/driver "storm=4:1:$ask_c:$ask_s"; }
 
 # Plays a storm, and remembers what the agents used for it.
-storm() { # TOTAL:AT-ONCE [DRIVER-STEP...]
+run_storm() { # TOTAL:AT-ONCE [DRIVER-STEP...]
     local host
     for host in c s; do
         cpu_of $host >/run/$host.cpu
@@ -80,11 +80,11 @@ cpu_of() { sed -n 's/^usage_usec //p' "$(agent_cgroup "$1")/cpu.stat"; } # HOST:
 per_cpu_second() {                                                       # HANDSHAKES HOST
     echo $(($1 * 1000000 / ($(cpu_of "$2") - $(cat "/run/$2.cpu") + 1)))
 }
-resident() { # HOST
+memory_resident() { # HOST
     cat $(sed 's|.*|/proc/&/smaps_rollup|' "$(agent_cgroup "$1")/cgroup.procs") |
         awk '{ sum[$1] += $2 } END { print sum["Rss:"], sum["Pss:"] }'
 }
-peak() { echo $(($(cat "$(agent_cgroup "$1")/memory.peak") / 1024)); } # HOST
+memory_peak() { echo $(($(cat "$(agent_cgroup "$1")/memory.peak") / 1024)); } # HOST
 
 # From the tracepoints, of each request that was accepted.
 accept_times() {
@@ -93,9 +93,9 @@ accept_times() {
             split(substr($0, RSTART + 1, RLENGTH - 1), word, /[ :=]+/)
             if (word[2] == "handshake_submit") submitted[word[4]] = word[1]
             if (word[2] == "handshake_cmd_accept" && word[4] in submitted) print (word[1] - submitted[word[4]]) * 1000
-        }' $tracing/trace | sort -n | percentiles
+        }' $tracing/trace | sort -n | percentiles_of
 }
-percentiles() {
+percentiles_of() {
     awk '{ value[NR] = $1 } END { if (NR) printf "%.1f %.1f %.1f of %d\n", value[int(NR / 2) + 1], value[int(NR * 0.99) + 1], value[NR], NR }'
 }
 
@@ -103,7 +103,7 @@ percentiles() {
 calls_of() { # TOTAL
     local events=$tracing/events/raw_syscalls/sys_enter trigger='hist:keys=id if comm == "handclasp" || comm == "exe" || comm == "tlshd"'
     echo "$trigger" >"$events/trigger"
-    storm "$1:5" >/dev/null
+    run_storm "$1:5" >/dev/null
     awk -v total="$1" '/^ *Hits:/ { printf "%.1f\n", $2 / total }' "$events/hist"
     echo "!$trigger" >"$events/trigger"
 }

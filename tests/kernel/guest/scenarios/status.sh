@@ -1,6 +1,6 @@
 # What an operator sees of the agent: its status, its log, and what its service manager hears.
 
-status() { /run/handclasp status --socket "/run/$1.status" "${@:2}"; } # HOST [OPTION...]
+ask_status() { /run/handclasp status --socket "/run/$1.status" "${@:2}"; } # HOST [OPTION...]
 
 ours_alone() { [ "$CLIENT$SERVER" = handclasphandclasp ] || skip "it is about our agent"; }
 
@@ -15,11 +15,11 @@ status-of-workers-and-textfile() {
     worker=$(pgrep -P "$(agent_pid s)" | head -n 1)
     kill -KILL "$worker"
     agent_says s "worker $worker is replaced"
-    wait_for 10 "the status to tell" restarted
+    wait_for 10 "the status to tell" was_restarted
     wait_for 30 "the file to be fresh" grep -qx 'handclasp_worker_restarts_total 1' /run/s.prom
     [ "$(stat -c %a /run/s.prom)" = 644 ] || fail "the collector cannot read it"
 }
-restarted() { status s | grep -qE '^workers +2 of 2 ready, 1 restarted$'; }
+was_restarted() { ask_status s | grep -qE '^workers +2 of 2 ready, 1 restarted$'; }
 
 log-for-machines() {
     ours_alone
@@ -65,7 +65,7 @@ service-manager() {
     configure s server
     NOTIFY_SOCKET=/run/notify WATCHDOG_USEC=2000000 agent_start s
     wait_for 10 "READY" grep -qx READY=1 /run/notified
-    wait_for 10 "signs of life" lives 2
+    wait_for 10 "signs of life" gave_signs 2
     wait_for 10 "counts" grep -qx 'STATUS=0 handshakes done, 0 failed, 0 in flight' /run/notified
     agent_signal s HUP
     wait_for 10 "the reload" grep -qE '^RELOADING=1 MONOTONIC_USEC=[1-9][0-9]+$' /run/notified
@@ -74,12 +74,12 @@ service-manager() {
     sleep 2
     before=$(grep -cx WATCHDOG=1 /run/notified)
     sleep 3
-    lives $((before + 1)) && fail "a stopped agent gives signs of life"
+    gave_signs $((before + 1)) && fail "a stopped agent gives signs of life"
     agent_signal s CONT
-    wait_for 10 "more signs of life" lives $((before + 2))
+    wait_for 10 "more signs of life" gave_signs $((before + 2))
     agent_signal s TERM
     wait_for 10 "the end" grep -qx STOPPING=1 /run/notified
     cat /run/notified
 }
-lives() { [ "$(grep -cx WATCHDOG=1 /run/notified)" -ge "$1" ]; } # TIMES
+gave_signs() { [ "$(grep -cx WATCHDOG=1 /run/notified)" -ge "$1" ]; } # TIMES
 is_ready_again() { [ "$(grep -cx READY=1 /run/notified)" = 2 ]; }
