@@ -136,7 +136,7 @@ agent_start() { # HOST
     esac
     rmdir "$(agent_cgroup "$host")" 2>/dev/null || true
     mkdir -p "$(agent_cgroup "$host")"
-    nsenter --net="/run/netns/$host" bash -c 'echo $$ >"$1/cgroup.procs" && exec "${@:2}"' - \
+    ${limited-} nsenter --net="/run/netns/$host" bash -c 'echo $$ >"$1/cgroup.procs" && exec "${@:2}"' - \
         "$(agent_cgroup "$host")" "${command[@]}" >>"$(agent_log "$host")" 2>&1 &
     echo $! >"/run/$host.pid"
     wait_for 10 "the agent of $host to listen" agent_listens "$host"

@@ -1,9 +1,9 @@
-# One agent for several network namespaces.
+# One agent for several network namespaces, and what it may need to be allowed for that.
 
 # Starts one agent, in neither host, as the agent of c.
 one_agent() { # OPTION...
-    configure c server
-    /run/handclasp agent --config /run/c.conf "$@" >>"$(agent_log c)" 2>&1 &
+    configure c "${certificate:-server}"
+    ${limited-} /run/handclasp agent --config /run/c.conf "$@" >>"$(agent_log c)" 2>&1 &
     echo $! >/run/c.pid
 }
 wait_served() { wait_for 10 "netns $1 to be served" grep -qx "netns $1: served" "$(agent_log c)"; } # NAMESPACE
@@ -74,4 +74,37 @@ late_comes() {
 late_served_twice() { [ "$(grep -cx 'netns late: served' "$(agent_log c)")" = 2 ]; }
 mount_in_late() {
     on late timeout 30 mount -v -t nfs4 -o vers=4.2,retry=0,xprtsec=tls server.test:/tls /mnt
+}
+
+# What the agent says without one of the capabilities that its unit leaves it, and whether it still serves.
+netns-capabilities() {
+    local unit=net_admin,setuid,setgid,setpcap,kill
+    without '' "$unit" '^ready with'
+    mounts
+    without net_admin "$unit" 'the kernel gives handshakes only to root \(CAP_NET_ADMIN'
+    for capability in setuid setgid setpcap; do
+        without $capability "$unit" 'sandbox: changing the user: .*not permitted'
+    done
+    without kill "$unit" '^ready with'
+    mounts
+    without '' "$unit,sys_admin" '^netns s: served' --netns s
+    without sys_admin "$unit,sys_admin" '^netns s: .*not permitted' --netns s
+    mounts
+}
+mounts() {
+    agent s server
+    nfs_mount tls /tls || fail "the mount was refused"
+    umount /mnt
+    agent_kill s
+}
+without() { # CAPABILITY|'' CAPABILITIES WORDS OPTION...
+    local left capability=$1 words=$3
+    left=$(tr , '\n' <<<"$2" | grep -vx "$capability" | sed 's/^/+/' | paste -sd ,)
+    shift 3
+    agent_kill c
+    rm -f "$(agent_log c)"
+    limited="nsenter --net=/run/netns/c setpriv --bounding-set=-all,$left --inh-caps=-all" one_agent "$@"
+    wait_for 60 "the agent without ${capability:-nothing} to say /$words/" grep -qE "$words" "$(agent_log c)"
+    echo "=== without ${capability:-nothing}:"
+    cat "$(agent_log c)"
 }
