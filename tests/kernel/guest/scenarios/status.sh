@@ -2,6 +2,33 @@
 
 ask_status() { /run/handclasp status --socket "/run/$1.status" "${@:2}"; } # HOST [OPTION...]
 
+status-tells-of-mounts() {
+    ours_alone
+    agent c none
+    agent s server
+    nfs_compare tls /tls
+    install_certificate s server-wrong-name
+    wait_for 20 "the agent to say that it has reloaded" has_reloaded s
+    nfs_refused 'access denied' tls /tls
+    status c
+    status c | grep -qE '^ +2 done, X25519MLKEM768, TLS_AES_' || fail "the client's agent does not tell of two mounts and their group"
+    status c | grep -qE '^ +[1-9][0-9]* failed, certificate, EACCES$' || fail "nor of the refused one"
+    status s | tee /run/status
+    grep -qE '^server x509$' /run/status || fail "the server's agent does not tell of its flow"
+    grep -qE '^ +[1-9][0-9]* failed, alert, EACCES$' /run/status || fail "nor of the client that refused"
+    grep -qE '^workers +2 of 2 ready, 0 restarted$' /run/status || fail "nor of its workers"
+    grep -qE '^certificate +authenticate.client: /run/s.pem, until 2' /run/status || fail "nor of its certificate"
+    status c --json
+    status c --json | grep -q '"done":\[{"group":"X25519MLKEM768","suite":"TLS_AES_[^"]*","count":2}\]' || fail "nothing for machines"
+    status c --prometheus | grep -q '^handclasp_handshakes_done_total{netns="",role="client",authentication="anonymous",group="X25519MLKEM768",suite="[^"]*"} 2$' ||
+        fail "nothing for Prometheus"
+    [ "$(stat -c '%a %U' /run/c.status)" = '660 root' ] || fail "the socket is open to others"
+    setpriv --reuid=65534 --regid=65534 --clear-groups /run/handclasp status --socket /run/c.status 2>&1 |
+        grep -q 'Permission denied' || fail "nobody was answered"
+    agent_signal s TERM
+    wait "$(agent_pid s)"
+    [ ! -e /run/s.status ] || fail "the socket was left behind"
+}
 ours_alone() { [ "$CLIENT$SERVER" = handclasphandclasp ] || skip "it is about our agent"; }
 
 # A worker that is killed is counted; a file for Prometheus is kept fresh.
@@ -83,3 +110,21 @@ service-manager() {
 }
 gave_signs() { [ "$(grep -cx WATCHDOG=1 /run/notified)" -ge "$1" ]; } # TIMES
 is_ready_again() { [ "$(grep -cx READY=1 /run/notified)" = 2 ]; }
+
+# Both ends write the same secrets, each into a file that only root reads.
+key-log() {
+    ours_alone
+    agent_options=(--keylog /run/c.keys)
+    agent c none
+    agent_options=(--keylog /run/s.keys)
+    agent s server
+    nfs_compare tls /tls
+    agent_says c 'whoever reads /run/c.keys can read every connection'
+    wait_for 5 "eight secrets" test "$(wc -l </run/c.keys)" = 8
+    [ "$(cut -d ' ' -f 1 /run/c.keys | sort | uniq -c | wc -l)" = 4 ] || fail "not two of each kind"
+    diff <(sort /run/c.keys) <(sort /run/s.keys) || fail "the ends disagree"
+    [ "$(stat -c %a /run/c.keys)" = 600 ] || fail "others can read it"
+    agent_kill c
+    /run/handclasp agent --status none --keylog /run/c.keys && fail "a file that was there was taken"
+    rm /run/c.keys /run/s.keys
+}
