@@ -10,17 +10,17 @@ status-tells-of-mounts() {
     install_certificate s server-wrong-name
     wait_for 20 "the agent to say that it has reloaded" has_reloaded s
     nfs_refused 'access denied' tls /tls
-    status c
-    status c | grep -qE '^ +2 done, X25519MLKEM768, TLS_AES_' || fail "the client's agent does not tell of two mounts and their group"
-    status c | grep -qE '^ +[1-9][0-9]* failed, certificate, EACCES$' || fail "nor of the refused one"
-    status s | tee /run/status
+    ask_status c
+    ask_status c | grep -qE '^ +2 done, X25519MLKEM768, TLS_AES_' || fail "the client's agent does not tell of two mounts and their group"
+    ask_status c | grep -qE '^ +[1-9][0-9]* failed, certificate, EACCES$' || fail "nor of the refused one"
+    ask_status s | tee /run/status
     grep -qE '^server x509$' /run/status || fail "the server's agent does not tell of its flow"
     grep -qE '^ +[1-9][0-9]* failed, alert, EACCES$' /run/status || fail "nor of the client that refused"
     grep -qE '^workers +2 of 2 ready, 0 restarted$' /run/status || fail "nor of its workers"
     grep -qE '^certificate +authenticate.client: /run/s.pem, until 2' /run/status || fail "nor of its certificate"
-    status c --json
-    status c --json | grep -q '"done":\[{"group":"X25519MLKEM768","suite":"TLS_AES_[^"]*","count":2}\]' || fail "nothing for machines"
-    status c --prometheus | grep -q '^handclasp_handshakes_done_total{netns="",role="client",authentication="anonymous",group="X25519MLKEM768",suite="[^"]*"} 2$' ||
+    ask_status c --json
+    ask_status c --json | grep -q '"done":\[{"group":"X25519MLKEM768","suite":"TLS_AES_[^"]*","count":2}\]' || fail "nothing for machines"
+    ask_status c --prometheus | grep -q '^handclasp_handshakes_done_total{netns="",role="client",authentication="anonymous",group="X25519MLKEM768",suite="[^"]*"} 2$' ||
         fail "nothing for Prometheus"
     [ "$(stat -c '%a %U' /run/c.status)" = '660 root' ] || fail "the socket is open to others"
     setpriv --reuid=65534 --regid=65534 --clear-groups /run/handclasp status --socket /run/c.status 2>&1 |
