@@ -58,7 +58,7 @@ pub(super) fn run(mut arguments: Arguments) -> Result<ExitCode, CommandError> {
                 "s" | "status" => {
                     options.status = Some(arguments.path()?).filter(|path| path != Path::new("none"))
                 }
-                "netns" => options.namespaces.names.push(arguments.text()?),
+                "netns" => options.namespaces.add(&arguments.text()?),
                 "netns-all" => options.namespaces.all = true,
                 "h" | "help" => {
                     print!("{USAGE}");

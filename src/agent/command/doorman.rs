@@ -10,7 +10,7 @@ pub(super) fn run(mut arguments: Arguments) -> Result<ExitCode, CommandError> {
     let mut wanted = Wanted::default();
     while let Some(argument) = arguments.next()? {
         match argument {
-            Argument::Option(name) if name == "netns" => wanted.names.push(arguments.text()?),
+            Argument::Option(name) if name == "netns" => wanted.add(&arguments.text()?),
             Argument::Option(name) if name == "netns-all" => wanted.all = true,
             Argument::Option(name) => return Err(unknown_option(&name)),
             Argument::Operand(operand) => return Err(unexpected_operand(&operand)),

@@ -126,6 +126,11 @@ impl Arguments {
         })
     }
 
+    /// The value of the option that was just read.
+    pub(crate) fn text(&mut self) -> Result<String, CommandError> {
+        Ok(self.0.value()?.string()?)
+    }
+
     /// The value of the option that was just read, as a path.
     pub(crate) fn path(&mut self) -> Result<PathBuf, CommandError> {
         Ok(self.0.value()?.into())

@@ -92,6 +92,10 @@ impl Doorman<'_> {
             .map(|(name, _)| name.clone())
             .collect();
         self.refused.retain(|name, was| is_there(name, was));
+        if !gone.is_empty() {
+            // There is room again for what there was none for.
+            self.refused.clear();
+        }
         for name in gone {
             self.open.remove(&name);
             self.say(Tidings::Gone, &name, &[])?;
@@ -160,7 +164,30 @@ fn path(name: &str) -> PathBuf {
     if name.contains('/') { name.into() } else { Path::new(FOLDER).join(name) }
 }
 
+/// A namespace has one name for all that is said of it: that of `ip netns`, if it has one.
+pub(super) fn bare(name: &str) -> &str {
+    let in_folder = name.strip_prefix(FOLDER).and_then(|rest| rest.strip_prefix('/'));
+    in_folder.filter(|rest| !rest.contains('/')).unwrap_or(name)
+}
+
 fn names() -> Vec<String> {
     let entries = fs::read_dir(FOLDER).into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_namespace_has_one_name() {
+        for (given, expected) in [
+            ("blue", "blue"),
+            ("/run/netns/blue", "blue"),
+            ("/run/netns/a/b", "/run/netns/a/b"),
+            ("/proc/1/ns/net", "/proc/1/ns/net"),
+        ] {
+            assert_eq!(bare(given), expected);
+        }
+    }
 }

@@ -26,12 +26,17 @@ pub(super) const SLOW_TIMER: Duration = Duration::from_secs(5);
 /// Which namespaces are served beside our own.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Wanted {
-    pub(super) names: Vec<String>,
+    names: Vec<String>,
     /// All that have a name in /run/netns.
     pub(super) all: bool,
 }
 
 impl Wanted {
+    /// Adds one: by its name, whether that or the path of that name is given.
+    pub(super) fn add(&mut self, name: &str) {
+        self.names.push(doorman::bare(name).into());
+    }
+
     pub(super) fn is_only_our_own(&self) -> bool {
         self.names.is_empty() && !self.all
     }

@@ -201,11 +201,11 @@ impl Records {
             return Err(Violation::MessageTooLong);
         }
         let Some(message) = unread.get(..body.saturating_add(MESSAGE_HEADER_LENGTH)) else { return Ok(None) };
+        self.trace_message(Way::Received, message);
         if message.len() == self.joined.len() {
             return Ok(Some(mem::take(&mut self.joined)));
         }
         let message = Vec::from(message);
-        self.trace_message(Way::Received, &message);
         self.taken = self.taken.saturating_add(message.len());
         if self.taken >= MAX_PLAINTEXT || self.taken == self.joined.len() {
             self.joined.drain(..self.taken);

@@ -7,16 +7,9 @@ pub(super) mod verify;
 
 use std::{fmt, fs, path::Path};
 
-use lexopt::ValueExt;
-
 use super::{Argument, Arguments, CommandError, unexpected_operand, unknown_option};
 
 impl Arguments {
-    /// The value of the option that was just read.
-    pub(crate) fn text(&mut self) -> Result<String, CommandError> {
-        Ok(self.0.value()?.string()?)
-    }
-
     /// The value of the option that was just read, a list with commas: `find` knows each name.
     pub(crate) fn list<T>(&mut self, find: impl Fn(&str) -> Option<T>) -> Result<Vec<T>, CommandError> {
         let text = self.text()?;
