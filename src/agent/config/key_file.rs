@@ -108,7 +108,8 @@ pub(super) fn list(value: &str) -> Vec<String> {
     value.split(';').map(str::trim).filter(|entry| !entry.is_empty()).map(Into::into).collect()
 }
 
-/// The escapes of a GLib key file: `\s \n \t \r \\`.
+/// The escapes of a GLib key file: `\s \n \t \r \\`; not `\;`: an entry of a list
+/// with a semicolon in it cannot be written, and is not to become two.
 fn unescape(value: &str) -> Result<String, String> {
     let mut text = String::new();
     let mut characters = value.chars();
@@ -120,7 +121,6 @@ fn unescape(value: &str) -> Result<String, String> {
                 Some('t') => '\t',
                 Some('r') => '\r',
                 Some('\\') => '\\',
-                Some(';') => ';',
                 _ => return Err(format!("{value:?} has an unknown escape")),
             },
             character => character,

@@ -25,6 +25,8 @@ const PATHS: [&str; 3] = ["/etc/handclasp/config", "/etc/tlshd/config", "/etc/tl
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Config {
     pub(super) path: PathBuf,
+    /// Whether there is nothing in the file at all.
+    is_blank: bool,
     /// `[debug]`: a `loglevel` above 0 asks for debug messages.
     pub(super) debug: bool,
     /// `[authenticate]`: the names of keyrings to possess.
@@ -73,6 +75,20 @@ impl Config {
         }
     }
 
+    /// Refuses what an agent at work would find in the moment in which an editor, or a package's removal, has taken its
+    /// configuration away: the defaults trust more than it did.
+    pub(super) fn replaces(&self, former: &Self) -> Result<(), ConfigError> {
+        let rank = |config: &Self| PATHS.iter().position(|path| Path::new(path) == config.path);
+        let came_after =
+            rank(self).is_none_or(|rank_now| rank(former).is_some_and(|before| before < rank_now));
+        let problem = match () {
+            () if self.path != former.path && rank(former).is_some() && came_after => "it is gone",
+            () if self.is_blank && !former.is_blank => "there is nothing in it any more",
+            () => return Ok(()),
+        };
+        Err(ConfigError { path: former.path.clone(), line: 0, problem: problem.into() })
+    }
+
     fn read(path: &Path) -> Result<Self, ConfigError> {
         let error = |error: io::Error| ConfigError { path: path.into(), line: 0, problem: error.to_string() };
         Self::parse(path, &fs::read_to_string(path).map_err(error)?)
@@ -80,7 +96,8 @@ impl Config {
 
     pub(super) fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
         let error = |(line, problem)| ConfigError { path: path.into(), line, problem };
-        let mut config = Self { path: path.into(), ..Self::default() };
+        let is_blank = text.trim().is_empty();
+        let mut config = Self { path: path.into(), is_blank, ..Self::default() };
         let mut warnings = Vec::new();
         config.read_groups(&key_file::read(text).map_err(error)?, &mut warnings).map_err(error)?;
         // A profile repeats what it has from its side.

@@ -143,7 +143,16 @@ impl Section {
         if let (None, Some((_, line))) = (&self.crl, self.crl_required) {
             return Err((line, "policy.crl_required needs x509.crl: nobody could be accepted".into()));
         }
-        if role == Role::Client || self.truststore.is_some() {
+        if role == Role::Client {
+            return Ok(());
+        }
+        if let (Some((ClientAuthentication::None, line)), false) =
+            (self.client_certificate, self.allowed.is_empty())
+        {
+            let problem = "policy.client_certificate=none leaves an allow-list without effect";
+            return Err((line, problem.into()));
+        }
+        if self.truststore.is_some() {
             return Ok(());
         }
         let needs =
@@ -175,9 +184,11 @@ impl Section {
     }
 
     /// Whether a client is asked for a certificate; without a truststore nobody is: any certificate of a public authority would do.
+    /// An allow-list is not to be got round by showing none.
     pub(in crate::agent) fn client_authentication(&self) -> ClientAuthentication {
         match (self.client_certificate, &self.truststore) {
             (Some((authentication, _)), _) => authentication,
+            (None, Some(_)) if !self.allowed.is_empty() => ClientAuthentication::Required,
             (None, Some(_)) => ClientAuthentication::Optional,
             (None, None) => ClientAuthentication::None,
         }

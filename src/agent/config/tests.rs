@@ -108,6 +108,7 @@ fn errors_tell_file_and_line() {
         ),
         ("[metrics]\ntextfile=x.prom", "c:2: textfile takes a path from the root, not \"x.prom\""),
         ("[authenticate.server]\nx509.crl=\\x", "c:2: \"\\\\x\" has an unknown escape"),
+        ("[authenticate.server]\nallow.san=a\\;b", "c:2: \"a\\\\;b\" has an unknown escape"),
     ] {
         assert_eq!(parse(text).unwrap_err().to_string(), expected);
     }
@@ -135,6 +136,34 @@ fn a_side_has_a_policy() {
 }
 
 #[test]
+fn showing_no_certificate_is_no_way_round_an_allow_list() {
+    let asked = |text: &str| {
+        let text = format!("[authenticate.server]\nx509.truststore=/a\n{text}");
+        parse(&text).unwrap().server.client_authentication()
+    };
+    assert_eq!(asked(""), ClientAuthentication::Optional);
+    assert_eq!(asked("allow.san=a.test"), ClientAuthentication::Required);
+    let optional = "policy.client_certificate=optional\nallow.san=a.test";
+    assert_eq!(asked(optional), ClientAuthentication::Optional, "as it is written");
+}
+
+#[test]
+fn a_configuration_that_vanishes_is_not_replaced_by_the_defaults() {
+    let at = |path: &str, text| Config::parse(Path::new(path), text).unwrap();
+    let defaults = Config { path: "no configuration file".into(), ..Config::default() };
+    let (ours, tlshds) = (at("/etc/handclasp/config", "[debug]"), at("/etc/tlshd.conf", "[debug]"));
+    let refused = |new: &Config, old: &Config| new.replaces(old).unwrap_err().to_string();
+    assert_eq!(refused(&defaults, &ours), "/etc/handclasp/config: it is gone");
+    assert_eq!(refused(&tlshds, &ours), "/etc/handclasp/config: it is gone");
+    assert_eq!(ours.replaces(&tlshds), Ok(()), "a new one that comes first");
+    assert_eq!(ours.replaces(&defaults), Ok(()));
+    assert_eq!(defaults.replaces(&defaults), Ok(()));
+    let named = at("/srv/c", "[debug]");
+    assert_eq!(refused(&at("/srv/c", " \n"), &named), "/srv/c: there is nothing in it any more");
+    assert_eq!(named.replaces(&at("/srv/c", "")), Ok(()));
+}
+
+#[test]
 fn a_policy_that_cannot_be_meant_is_refused() {
     const TRUST: &str = "[authenticate.server]\nx509.truststore=/a\n";
     for (text, expected) in [
@@ -156,6 +185,10 @@ fn a_policy_that_cannot_be_meant_is_refused() {
         ("allow.spki_sha256=00", "allow.spki_sha256: \"00\" is not 64 hexadecimal digits"),
         ("allow.dn=Lab", "allow.dn: \"Lab\" is no distinguished name (TYPE=value, ...)"),
         ("allow.issuer=XY=Lab", "allow.issuer: \"XY=Lab\" has an attribute of an unknown type"),
+        (
+            "policy.client_certificate=none\nallow.san=a.test",
+            "policy.client_certificate=none leaves an allow-list without effect",
+        ),
         ("allow.dns=a.test", "there is no setting \"allow.dns\" in [authenticate.server]"),
         ("match.local_port=1", "there is no setting \"match.local_port\" in [authenticate.server]"),
     ] {
