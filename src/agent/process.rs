@@ -40,10 +40,13 @@ fn signals() -> SigSet {
     [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP].into_iter().collect()
 }
 
-/// Keeps the right to everything out of reach of whoever takes the agent over: nothing that it does needs it.
+/// Keeps the right to everything out of reach of whoever takes the agent over, and of what the agent starts: nothing that it
+/// does needs it. Outside a service manager's bounds root would have it back with the next program.
 pub(super) fn give_up_rights() {
-    if let Err(error) = system::limit_capabilities(!system::CAP_SYS_ADMIN) {
-        log::warning(format_args!("CAP_SYS_ADMIN cannot be given up: {error}"));
+    let kept = !system::CAP_SYS_ADMIN;
+    let given_up = system::limit_capability_bounds(kept).and_then(|()| system::limit_capabilities(kept));
+    if let Err(error) = given_up.and_then(|()| Ok(prctl::set_no_new_privs()?)) {
+        log::warning(format_args!("CAP_SYS_ADMIN cannot be given up for good: {error}"));
     }
 }
 

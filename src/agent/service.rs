@@ -197,7 +197,7 @@ impl Service {
             self.hear();
         }
         let Ready { signalled, called, asked, crew } = self.wait()?;
-        self.namespaces.hear(&called);
+        self.namespaces.hear(&called)?;
         self.advance(&crew);
         self.tell(&asked);
         Ok(!signalled || self.take_signal()?)
@@ -472,7 +472,10 @@ impl Service {
     /// Reads the configuration and its files again; what was good stays until it is replaced by something good.
     fn reload(&mut self) {
         self.manager.reloading();
-        let loaded = Settings::load(self.path.as_deref()).map_err(|error| error.to_string());
+        let former = &self.settings.config;
+        let loaded = Settings::load(self.path.as_deref())
+            .and_then(|settings| settings.config.replaces(former).map(|()| settings))
+            .map_err(|error| error.to_string());
         match loaded.and_then(|settings| self.crew.renew(&settings).map(|()| settings)) {
             Ok(settings) => {
                 self.settings = settings;
@@ -494,7 +497,7 @@ impl Service {
         self.hear();
         while !self.flights.is_empty() {
             let Ready { called, crew, .. } = self.wait()?;
-            self.namespaces.hear(&called);
+            self.namespaces.hear(&called)?;
             self.advance(&crew);
         }
         log::notice(format_args!("stopped, with {count} handshakes in flight"));

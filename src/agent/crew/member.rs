@@ -271,6 +271,8 @@ impl Member {
         self.dismiss();
         self.pause = Duration::ZERO;
         self.restart = Some(Instant::now());
+        // Not one of those that an operator should ask about.
+        self.starts = self.starts.saturating_sub(1);
     }
 
     /// Ends it.

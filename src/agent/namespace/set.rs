@@ -50,7 +50,7 @@ impl Namespaces {
                 deadline.checked_duration_since(Instant::now()).ok_or("no network namespace was opened")?;
             let ready =
                 wait(namespaces.interests(), Some(patience)).map_err(|error| format!("poll: {error}"))?;
-            namespaces.hear(&ready);
+            namespaces.hear(&ready)?;
         }
         for name in wanted.names.iter().filter(|name| !namespaces.serves(name)) {
             log::warning(format_args!("netns {name}: there is no such network namespace (yet)"));
@@ -73,30 +73,34 @@ impl Namespaces {
             .collect()
     }
 
-    /// Takes note of who called, in the order of [`Self::interests`].
-    pub(in crate::agent) fn hear(&mut self, ready: &[bool]) {
+    /// Takes note of who called, in the order of [`Self::interests`]. The error ends the agent, which has given up the right to
+    /// open namespaces: it has to be started again, or deleted ones would never end.
+    pub(in crate::agent) fn hear(&mut self, ready: &[bool]) -> Result<(), String> {
         self.list
             .iter_mut()
             .zip(ready)
             .filter(|(_, called)| **called)
             .for_each(|(namespace, _)| namespace.hear());
         if ready.get(self.list.len()) == Some(&true) {
-            self.hear_doorman();
+            return self.hear_doorman();
         }
+        Ok(())
     }
 
-    fn hear_doorman(&mut self) {
+    fn hear_doorman(&mut self) -> Result<(), String> {
         while let Some(doorman) = &mut self.doorman {
             let mut buffer = [0; LONGEST_TIDINGS];
             let (length, sockets) = match passing::receive(doorman.socket.as_fd(), &mut buffer) {
-                Err(Errno::EAGAIN) => return,
+                Err(Errno::EAGAIN) => return Ok(()),
                 Ok((0, _)) | Err(_) => {
-                    log::error(format_args!("no other network namespace can be opened any more"));
-                    return self.dismiss_doorman();
+                    self.dismiss_doorman();
+                    return Err("the process that opens network namespaces is gone".into());
                 }
                 Ok(received) => received,
             };
-            let Some((kind, text)) = buffer.get(..length).and_then(<[u8]>::split_first) else { return };
+            let Some((kind, text)) = buffer.get(..length).and_then(<[u8]>::split_first) else {
+                return Ok(());
+            };
             let text = String::from_utf8_lossy(text);
             match Tidings::ALL.into_iter().find(|tidings| *tidings as u8 == *kind) {
                 Some(Tidings::Settled) => doorman.has_settled = true,
@@ -105,6 +109,7 @@ impl Namespaces {
                 Some(Tidings::Trouble) | None => log::error(format_args!("netns {text}")),
             }
         }
+        Ok(())
     }
 
     fn come(&mut self, name: &str, sockets: Vec<OwnedFd>) {
@@ -125,11 +130,9 @@ impl Namespaces {
 
     fn dismiss_doorman(&mut self) {
         if let Some(mut doorman) = self.doorman.take() {
-            // It ends by itself when it is hung up on; whoever cannot be killed is reaped when we end.
+            // It ends by itself when it is hung up on. Nobody waits for it: it may stand in a file system that does not answer.
             drop(doorman.socket);
-            if doorman.process.kill().is_ok() {
-                let _reaped = doorman.process.wait();
-            }
+            let _unkilled = doorman.process.kill();
         }
     }
 

@@ -1,7 +1,9 @@
 //! A file in the text format of Prometheus, for the node exporter's textfile collector.
 
 use std::{
-    fs, io,
+    fs::{self, File},
+    io::{self, Write},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -48,10 +50,12 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
     let mut name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
     name.push(format!(".{}", std::process::id()));
     let draft = path.with_file_name(name);
-    let written = fs::write(&draft, text).and_then(|()| {
+    // What another agent of this number left, or somebody planted there, is not written through.
+    let _absent = fs::remove_file(&draft);
+    let written = File::options().write(true).create_new(true).open(&draft).and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
         // The collector is not root, and a umask may be strict.
-        let readable = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-        fs::set_permissions(&draft, readable)?;
+        file.set_permissions(PermissionsExt::from_mode(0o644))?;
         fs::rename(&draft, path)
     });
     written.inspect_err(|_| drop(fs::remove_file(&draft)))
@@ -75,6 +79,11 @@ mod tests {
         assert_eq!(io::read_to_string(kept).unwrap(), "first\n", "who has it open reads on");
         assert_eq!(fs::read_to_string(&path).unwrap(), "second\n");
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "no draft is left");
+        let planted = folder.join(format!("handclasp.prom.{}", std::process::id()));
+        std::os::unix::fs::symlink(folder.join("elsewhere"), &planted).unwrap();
+        file.due = Instant::now();
+        file.refresh(|| "safe\n".into());
+        assert!(!folder.join("elsewhere").exists(), "a planted link is not followed");
         fs::remove_dir_all(&folder).unwrap();
         file.due = Instant::now();
         file.refresh(|| "third\n".into());
