@@ -104,7 +104,10 @@ impl Ended<'_> {
         object.string("result", if self.cause().is_some() { "failed" } else { "done" });
         object.number("ms", u64::try_from(self.elapsed.as_millis()).unwrap_or(u64::MAX));
         match &self.outcome {
-            Outcome::Done { session, has_signed } => self.session_members(session, *has_signed, object),
+            Outcome::Done { session, has_signed } => {
+                self.session_members(session, *has_signed, object);
+                self.cause().iter().for_each(|cause| object.string("cause", cause.name()));
+            }
             Outcome::Failed { verdict, trouble } => failure_members(verdict, *trouble, object),
         }
         if let Err(error) = &self.told {
@@ -146,7 +149,10 @@ impl fmt::Display for Ended<'_> {
         let milliseconds = elapsed.as_millis();
         match (outcome, told) {
             (Outcome::Done { .. }, Err(error)) => {
-                write!(f, "{subject}: the kernel did not take the session: {error}")
+                write!(
+                    f,
+                    "{subject}: FAILED in {milliseconds} ms: the kernel did not take the session: {error}"
+                )
             }
             (Outcome::Done { session, has_signed }, Ok(())) => {
                 write!(f, "{subject}: done in {milliseconds} ms, ")?;
@@ -239,6 +245,22 @@ mod tests {
         let peer = Peer::Certificate { chain: crate::crypto::pem::certificates(certificate).unwrap() };
         let written = line(Session { peer, ..session() });
         assert!(written.contains("peer \"CN=server (SHA256:"), "{written}");
+    }
+
+    #[test]
+    fn a_session_that_the_kernel_does_not_take_has_failed() {
+        let flow = Some((Role::Client, Authentication::Psk));
+        let (subject, session) = (Subject { flow, ..Subject::new("") }, session().into());
+        let outcome = Outcome::Done { session: &session, has_signed: false };
+        let told = Err(io::Error::other("gone"));
+        let ended = Ended { subject: &subject, outcome, elapsed: Duration::from_millis(12), told };
+        let line = "client psk handshake: FAILED in 12 ms: the kernel did not take the session: gone";
+        assert_eq!(ended.to_string(), line);
+        let mut object = Object::new();
+        ended.members(&mut object);
+        let object = object.finish();
+        assert!(object.contains(r#""result":"failed","ms":12,"suite":"#), "{object}");
+        assert!(object.ends_with(r#","cause":"kernel","not_told":"gone"}"#), "{object}");
     }
 
     #[test]
