@@ -78,7 +78,15 @@ impl Crew {
         }
     }
 
-    /// How the workers are; none if there are no processes of their own.
+    /// How many workers there are to be.
+    pub(super) fn wanted(&self) -> usize {
+        match self {
+            Self::Alone(_) => 0,
+            Self::Processes(pool) => pool.members.len(),
+        }
+    }
+
+    /// How the workers are that are there; none if there are no processes of their own.
     pub(super) fn workers(&self) -> Vec<WorkerState> {
         match self {
             Self::Alone(_) => vec![],

@@ -248,6 +248,7 @@ impl Service {
                 in_flight,
                 max_in_flight: self.room.fair,
                 workers: self.crew.workers(),
+                workers_wanted: self.crew.wanted(),
                 restarts: self.crew.restarts(),
             };
             self.status.advance(asked, &view);

@@ -132,6 +132,17 @@ fn handshakes_are_spread_and_a_lost_worker_costs_only_its_own() {
     assert!(matches!(broker.report(), (5, Report::FindPsk(_))), "and a new one comes");
 }
 
+#[test]
+fn a_worker_that_cannot_be_started_again_is_still_wanted() {
+    let mut broker = Broker::new(2);
+    let Crew::Processes(pool) = &mut broker.crew else { panic!("processes") };
+    pool.recruitment.program = "/nowhere".into();
+    let [first, other] = broker.processes()[..] else { panic!("two workers") };
+    std::process::Command::new("kill").args(["-KILL", &first.to_string()]).status().unwrap();
+    broker.until(|broker| broker.processes() == [other]);
+    assert_eq!((broker.crew.workers().len(), broker.crew.wanted()), (1, 2));
+}
+
 /// Whether all threads of a process stand still: `kill` only asks them to.
 fn has_stopped(process: u32) -> bool {
     let threads = fs::read_dir(format!("/proc/{process}/task")).unwrap();

@@ -72,7 +72,9 @@ pub(super) struct View<'a> {
     pub(super) lifetimes: &'a [Lifetime],
     pub(super) in_flight: usize,
     pub(super) max_in_flight: usize,
+    /// The workers that are there, and how many there are to be.
     pub(super) workers: Vec<WorkerState>,
+    pub(super) workers_wanted: usize,
     /// How many workers were started in place of one that was gone.
     pub(super) restarts: u64,
 }

@@ -23,7 +23,9 @@ pub(super) fn tell(status: &Status, view: &View<'_>) -> String {
 }
 
 fn write_agent(text: &mut String, status: &Status, view: &View<'_>) -> fmt::Result {
-    let View { configuration, lifetimes, in_flight, max_in_flight, workers, restarts, .. } = view;
+    let View {
+        configuration, lifetimes, in_flight, max_in_flight, workers, workers_wanted, restarts, ..
+    } = view;
     let uptime = status.started.elapsed().unwrap_or_default();
     writeln!(text, "handclasp {}, up for {}", env!("CARGO_PKG_VERSION"), Span(uptime))?;
     let loaded = Time(status.loaded);
@@ -40,7 +42,7 @@ fn write_agent(text: &mut String, status: &Status, view: &View<'_>) -> fmt::Resu
         writeln!(text, "certificate    {}: {}, until {end}", lifetime.section, lifetime.path)?;
     }
     let ready = workers.iter().filter(|worker| worker.is_ready).count();
-    writeln!(text, "workers        {ready} of {} ready, {restarts} restarted", workers.len())?;
+    writeln!(text, "workers        {ready} of {workers_wanted} ready, {restarts} restarted")?;
     let pauses = status.pauses;
     writeln!(text, "in flight      {in_flight} of {max_in_flight} at most, {pauses} times full")?;
     let (left_out, lost) = log::totals();

@@ -14,7 +14,16 @@ use crate::agent::{
 };
 
 pub(super) fn tell(status: &Status, view: &View<'_>) -> String {
-    let View { counters, configuration, lifetimes, in_flight, max_in_flight, workers, restarts } = view;
+    let View {
+        counters,
+        configuration,
+        lifetimes,
+        in_flight,
+        max_in_flight,
+        workers,
+        workers_wanted,
+        restarts,
+    } = view;
     let mut object = Object::new();
     object.string("version", env!("CARGO_PKG_VERSION"));
     object.number("start_time", seconds(status.started));
@@ -23,6 +32,7 @@ pub(super) fn tell(status: &Status, view: &View<'_>) -> String {
     status.trouble.iter().for_each(|trouble| object.string("configuration_refused", trouble));
     object.list("certificates", lifetimes.iter().map(certificate));
     object.list("workers", workers.iter().map(worker));
+    object.number("workers_wanted", number(*workers_wanted));
     object.number("worker_restarts", *restarts);
     object.number("in_flight", number(*in_flight));
     object.number("in_flight_max", number(*max_in_flight));

@@ -20,7 +20,7 @@ fn write_agent(page: &mut Page, status: &Status, view: &View<'_>) {
     page.family("build_info", "gauge", "The version, as a label.");
     page.sample("build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
     page.single("start_time_seconds", "gauge", "When the agent started.", seconds(status.started));
-    let View { in_flight, max_in_flight, workers, restarts, .. } = view;
+    let View { in_flight, max_in_flight, workers, workers_wanted, restarts, .. } = view;
     page.single("handshakes_in_flight", "gauge", "Handshakes that are being done.", in_flight);
     page.single("handshakes_in_flight_max", "gauge", "The most that are done at once.", max_in_flight);
     page.single(
@@ -30,6 +30,7 @@ fn write_agent(page: &mut Page, status: &Status, view: &View<'_>) {
         status.pauses,
     );
     let ready = workers.iter().filter(|worker| worker.is_ready).count();
+    page.single("workers", "gauge", "Workers that there are to be.", workers_wanted);
     page.single("workers_ready", "gauge", "Workers that are ready.", ready);
     page.single(
         "worker_restarts_total",

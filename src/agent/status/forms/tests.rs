@@ -50,6 +50,7 @@ fn told(form: Form) -> String {
             WorkerState { process: 10, is_ready: true },
             WorkerState { process: 11, is_ready: false },
         ],
+        workers_wanted: 3,
         restarts: 6,
     };
     tell(&status, &view, form)
@@ -61,7 +62,7 @@ fn people_are_told() {
     for line in [
         "configuration  /etc/c, as it was; REFUSED at 1970-01-01T00:00:07Z: c:1: \"x\" is wrong\n",
         "certificate    s: /etc/s\"\\.pem, until 2024-02-29T23:59:59Z\n",
-        "workers        1 of 2 ready, 6 restarted\n",
+        "workers        1 of 3 ready, 6 restarted\n",
         "in flight      4 of 5 at most, 0 times full\n",
         "\nhandshakes in red: 2 done, 1 failed\n",
         "client psk\n         2 done, x25519, TLS_AES_128_GCM_SHA256\n           p50 3.1 ms, p99 7.2 ms, longest 7.2 ms\n",
@@ -77,7 +78,7 @@ fn machines_are_told() {
     for part in [
         r#""configuration_time":7,"configuration_refused":"c:1: \"x\" is wrong""#,
         r#""certificates":[{"section":"s","path":"/etc/s\"\\.pem","not_after":1709251199}]"#,
-        r#""workers":[{"process":10,"ready":true},{"process":11,"ready":false}],"worker_restarts":6"#,
+        r#""workers":[{"process":10,"ready":true},{"process":11,"ready":false}],"workers_wanted":3,"worker_restarts":6"#,
         r#"{"netns":"red","role":"client","authentication":"psk","done":[{"group":"x25519","suite":"TLS_AES_128_GCM_SHA256","count":2}],"failed":[],"p50_us":3072"#,
         r#""failed":[{"cause":"certificate","errno":"EACCES","count":1}]}]}"#,
     ] {
@@ -91,6 +92,7 @@ fn machines_are_told() {
 fn prometheus_is_told() {
     let text = told(Form::Prometheus);
     for line in [
+        "handclasp_workers 3\n",
         "handclasp_workers_ready 1\n",
         "handclasp_certificate_not_after_seconds{section=\"s\",path=\"/etc/s\\\"\\\\.pem\"} 1709251199\n",
         "# TYPE handclasp_handshakes_done_total counter\nhandclasp_handshakes_done_total{netns=\"red\",role=\"client\",authentication=\"psk\",group=\"x25519\",suite=\"TLS_AES_128_GCM_SHA256\"} 2\n",
