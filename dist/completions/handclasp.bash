@@ -7,7 +7,7 @@ _handclasp() {
     connect) words="--servername $_handclasp_tls" ;;
     serve) words="--require-client-cert --http --accept $_handclasp_tls" ;;
     status) words='-j --json -p --prometheus -s --socket -h --help' ;;
-    verify) words='--cafile --host --purpose --time --crl --crl-required --max-intermediates --as-agent --help' ;;
+    verify) words='--cafile --host --purpose --time --crl --crl-required --max-intermediates --as-agent -h --help' ;;
     esac
     [ "$COMP_CWORD" -gt 1 ] || words='agent check connect serve status verify --help --version'
     case $before in
@@ -26,5 +26,5 @@ _handclasp() {
     *) mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word" && compgen -f -- "$word") ;;
     esac
 }
-_handclasp_tls='--cafile --cert --key --psk-identity --psk --psk-file --psk-hash --alpn --groups --suites --keylog --keymatexport --ktls --help'
+_handclasp_tls='--cafile --cert --key --psk-identity --psk --psk-file --psk-hash --alpn --groups --suites --keylog --keymatexport --ktls -h --help'
 complete -F _handclasp handclasp

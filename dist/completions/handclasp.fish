@@ -46,7 +46,7 @@ for command in connect serve
     __handclasp $command -l keylog -r -F -d 'Append the secrets'
     __handclasp $command -l keymatexport -x -d 'Print exported keying material'
     __handclasp $command -l ktls -d 'Let the kernel encrypt'
-    __handclasp $command -l help -d 'Print the options'
+    __handclasp $command -s h -l help -d 'Print the options'
 end
 
 __handclasp status -s j -l json -d 'As JSON'
@@ -62,4 +62,4 @@ __handclasp verify -l crl -r -F -d 'Revocation lists'
 __handclasp verify -l crl-required -x -a 'end-entity whole-path' -d 'What needs a list'
 __handclasp verify -l max-intermediates -x -d 'Longest path'
 __handclasp verify -l as-agent -d 'Waive what the agent waives'
-__handclasp verify -l help -d 'Print the options'
+__handclasp verify -s h -l help -d 'Print the options'

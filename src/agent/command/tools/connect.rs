@@ -48,7 +48,7 @@ pub(in crate::agent::command) fn parse(mut arguments: Arguments) -> Result<Optio
     let (mut options, mut name, mut target) = (TlsOptions::default(), None, None);
     while let Some(argument) = arguments.next()? {
         match argument {
-            Argument::Option(option) if option == "help" => return Ok(None),
+            Argument::Option(option) if matches!(&*option, "h" | "help") => return Ok(None),
             Argument::Option(option) if option == "servername" => {
                 name = Some(parse_name(&arguments.text()?)?);
             }

@@ -75,7 +75,7 @@ pub(in crate::agent::command) fn parse(
     let (mut options, mut address) = (ServeOptions::default(), None);
     while let Some(argument) = arguments.next()? {
         match argument {
-            Argument::Option(option) if option == "help" => return Ok(None),
+            Argument::Option(option) if matches!(&*option, "h" | "help") => return Ok(None),
             Argument::Option(option) if options.take(&option, &mut arguments)? => {}
             Argument::Option(option) => return Err(unknown_option(&option)),
             Argument::Operand(operand) if address.is_none() => {

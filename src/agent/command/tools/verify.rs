@@ -30,7 +30,7 @@ Usage: handclasp verify --cafile FILE [OPTIONS] CHAIN.pem      (the end entity f
   --crl-required PART    end-entity or whole-path: what has no CRL is refused
   --max-intermediates N  the longest path to accept
   --as-agent             waive what the agent waives: rules for issuers whose breach endangers nobody
-  --help                 this
+  -h, --help             this
 ";
 
 /// Everything the command line says.

@@ -95,7 +95,7 @@ impl TlsOptions {
                           they undo all protection
   --keymatexport LABEL    print 32 bytes of exported keying material (RFC 8446, 7.5)
   --ktls                  let the kernel encrypt, if it can
-  --help                  this
+  -h, --help              this
 ";
 
     /// Takes the option `name` if it is one of these.
