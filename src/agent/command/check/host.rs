@@ -16,7 +16,6 @@ pub(super) fn check() -> Vec<Finding> {
             "this is not the network namespace of process 1: an agent here is asked only by sockets made here",
         ));
     }
-    findings.push(sandbox(&read("/sys/kernel/security/lsm")));
     if read("/sys/fs/selinux/enforce").trim() == "1" {
         findings.push(Finding::warn(
             "SELinux",
@@ -41,16 +40,6 @@ fn privileges(uid_map: &str, status: &str) -> Finding {
         return Finding::fail("privileges", advice);
     }
     Finding::ok("privileges", "CAP_NET_ADMIN in the initial user namespace")
-}
-
-fn sandbox(modules: &str) -> Finding {
-    if modules.trim().split(',').any(|module| module == "landlock") {
-        return Finding::ok("workers", "confined by seccomp and Landlock");
-    }
-    Finding::ok(
-        "workers",
-        "confined by seccomp; Landlock is not there, or cannot be seen (lsm=landlock,... at boot)",
-    )
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Whether workers can give up what they must not have: real ones try what is forbidden to them.
 
 use std::{
-    io,
+    fs, io,
     os::unix::process::ExitStatusExt,
     process::{Command, Output, Stdio},
 };
@@ -11,7 +11,7 @@ use crate::agent::worker::probe::FORBIDDEN;
 
 pub(super) fn check() -> Finding {
     let attempts = FORBIDDEN.iter().map(|(name, _)| (*name, attempt(name)));
-    finding(attempts)
+    finding(attempts, &fs::read_to_string("/sys/kernel/security/lsm").unwrap_or_default())
 }
 
 /// Runs a worker that tries it.
@@ -20,7 +20,8 @@ fn attempt(name: &str) -> io::Result<Output> {
     command.args(["worker", "--try", name]).env_clear().stdin(Stdio::null()).stdout(Stdio::null()).output()
 }
 
-fn finding(attempts: impl Iterator<Item = (&'static str, io::Result<Output>)>) -> Finding {
+/// `modules` are the kernel's security modules.
+fn finding(attempts: impl Iterator<Item = (&'static str, io::Result<Output>)>, modules: &str) -> Finding {
     let fail = |text| Finding::fail("workers", text);
     let mut refused = Vec::new();
     for (name, outcome) in attempts {
@@ -41,7 +42,19 @@ fn finding(attempts: impl Iterator<Item = (&'static str, io::Result<Output>)>) -
             }
         }
     }
-    Finding::ok("workers", format!("one was started for each, and none could {}", refused.join(", ")))
+    let refused = refused.join(", ");
+    Finding::ok(
+        "workers",
+        format!("{}: one was started for each, and none could {refused}", confines(modules)),
+    )
+}
+
+fn confines(modules: &str) -> &'static str {
+    if modules.trim().split(',').any(|module| module == "landlock") {
+        "confined by seccomp and Landlock"
+    } else {
+        "confined by seccomp (Landlock is not there, or cannot be seen: lsm=landlock,... at boot)"
+    }
 }
 
 #[cfg(test)]
@@ -55,12 +68,14 @@ mod tests {
 
     #[test]
     fn only_a_worker_that_was_ended_for_each_is_good() {
-        let told =
-            |second| finding([("fly", output(libc::SIGSYS, "")), ("swim", second)].into_iter()).to_string();
+        let attempts = |second| [("fly", output(libc::SIGSYS, "")), ("swim", second)].into_iter();
+        let told = |second| finding(attempts(second), "lockdown,landlock\n").to_string();
         assert_eq!(
             told(output(libc::SIGSYS, "")),
-            "ok    workers       one was started for each, and none could fly, swim"
+            "ok    workers       confined by seccomp and Landlock: one was started for each, and none could fly, swim"
         );
+        let without = finding(attempts(output(libc::SIGSYS, "")), "lockdown,yama").to_string();
+        assert!(without.contains("seccomp (Landlock is not there"), "{without}");
         assert!(told(output(0, "")).contains("FAIL  workers       a worker that is taken over could swim"));
         let words = "handclasp: sandbox: seccomp: Function not implemented\n";
         assert!(
