@@ -4,7 +4,7 @@ use std::{path::Path, process::ExitCode};
 
 use super::{Argument, Arguments, CommandError, unexpected_operand, unknown_option};
 use crate::agent::{
-    log::Format,
+    log::{self, Format},
     namespace::Wanted,
     service::{self, Options},
     status,
@@ -69,6 +69,11 @@ pub(super) fn run(mut arguments: Arguments) -> Result<ExitCode, CommandError> {
             Argument::Operand(operand) => return Err(unexpected_operand(&operand)),
         }
     }
-    service::run(options).map_err(CommandError::Failure)?;
+    if let Err(error) = service::run(options) {
+        // Like all that the agent says: with the journal's priority, and in the format that was asked for.
+        log::error(format_args!("{error}"));
+        log::flush();
+        return Ok(ExitCode::FAILURE);
+    }
     Ok(ExitCode::SUCCESS)
 }
