@@ -23,7 +23,7 @@ Usage: handclasp agent [OPTIONS]
   -s, --status PATH   the socket that `handclasp status` asks, of mode 0660 and the agent's own group
                       (/run/handclasp/status); none: there is none
   --keylog FILE       for who debugs a capture: write the secrets of each session, in NSS key log format, to a new
-                      file of mode 0600; they undo all protection
+                      file of mode 0600 (no restart while it is there); they undo all protection
   --netns NAME        serve this network namespace, too: a name of `ip netns`, or the path of its file; may be
                       given often, and the namespace may come and go
   --netns-all         serve all network namespaces that have names in /run/netns, as they come and go
