@@ -75,7 +75,6 @@ certificate leaf-any /CN=any leaf intermediate:intermediate "$ids\nextendedKeyUs
 certificate leaf-plain /CN=plain leaf intermediate:intermediate "$ids\n$names"
 certificate leaf-no-ids /CN=server leaf intermediate:intermediate "$none\n$names"
 certificate leaf-agreement /CN=server leaf intermediate:intermediate "$ids\nkeyUsage=keyAgreement\n$names"
-certificate leaf-critical /CN=server leaf intermediate:intermediate "$leaf\n1.2.3.4=critical,ASN1:UTF8String:x"
 certificate leaf-common-name /CN=server.test leaf intermediate:intermediate "$ids"
 certificate leaf-nasty "$(printf '/CN=a\nb\047c\342\200\256d')" leaf intermediate:intermediate "$leaf" -days 1
 
@@ -104,13 +103,10 @@ certificate leaf-p256-sha512 /CN=server leaf root:root "$leaf" -sha512
 certificate leaf-rsa-1024 /CN=server rsa-1024 root:root "$leaf"
 
 # Name constraints that openssl can write and limbo does not have.
-constrain() { certificate "$1" /CN=Constrained twin-1 root:root "$ca\nnameConstraints=critical,$2"; }
-constrain constrained-uri 'permitted;URI:.test'
+certificate constrained-uri /CN=Constrained twin-1 root:root "$ca\nnameConstraints=critical,permitted;URI:.test"
 certificate leaf-uri /CN=server leaf constrained-uri:twin-1 "$leaf,URI:https://a.test/x"
 certificate leaf-uri-outside /CN=server leaf constrained-uri:twin-1 "$leaf,URI:https://a.example/x"
 certificate leaf-uri-hostless /CN=server leaf constrained-uri:twin-1 "$leaf,URI:urn:uuid:1"
-constrain constrained-dns 'permitted;DNS:test\nextendedKeyUsage=serverAuth'
-certificate leaf-subject-email /emailAddress=a@b.test/CN=client leaf constrained-dns:twin-1 "$ids"
 
 # Policies: required by the intermediate, and kept or not.
 certificate policy-ca '/CN=Policy CA' twin-1 root:root "$ca\ncertificatePolicies=1.2.3.4\npolicyConstraints=critical,requireExplicitPolicy:0"
