@@ -11,6 +11,8 @@ use super::{log, system};
 const THREAD_KEYRING: KeySerial = KeySerial(-1);
 const PROCESS_KEYRING: KeySerial = KeySerial(-2);
 const USER_KEYRING: KeySerial = KeySerial(-4);
+/// The user whose keyrings are believed to be what their names say.
+const ROOT: u32 = 0;
 /// The largest payload of a key (keyrings(7): 32767 for "user"; "big_key" holds 1 MiB, which no key of ours needs).
 const MAX_PAYLOAD: usize = 32 * 1024;
 
@@ -41,6 +43,8 @@ impl fmt::Display for KeySerial {
 pub(super) struct Description {
     /// "psk", "user", "keyring", ...
     pub(super) kind: String,
+    /// Whose it is.
+    owner: u32,
     /// Its name; for a PSK the identity.
     pub(super) text: Vec<u8>,
 }
@@ -109,7 +113,8 @@ pub(super) fn describe(key: KeySerial) -> Result<Description, KeyError> {
 fn read_description(bytes: &[u8]) -> Option<Description> {
     let mut fields = bytes.strip_suffix(&[0])?.splitn(5, |byte| *byte == b';');
     let kind = String::from_utf8(fields.next()?.into()).ok()?;
-    Some(Description { kind, text: fields.nth(3)?.into() })
+    let owner = str::from_utf8(fields.next()?).ok()?.parse().ok()?;
+    Some(Description { kind, owner, text: fields.nth(2)?.into() })
 }
 
 /// Finds the PSK of an identity in a keyring and those linked to it, by its whole description.
@@ -148,21 +153,31 @@ pub(super) fn keys_of(keyring: KeySerial) -> Result<Vec<KeySerial>, KeyError> {
     Ok(serials.filter_map(|serial| KeySerial::new(i32::from_ne_bytes(serial))).collect())
 }
 
-/// Finds a keyring by name among all that this process may see; `None` if there is none.
+/// Finds root's keyring of a name among all that this process may see; `None` if there is none.
+///
+/// Anybody may make a keyring, call it what he likes, and let us see it. And as names go into the list as they are, a name may hold
+/// what looks like a line of it: so whatever is found is asked itself.
 pub(super) fn find_keyring(name: &str) -> io::Result<Option<KeySerial>> {
-    Ok(find_in_list(&fs::read_to_string("/proc/keys")?, name))
+    let list = fs::read("/proc/keys")?;
+    let found = find_in_list(&String::from_utf8_lossy(&list), name).find(|keyring| is_root_s(*keyring, name));
+    Ok(found)
+}
+
+fn is_root_s(keyring: KeySerial, name: &str) -> bool {
+    describe(keyring).is_ok_and(|it| it.kind == "keyring" && it.owner == ROOT && it.text == name.as_bytes())
 }
 
 /// A line of /proc/keys: `serial flags usage timeout perm uid gid type description: summary` (proc_keys(5)).
-fn find_in_list(list: &str, name: &str) -> Option<KeySerial> {
-    list.lines().find_map(|line| {
+fn find_in_list(list: &str, name: &str) -> impl Iterator<Item = KeySerial> {
+    list.lines().filter_map(move |line| {
         let mut fields = line.split_ascii_whitespace();
         let serial = i32::from_str_radix(fields.next()?, 16).ok()?;
         let flags = fields.next()?;
-        let is_keyring = fields.nth(5)? == "keyring";
+        let is_root_s = fields.nth(3)?.parse() == Ok(ROOT);
+        let is_keyring = fields.nth(1)? == "keyring";
         let description = line.split_once(" keyring ")?.1.trim_start().rsplit_once(": ")?.0;
         let is_alive = flags.starts_with('I') && !flags.contains(['R', 'D']);
-        (is_keyring && is_alive && description == name).then(|| KeySerial::new(serial))?
+        (is_keyring && is_root_s && is_alive && description == name).then(|| KeySerial::new(serial))?
     })
 }
 
@@ -235,26 +250,31 @@ mod tests {
     use super::*;
 
     const LIST: &str = "\
+5a2b3c4d I------     1 perm 1f1f0000  1000     0 keyring   .nvme: 2
 0b5c1fbc I------     1 perm 1f1f0000     0     0 keyring   .nvme: 2
 1a2b3c4d I--Q---    12 perm 3f030000  1000  1000 keyring   _ses: 1
 2a2b3c4d IR-----     0 perm 1f1f0000     0     0 keyring   gone: empty
 3a2b3c4d I------     1  58m 3b010000     0     0 psk       NVMe1R01 nqn.host nqn.sub keyring : 32
 4a2b3c4d I------     1 perm 1f1f0000     0     0 keyring   with space: empty
+6a2b3c4d I------     1 perm 3f3f3f3f  1000  1000 keyring   storage: 1
+7a2b3c4d I------     1 perm 3f3f3f3f  1000     0 keyring   storage 0 0 keyring storage: 1
 ";
 
     #[test]
-    fn keyrings_are_found_by_name() {
-        assert_eq!(find_in_list(LIST, ".nvme"), KeySerial::new(0x0b5c_1fbc));
-        assert_eq!(find_in_list(LIST, "with space"), KeySerial::new(0x4a2b_3c4d));
-        for absent in ["gone", ".nvm", ".nvme2", "", "NVMe1R01 nqn.host nqn.sub keyring "] {
-            assert_eq!(find_in_list(LIST, absent), None, "{absent:?}");
+    fn root_s_keyrings_are_found_by_name() {
+        let found = |name| find_in_list(LIST, name).map(|keyring| keyring.0).collect::<Vec<_>>();
+        assert_eq!(found(".nvme"), [0x0b5c_1fbc]);
+        assert_eq!(found("with space"), [0x4a2b_3c4d]);
+        for absent in ["gone", ".nvm", ".nvme2", "", "NVMe1R01 nqn.host nqn.sub keyring ", "_ses", "storage"]
+        {
+            assert!(found(absent).is_empty(), "{absent:?}");
         }
     }
 
     #[test]
     fn a_description_may_hold_semicolons() {
         let description = read_description(b"psk;0;0;3b010000;NVMe1R01 a;b c\0").unwrap();
-        assert_eq!(description, Description { kind: "psk".into(), text: b"NVMe1R01 a;b c".into() });
+        assert_eq!(description, Description { kind: "psk".into(), owner: 0, text: b"NVMe1R01 a;b c".into() });
         for bad in [&b"psk;0;0;3b010000;NVMe"[..], b"psk;0;0;3b010000\0", b"", b"\0"] {
             assert_eq!(read_description(bad), None);
         }
