@@ -5,7 +5,7 @@
 
 use std::{fmt, io, time::Duration};
 
-use super::{border::Verdict, driver, keyring::KeyError, request::RequestError};
+use super::{border::Verdict, driver, keyring::KeyError, lookup::NoName, request::RequestError};
 use crate::engine::{AlertDescription, ConfigError, Error, LocalError};
 
 /// Why a consumer gets no session.
@@ -17,8 +17,8 @@ pub(super) enum Failure {
     NotTcp,
     /// Something that the handshake needs is not configured.
     Missing(String),
-    /// The peer's name is not known: why.
-    Lookup(String),
+    /// The peer's name is not known.
+    Lookup(NoName),
     /// A key in a keyring cannot be used.
     Key(KeyError),
     /// Our own certificate or key is broken.
@@ -73,7 +73,14 @@ impl Failure {
             }
             Self::Request(_) => libc::EINVAL,
             Self::Missing(_) | Self::Material(_) => libc::ENOKEY,
-            Self::Lookup(_) => libc::EACCES,
+            // EACCES ends a mount for good.
+            Self::Lookup(NoName { passes, .. }) => {
+                if *passes {
+                    libc::ETIMEDOUT
+                } else {
+                    libc::EACCES
+                }
+            }
             Self::Key(error) => key_errno(error),
             // What is crowded out may try again.
             Self::Handshake(driver::Failure::Closed) | Self::Timeout(_) | Self::Crowded => libc::ETIMEDOUT,
@@ -223,8 +230,12 @@ impl fmt::Display for Failure {
             Self::Request(error) => error.fmt(f),
             Self::NotTcp => f.write_str("only TCP sockets can carry kernel TLS"),
             Self::Missing(what) | Self::Material(what) => f.write_str(what),
-            Self::Lookup(reason) => {
-                write!(f, "the kernel names no peer, and reverse DNS knows none for its address: {reason}")
+            Self::Lookup(NoName { reason, passes }) => {
+                let when = if *passes { " now" } else { "" };
+                write!(
+                    f,
+                    "the kernel names no peer, and reverse DNS knows none for its address{when}: {reason}"
+                )
             }
             Self::Key(error) => error.fmt(f),
             Self::Handshake(failure) => failure.fmt(f),
@@ -305,6 +316,8 @@ mod tests {
             (Failure::Key(KeyError::Missing(key)), "ENOKEY"),
             (Failure::Key(KeyError::Revoked(key)), "ENOKEY"),
             (Failure::Key(KeyError::Expired(key)), "EKEYREJECTED"),
+            (Failure::Lookup(NoName { reason: String::new(), passes: false }), "EACCES"),
+            (Failure::Lookup(NoName { reason: String::new(), passes: true }), "ETIMEDOUT"),
             (Failure::Timeout(Duration::ZERO), "ETIMEDOUT"),
             (Failure::Handshake(driver::Failure::Closed), "ETIMEDOUT"),
             (Failure::Handshake(driver::Failure::Io(io::Error::from_raw_os_error(libc::ENOBUFS))), "ENOMEM"),

@@ -36,9 +36,10 @@ use super::{
 const MAX_LOOKUPS: usize = 16;
 /// How long looking up may take, and at most half of the handshake's time.
 const LONGEST_LOOKUP: Duration = Duration::from_secs(3);
-/// How an answer begins that is a name, and one that says why there is none.
+/// How an answer begins that is a name, one that says why there is none, and one that says why none was found this time.
 const NAME: &[u8] = b"name ";
-const REASON: &[u8] = b"none ";
+const NONE: &[u8] = b"none ";
+const LATER: &[u8] = b"later ";
 /// More than the longest name.
 const LONGEST_ANSWER: usize = 400;
 
@@ -70,7 +71,25 @@ pub(super) struct Waiting {
 }
 
 /// A request that waits no longer, and its peer's name, or why there is none.
-pub(super) type Found = (Waiting, Result<ServerName, String>);
+pub(super) type Found = (Waiting, Result<ServerName, NoName>);
+
+/// Why there is no name.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct NoName {
+    pub(super) reason: String,
+    /// Whether there may be one when it is looked up again.
+    pub(super) passes: bool,
+}
+
+impl NoName {
+    fn for_good(reason: impl ToString) -> Self {
+        Self { reason: reason.to_string(), passes: false }
+    }
+
+    fn for_now(reason: impl ToString) -> Self {
+        Self { reason: reason.to_string(), passes: true }
+    }
+}
 
 impl Default for Lookups {
     fn default() -> Self {
@@ -87,7 +106,8 @@ impl Lookups {
     /// Looks the name of an address up, for a handshake that has so much time; `Some` if that cannot be done.
     pub(super) fn start(&mut self, waiting: Waiting, address: IpAddr, limit: Duration) -> Option<Found> {
         if self.running.len() >= MAX_LOOKUPS {
-            return Some((waiting, Err(format!("{MAX_LOOKUPS} names are being looked up already"))));
+            let crowd = format!("{MAX_LOOKUPS} names are being looked up already");
+            return Some((waiting, Err(NoName::for_now(crowd))));
         }
         match self.run(address) {
             Ok((process, output)) => {
@@ -95,7 +115,7 @@ impl Lookups {
                 self.running.push(Lookup { waiting, deadline, process, output, answer: Vec::new() });
                 None
             }
-            Err(error) => Some((waiting, Err(error.to_string()))),
+            Err(error) => Some((waiting, Err(NoName::for_now(error)))),
         }
     }
 
@@ -133,7 +153,7 @@ impl Lookups {
         let (now, mut found) = (Instant::now(), Vec::new());
         for (index, mut lookup) in std::mem::take(&mut self.running).into_iter().enumerate() {
             let answer = if ready.get(index) == Some(&true) { lookup.read() } else { None };
-            let late = || Err(String::from("nobody knew it in time"));
+            let late = || Err(NoName::for_now("nobody knew it in time"));
             match answer.or_else(|| (lookup.deadline <= now).then(late)) {
                 None => self.running.push(lookup),
                 Some(name) => {
@@ -151,28 +171,32 @@ impl Lookups {
 
 impl Lookup {
     /// Reads what there is; `Some` at the end of it.
-    fn read(&mut self) -> Option<Result<ServerName, String>> {
+    fn read(&mut self) -> Option<Result<ServerName, NoName>> {
         let mut buffer = [0; LONGEST_ANSWER];
         match self.output.read(&mut buffer) {
             Ok(0) => Some(understand(&self.answer)),
             Ok(length) => {
                 self.answer.extend(buffer.iter().take(length));
-                (self.answer.len() > LONGEST_ANSWER).then(|| Err("the answer is too long".into()))
+                (self.answer.len() > LONGEST_ANSWER).then(|| Err(NoName::for_good("the answer is too long")))
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => None,
-            Err(error) => Some(Err(error.to_string())),
+            Err(error) => Some(Err(NoName::for_now(error))),
         }
     }
 }
 
-fn understand(answer: &[u8]) -> Result<ServerName, String> {
-    if let Some(reason) = answer.strip_prefix(REASON) {
-        return Err(Sanitised(reason).to_string());
+fn understand(answer: &[u8]) -> Result<ServerName, NoName> {
+    if let Some(reason) = answer.strip_prefix(NONE) {
+        return Err(NoName::for_good(Sanitised(reason)));
     }
-    let name = answer.strip_prefix(NAME).ok_or("the process that looked it up ended")?;
+    if let Some(reason) = answer.strip_prefix(LATER) {
+        return Err(NoName::for_now(Sanitised(reason)));
+    }
+    let ended = || NoName::for_now("the process that looked it up ended");
+    let name = answer.strip_prefix(NAME).ok_or_else(ended)?;
     match std::str::from_utf8(name).ok().and_then(ServerName::parse) {
         Some(name @ ServerName::Dns(_)) => Ok(name),
-        _ => Err(format!("\"{}\" is no host name", Sanitised(name))),
+        _ => Err(NoName::for_good(format_args!("\"{}\" is no host name", Sanitised(name)))),
     }
 }
 
@@ -188,7 +212,10 @@ pub(super) fn answer(address: IpAddr) -> io::Result<()> {
     let mut output = io::stdout();
     match system::host_name(address) {
         Ok(name) => output.write_all(&[NAME, &name].concat())?,
-        Err(reason) => output.write_all(&[REASON, reason.as_bytes()].concat())?,
+        Err((libc::EAI_NONAME | libc::EAI_OVERFLOW, reason)) => {
+            output.write_all(&[NONE, reason.as_bytes()].concat())?;
+        }
+        Err((_, reason)) => output.write_all(&[LATER, reason.as_bytes()].concat())?,
     }
     output.flush()
 }
@@ -225,7 +252,7 @@ mod tests {
         Lookups { program: "/bin/sh".into(), arguments, ..Lookups::default() }
     }
 
-    fn outcome(script: &str, limit: Duration) -> Result<ServerName, String> {
+    fn outcome(script: &str, limit: Duration) -> Result<ServerName, NoName> {
         let mut lookups = lookups(script);
         assert!(lookups.start(waiting(), ADDRESS, limit).is_none());
         loop {
@@ -243,16 +270,17 @@ mod tests {
         let long = Duration::from_secs(60);
         let server = ServerName::parse("server.test").unwrap();
         assert_eq!(outcome("printf 'name Server'; sleep 0.1; printf .test", long), Ok(server));
-        for (script, reason) in [
-            ("printf 'none Name or service not known'", "Name or service not known"),
-            ("exit 1", "the process that looked it up ended"),
-            ("printf 'name 192.0.2.1'", "\"192.0.2.1\" is no host name"),
-            ("printf 'name a b'", "\"a b\" is no host name"),
-            ("head -c 401 /dev/zero", "the answer is too long"),
-            ("sleep 60", "nobody knew it in time"),
+        for (script, reason, passes) in [
+            ("printf 'none Name or service not known'", "Name or service not known", false),
+            ("printf 'later Try again'", "Try again", true),
+            ("exit 1", "the process that looked it up ended", true),
+            ("printf 'name 192.0.2.1'", "\"192.0.2.1\" is no host name", false),
+            ("printf 'name a b'", "\"a b\" is no host name", false),
+            ("head -c 401 /dev/zero", "the answer is too long", false),
+            ("sleep 60", "nobody knew it in time", true),
         ] {
             let limit = if script == "sleep 60" { Duration::from_millis(20) } else { long };
-            assert_eq!(outcome(script, limit), Err(reason.into()), "{script}");
+            assert_eq!(outcome(script, limit), Err(NoName { reason: reason.into(), passes }), "{script}");
         }
     }
 
@@ -263,7 +291,7 @@ mod tests {
             assert!(lookups.start(waiting(), ADDRESS, Duration::ZERO).is_none());
         }
         let (_, refusal) = lookups.start(waiting(), ADDRESS, Duration::ZERO).unwrap();
-        assert_eq!(refusal.unwrap_err(), "16 names are being looked up already");
+        assert_eq!(refusal, Err(NoName::for_now("16 names are being looked up already")));
         assert_eq!(lookups.advance(&[]).len(), MAX_LOOKUPS, "all are late");
         assert!(lookups.start(waiting(), ADDRESS, Duration::ZERO).is_none());
         lookups.advance(&[]);

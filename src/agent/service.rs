@@ -341,7 +341,7 @@ impl Service {
                 request.peer_name = Some(name);
                 None
             }
-            Err(reason) => Some(Failure::Lookup(reason)),
+            Err(problem) => Some(Failure::Lookup(problem)),
         };
         self.fly((pending, counters), started, Ok(request), trouble);
     }

@@ -115,8 +115,8 @@ pub(super) fn keyctl_leave_session() -> io::Result<()> {
     check(unsafe { libc::syscall(libc::SYS_keyctl, operation, anonymous) }).map(drop)
 }
 
-/// `getnameinfo` with NI_NAMEREQD: the name of an address, or in words why it has none. It may wait for long.
-pub(super) fn host_name(address: IpAddr) -> Result<Vec<u8>, String> {
+/// `getnameinfo` with NI_NAMEREQD: the name of an address, or its error (EAI_NONAME, ...), and that in words. It may wait for long.
+pub(super) fn host_name(address: IpAddr) -> Result<Vec<u8>, (c_int, String)> {
     let address = SockaddrStorage::from(SocketAddr::new(address, 0));
     let mut name = [0_u8; libc::NI_MAXHOST as usize];
     let (host, length, service) = (name.as_mut_ptr().cast(), libc::NI_MAXHOST, ptr::null_mut());
@@ -127,9 +127,12 @@ pub(super) fn host_name(address: IpAddr) -> Result<Vec<u8>, String> {
     };
     match result {
         0 => Ok(CStr::from_bytes_until_nul(&name).map(|name| name.to_bytes().to_vec()).unwrap_or_default()),
-        libc::EAI_SYSTEM => Err(io::Error::last_os_error().to_string()),
-        // SAFETY: gai_strerror returns a string that ends with NUL and lives for ever, whatever the number.
-        code => Err(unsafe { CStr::from_ptr(libc::gai_strerror(code)) }.to_string_lossy().into_owned()),
+        libc::EAI_SYSTEM => Err((libc::EAI_SYSTEM, io::Error::last_os_error().to_string())),
+        code => {
+            // SAFETY: gai_strerror returns a string that ends with NUL and lives for ever, whatever the number.
+            let words = unsafe { CStr::from_ptr(libc::gai_strerror(code)) };
+            Err((code, words.to_string_lossy().into_owned()))
+        }
     }
 }
 
