@@ -29,7 +29,12 @@ use nix::{
 use crate::crypto::certificate::ServerName;
 
 use super::{
-    log::Sanitised, pending::Pending, request::Request, status::Counters, system, worker::become_nobody,
+    log::Sanitised,
+    pending::Pending,
+    request::Request,
+    status::Counters,
+    system,
+    worker::{NOBODY, become_user},
 };
 
 /// How many names are looked up at once.
@@ -40,6 +45,8 @@ const LONGEST_LOOKUP: Duration = Duration::from_secs(3);
 const NAME: &[u8] = b"name ";
 const NONE: &[u8] = b"none ";
 const LATER: &[u8] = b"later ";
+/// How much memory a process may have that looks up, with what libc maps to do so.
+const MAX_MEMORY: u64 = 256 << 20;
 /// More than the longest name.
 const LONGEST_ANSWER: usize = 400;
 
@@ -128,6 +135,8 @@ impl Lookups {
             .env_clear()
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
+            // What strangers send may make it write anything, and our log is not theirs.
+            .stderr(Stdio::null())
             .spawn()?;
         let output = process.stdout.take().ok_or_else(|| io::Error::other("no output"))?;
         Ok((process, output))
@@ -202,22 +211,36 @@ fn understand(answer: &[u8]) -> Result<ServerName, NoName> {
 
 /// What the process does: gives up all rights, looks the name of an address up, and says it.
 pub(super) fn answer(address: IpAddr) -> io::Result<()> {
+    let found = confine().map(|()| system::host_name(address));
+    let answer = match found {
+        Ok(Ok(name)) => [NAME, &name].concat(),
+        Ok(Err((libc::EAI_NONAME | libc::EAI_OVERFLOW, reason))) => [NONE, reason.as_bytes()].concat(),
+        Ok(Err((_, reason))) => [LATER, reason.as_bytes()].concat(),
+        Err(error) => [LATER, format!("giving up rights: {error}").as_bytes()].concat(),
+    };
+    let mut output = io::stdout();
+    output.write_all(&answer)?;
+    output.flush()
+}
+
+/// Gives up what can be. There is no seccomp and no Landlock: what the system is configured to ask, and how, is libc's to know.
+fn confine() -> io::Result<()> {
     system::keyctl_leave_session()?;
-    become_nobody()?;
+    // Not the workers' user, where they have one of their own: it could signal them.
+    become_user(NOBODY)?;
+    // A change of user undoes both.
+    prctl::set_dumpable(false)?;
     prctl::set_pdeathsig(Signal::SIGKILL)?;
     prctl::set_no_new_privs()?;
-    for (resource, limit) in [(Resource::RLIMIT_CORE, 0), (Resource::RLIMIT_FSIZE, 0)] {
+    for (resource, limit) in [
+        (Resource::RLIMIT_CORE, 0),
+        (Resource::RLIMIT_FSIZE, 0),
+        (Resource::RLIMIT_NPROC, 0),
+        (Resource::RLIMIT_AS, MAX_MEMORY),
+    ] {
         setrlimit(resource, limit, limit)?;
     }
-    let mut output = io::stdout();
-    match system::host_name(address) {
-        Ok(name) => output.write_all(&[NAME, &name].concat())?,
-        Err((libc::EAI_NONAME | libc::EAI_OVERFLOW, reason)) => {
-            output.write_all(&[NONE, reason.as_bytes()].concat())?;
-        }
-        Err((_, reason)) => output.write_all(&[LATER, reason.as_bytes()].concat())?,
-    }
-    output.flush()
+    system::close_others()
 }
 
 #[cfg(test)]
@@ -228,7 +251,9 @@ mod tests {
         request::{Authentication, Role},
         wait::wait,
     };
-    use std::net::TcpListener;
+    use std::{env, fs, net::TcpListener};
+
+    const PROBE: &str = "HANDCLASP_LOOKUP_PROBE";
 
     const ADDRESS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
@@ -295,5 +320,44 @@ mod tests {
         assert_eq!(lookups.advance(&[]).len(), MAX_LOOKUPS, "all are late");
         assert!(lookups.start(waiting(), ADDRESS, Duration::ZERO).is_none());
         lookups.advance(&[]);
+    }
+
+    #[test]
+    #[ignore = "run by the test below, in a process of its own"]
+    fn probe() {
+        if env::var_os(PROBE).is_none() {
+            return;
+        }
+        confine().unwrap();
+        let status = fs::read_to_string("/proc/thread-self/status").unwrap();
+        for line in [
+            "Uid:\t65534\t65534\t65534\t65534",
+            "Gid:\t65534\t65534\t65534\t65534",
+            "Groups:\t ",
+            "CapPrm:\t0000000000000000",
+            "CapEff:\t0000000000000000",
+            "CapBnd:\t0000000000000000",
+            "NoNewPrivs:\t1",
+        ] {
+            assert!(status.lines().any(|found| found == line), "{line} in {status}");
+        }
+        assert_eq!(prctl::get_pdeathsig(), Ok(Some(Signal::SIGKILL)));
+        assert!(Command::new("/bin/true").spawn().is_err(), "starts a process");
+        assert!(Vec::<u8>::new().try_reserve(256 << 20).is_err(), "has memory without end");
+        assert_eq!(system::host_name(ADDRESS).unwrap(), b"localhost");
+        println!("confined");
+    }
+
+    #[test]
+    fn who_looks_up_has_no_rights_and_can_still_look_up() {
+        if !nix::unistd::getuid().is_root() {
+            return;
+        }
+        let mut command = Command::new(env::current_exe().unwrap());
+        command.args(["--exact", "agent::lookup::tests::probe", "--ignored", "--nocapture"]);
+        let output = command.env(PROBE, "").output().unwrap();
+        let (stdout, stderr) =
+            (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(stdout.contains("confined"), "{stdout}{stderr}");
     }
 }

@@ -16,7 +16,7 @@ use std::{
 
 use nix::poll::PollFlags;
 
-pub(super) use sandbox::become_nobody;
+pub(super) use sandbox::{NOBODY, become_user};
 
 use super::{
     border::{Config, Established, Number, Order, Proved, Report, Verdict},

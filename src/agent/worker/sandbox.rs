@@ -26,7 +26,8 @@ use crate::agent::{
 
 /// Above what a worker can need: 1024 handshakes of [`crate::engine::HANDSHAKE_MEMORY`] are 384 MiB.
 const MAX_MEMORY: u64 = 768 << 20;
-const NOBODY: u32 = 65534;
+/// The user and group that have no files.
+pub(in crate::agent) const NOBODY: (u32, u32) = (65534, 65534);
 /// Weighs a third of the broker's (sched(7)).
 const NICENESS: i32 = 5;
 /// Half of the host's or cgroup's memory: a worker goes first (proc_pid_oom_score_adj(5)).
@@ -77,7 +78,8 @@ pub(super) fn enter() -> Result<(), String> {
     let _best_effort = fs::write("/proc/self/oom_score_adj", OOM_SCORE);
     // And where time is short, the broker goes first: it takes requests off the kernel's queue.
     system::be_nice(NICENESS);
-    become_nobody().map_err(step("changing the user"))?;
+    let passwd = fs::read_to_string("/etc/passwd").ok();
+    become_user(passwd.as_deref().and_then(user).unwrap_or(NOBODY)).map_err(step("changing the user"))?;
     let errno = |what: &'static str| move |error: nix::Error| format!("sandbox: {what}: {error}");
     // Both are undone by a change of user, so they come after it.
     prctl::set_dumpable(false).map_err(errno("PR_SET_DUMPABLE"))?;
@@ -98,10 +100,8 @@ pub(super) fn enter() -> Result<(), String> {
 }
 
 /// Root becomes somebody else for good; whoever is not root stays who it is. Nobody keeps a capability.
-pub(in crate::agent) fn become_nobody() -> std::io::Result<()> {
+pub(in crate::agent) fn become_user((uid, gid): (u32, u32)) -> std::io::Result<()> {
     if getuid().is_root() {
-        let (uid, gid) =
-            fs::read_to_string("/etc/passwd").ok().as_deref().and_then(user).unwrap_or((NOBODY, NOBODY));
         let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
         system::limit_capability_bounds(0)?;
         setgroups(&[])?;
