@@ -166,15 +166,23 @@ impl Lookups {
             match answer.or_else(|| (lookup.deadline <= now).then(late)) {
                 None => self.running.push(lookup),
                 Some(name) => {
-                    let Lookup { waiting, mut process, .. } = lookup;
-                    // It may be gone already, which is the aim.
-                    let _ = process.kill();
-                    self.remains.push(process);
-                    found.push((waiting, name));
+                    found.push((self.end(lookup), name));
                 }
             }
         }
         found
+    }
+
+    /// Looks nothing up any more, and returns the requests that waited.
+    pub(super) fn abandon(&mut self) -> Vec<Waiting> {
+        std::mem::take(&mut self.running).into_iter().map(|lookup| self.end(lookup)).collect()
+    }
+
+    fn end(&mut self, Lookup { waiting, mut process, .. }: Lookup) -> Waiting {
+        // It may be gone already, which is the aim.
+        let _ = process.kill();
+        self.remains.push(process);
+        waiting
     }
 }
 
@@ -320,6 +328,19 @@ mod tests {
         assert_eq!(lookups.advance(&[]).len(), MAX_LOOKUPS, "all are late");
         assert!(lookups.start(waiting(), ADDRESS, Duration::ZERO).is_none());
         lookups.advance(&[]);
+    }
+
+    #[test]
+    fn whoever_waits_for_a_name_that_is_given_up_comes_back() {
+        let mut lookups = lookups("printf 'name server.test'; sleep 60");
+        for _ in 0..3 {
+            assert!(lookups.start(waiting(), ADDRESS, Duration::from_secs(60)).is_none());
+        }
+        assert_eq!(lookups.abandon().len(), 3);
+        assert_eq!((lookups.len(), lookups.deadline()), (0, None));
+        for process in &mut lookups.remains {
+            assert!(!process.wait().unwrap().success(), "it was killed");
+        }
     }
 
     #[test]

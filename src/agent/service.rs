@@ -491,9 +491,14 @@ impl Service {
         self.manager.ready();
     }
 
+    /// Ends whatever is in flight, and begins nothing.
     fn stop(&mut self) -> Result<(), String> {
         let numbers: Vec<Number> = self.flights.keys().copied().collect();
-        let count = numbers.len();
+        let waiting = self.lookups.abandon();
+        let count = numbers.len() + waiting.len();
+        for Waiting { pending, request, started, counters } in waiting {
+            self.fly((pending, counters), started, Ok(request), Some(Failure::Stopping));
+        }
         numbers.into_iter().for_each(|number| self.give_up(number, |_| Failure::Stopping));
         self.hear();
         while !self.flights.is_empty() {
