@@ -191,6 +191,12 @@ pub(super) fn possess_requested(keyring: KeySerial) -> io::Result<()> {
     system::keyctl_link(keyring.0, PROCESS_KEYRING.0)
 }
 
+/// Possesses the keyring of a request that waited while others were handed out, and none of theirs.
+pub(super) fn possess_requested_again(keyring: KeySerial) -> io::Result<()> {
+    forget_requested()?;
+    possess_requested(keyring)
+}
+
 /// Gives up the keyrings of requests, so that no request is served from another one's.
 pub(super) fn forget_requested() -> io::Result<()> {
     system::keyctl_clear(PROCESS_KEYRING.0)

@@ -336,6 +336,9 @@ impl Service {
 
     /// Goes on with a request whose peer's name was looked up.
     fn go_on(&mut self, (Waiting { pending, mut request, started, counters }, name): Found) {
+        if let Some(Err(error)) = request.keyring.map(keyring::possess_requested_again) {
+            log::debug(format_args!("the keyring of a request that waited cannot be linked again: {error}"));
+        }
         let trouble = match name {
             Ok(name) => {
                 request.peer_name = Some(name);
