@@ -59,7 +59,7 @@ nvme-pending-at-start() {
 }
 both_pending() { [ "$(grep -c 'handshake_submit:' $tracing/trace)" = 2 ]; }
 
-reload() {
+agent-reload() {
     tlshd_cannot s 1 'does not say when it has reloaded'
     agent c none
     agent s server-expired
@@ -71,7 +71,7 @@ reload() {
 }
 has_reloaded() { grep -q '^reloaded ' "$(agent_log "$1")"; } # HOST
 
-terminate() {
+agent-terminate() {
     agent c none
     agent s server
     nfs_compare tls /tls

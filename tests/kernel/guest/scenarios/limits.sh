@@ -1,34 +1,7 @@
-# Limits that an agent runs into: too many peers, too few descriptors, a clock that jumps, files in motion.
-
-# Silent connections from one address, as many as the machine bears and as soon as one is dropped another: each takes a place in
-# the target's agent until its deadline. A host with another address connects meanwhile as if nobody else were there.
-nvme-flood() {
-    local _
-    psk 1 a
-    agent c none
-    # Room for 35 handshakes.
-    limited='prlimit --nofile=134:134' agent s none
-    ip -n c address add 192.0.2.3/24 dev veth
-    on c perl -MIO::Socket::INET -e '
-        my @peers;
-        while (1) {
-            push @peers, IO::Socket::INET->new(PeerAddr => $ARGV[0], PeerPort => 4420) while @peers < 60;
-            vec(my $ended = "", fileno $_, 1) = 1, select($ended, undef, undef, 0) && close $_ for grep defined, @peers;
-            @peers = grep { defined && $_->opened } @peers;
-            select undef, undef, undef, 0.02;
-        }' $server_address &
-    wait_for 60 'the flood to fill the agent' grep -q '192.0.2.1:.*FAILED with ETIMEDOUT.*its address has the most of them' "$(agent_log s)"
-    for _ in 1 2 3; do
-        nvme_connect_raw 4420 ,host_traddr=192.0.2.3 || fail "the host was kept out"
-        nvme_disconnect
-    done
-    agent_says s 'with 192.0.2.3:[0-9]*: done'
-    ! grep '192.0.2.3.*FAILED' "$(agent_log s)" || fail "a handshake of the good host was refused"
-    ip -n c address del 192.0.2.3/24 dev veth
-}
+# Limits that an agent runs into: too few descriptors, a clock that jumps, files in motion.
 
 # Out of descriptors the agent leaves what it cannot take in the kernel's queue, or refuses it at once, and goes on.
-descriptors() {
+descriptors-run-out() {
     local pid
     agent c none
     agent s server
@@ -79,7 +52,7 @@ garbage-configuration() {
 }
 
 # Certificates are replaced under load, in no particular order: no handshake fails, and the last one is in use in the end.
-rotation() {
+certificate-rotation() {
     local i
     agent c none
     agent s server
