@@ -92,7 +92,7 @@ nfs-address-without-san() {
 nfs-mtls-wrong-authority() {
     agent c client-wrong-ca
     agent s server
-    nfs_refused 'access denied|operation not permitted' mtls /mtls
+    nfs_refused "$refused_late" mtls /mtls
     agent_answers s -13
 }
 

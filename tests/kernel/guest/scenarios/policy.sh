@@ -21,12 +21,12 @@ server='[authenticate.server]'
 nfs-allow-list() {
     agent c client
     with_policy s server 'allow.san=other.test;*.client.test' 'allow.issuer=CN=Handclasp test: ca'
-    nfs_refused 'access denied|operation not permitted' mtls /mtls
+    nfs_refused "$refused_late" mtls /mtls
     agent_answers s -13
     agent_says s "not allowed by allow.san: it shows 'client.test'; we sent alert access_denied"
     nobody_timed_out
     with_policy s server 'allow.san=other.test;client.test' 'allow.issuer=CN=Handclasp test: other-ca'
-    nfs_refused 'access denied|operation not permitted' mtls /mtls
+    nfs_refused "$refused_late" mtls /mtls
     agent_says s "not allowed by allow.issuer: it shows 'CN=Handclasp test: ca'"
     with_policy s server 'allow.dn=CN=client' 'allow.san=other.test;client.test' 'allow.issuer=CN=Handclasp test: ca'
     nfs_compare mtls /mtls
@@ -48,7 +48,7 @@ nfs-allow-key() {
 nfs-certificate-required() {
     agent c client
     with_policy s server policy.client_certificate=required
-    nfs_refused 'access denied|operation not permitted|input/output' tls /tls
+    nfs_refused "$refused_late" tls /tls
     agent_answers s -13
     agent_says s 'FAILED with EACCES.*certificate_required'
     nobody_timed_out
@@ -58,7 +58,7 @@ nfs-certificate-required() {
 nfs-rsa-bits() {
     agent c client-rsa
     with_policy s server policy.rsa_bits=3072
-    nfs_refused 'access denied|operation not permitted' mtls /mtls
+    nfs_refused "$refused_late" mtls /mtls
     agent_answers s -13
     agent_says s 'an RSA key of 2048 bits, and 3072 are demanded'
     nobody_timed_out
@@ -112,7 +112,7 @@ nfs-profile-port() {
     local trust="x509.truststore=$certificates/other-ca.pem"
     agent c client
     with_policy s server '[authenticate.server.nfs]' match.local_port=2049 "$trust"
-    nfs_refused 'access denied|operation not permitted' mtls /mtls
+    nfs_refused "$refused_late" mtls /mtls
     agent_answers s -13
     agent_says s 'by \[authenticate.server.nfs\]: FAILED.*neither sent nor trusted'
     nobody_timed_out
