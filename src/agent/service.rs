@@ -196,11 +196,16 @@ impl Service {
             self.accept();
             self.hear();
         }
+        Ok(!self.go_round()? || self.take_signal()?)
+    }
+
+    /// Waits, and goes on with whatever can; whether there is a signal.
+    fn go_round(&mut self) -> Result<bool, String> {
         let Ready { signalled, called, asked, crew } = self.wait()?;
         self.namespaces.hear(&called)?;
         self.advance(&crew);
         self.tell(&asked);
-        Ok(!signalled || self.take_signal()?)
+        Ok(signalled)
     }
 
     /// Waits for whatever comes first.
@@ -505,9 +510,11 @@ impl Service {
         numbers.into_iter().for_each(|number| self.give_up(number, |_| Failure::Stopping));
         self.hear();
         while !self.flights.is_empty() {
-            let Ready { called, crew, .. } = self.wait()?;
-            self.namespaces.hear(&called)?;
-            self.advance(&crew);
+            // Requests are left to the next agent, and another signal says nothing new.
+            self.namespaces.postpone();
+            if self.go_round()? {
+                let _swallowed = self.signals.read_signal();
+            }
         }
         log::notice(format_args!("stopped, with {count} handshakes in flight"));
         log::flush();
