@@ -14,6 +14,7 @@ mod expiry;
 mod failure;
 mod fairness;
 mod flight;
+mod flights;
 mod flow;
 #[cfg(fuzzing)]
 #[doc(hidden)]

@@ -3,10 +3,9 @@
 //! Nothing in it waits but `poll`: a slow or silent peer delays no other. Nothing that the kernel's netlink says ends it.
 
 use std::{
-    collections::BTreeMap,
     net::IpAddr,
     os::fd::AsFd,
-    panic::{self, AssertUnwindSafe},
+    panic,
     path::{Path, PathBuf},
     rc::Rc,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
@@ -20,13 +19,12 @@ use nix::{
 use crate::crypto::certificate::UnixTime;
 
 use super::{
-    border::{Number, Report},
     config::Connection,
     crew::Crew,
     expiry::Calendar,
     failure::Failure,
-    fairness::who_gives_way,
-    flight::{Addresses, Flight, Lie, addresses},
+    flight::{Addresses, Flight, addresses},
+    flights::Flights,
     flow::{Abilities, Circumstances, Flow, time_limit},
     key_log::KeyLogFile,
     keyring::{self, Keyrings},
@@ -36,7 +34,7 @@ use super::{
     namespace::{Call, Namespaces, SLOW_TIMER, Wanted},
     notify::Manager,
     pending::Pending,
-    process::{self, Room},
+    process,
     request::{Authentication, Request, RequestError, Role},
     status::{self, Counters, Status, View},
     wait::wait,
@@ -56,12 +54,8 @@ struct Service {
     abilities: Abilities,
     namespaces: Namespaces,
     signals: SignalFd,
-    crew: Crew,
     lookups: Lookups,
-    flights: BTreeMap<Number, Flight>,
-    next: Number,
-    room: Room,
-    key_log: Option<KeyLogFile>,
+    flights: Flights,
     status: Status,
     calendar: Calendar,
     manager: Manager,
@@ -127,12 +121,8 @@ impl Service {
             abilities: process::probe_ktls(),
             namespaces,
             signals,
-            crew,
             lookups: Lookups::default(),
-            flights: BTreeMap::new(),
-            next: 1,
-            room,
-            key_log,
+            flights: Flights::new(room, crew, key_log),
             status: Status::start(status.as_deref()),
             manager: Manager::of_environment(),
             look: Instant::now() + SLOW_TIMER,
@@ -194,7 +184,7 @@ impl Service {
         if self.namespaces.ask() <= Instant::now() {
             self.watch_files();
             self.accept();
-            self.hear();
+            self.flights.hear();
         }
         Ok(!self.go_round()? || self.take_signal()?)
     }
@@ -213,7 +203,7 @@ impl Service {
         let signals = [(self.signals.as_fd(), PollFlags::POLLIN)];
         let (called, asked) = (self.namespaces.interests(), self.status.interests());
         let counts = (called.len(), asked.len());
-        let others = self.lookups.interests().chain(self.crew.interests());
+        let others = self.lookups.interests().chain(self.flights.interests());
         let interests = signals.into_iter().chain(called).chain(asked).chain(others);
         let ready = wait(interests, Some(self.patience())).map_err(|error| format!("poll: {error}"))?;
         let mut ready = ready.into_iter();
@@ -227,14 +217,9 @@ impl Service {
 
     /// Until the next deadline, or until the kernel is to be asked.
     fn patience(&self) -> Duration {
-        let deadlines = self.flights.values().map(Flight::deadline);
-        let telling = [self.status.deadline(), self.manager.deadline(), log::deadline()];
-        let next = deadlines
-            .chain(self.crew.deadline())
-            .chain(self.lookups.deadline())
-            .chain([self.namespaces.ask(), self.calendar.deadline()])
-            .chain(telling.into_iter().flatten())
-            .min();
+        let due = [self.flights.deadline(), self.lookups.deadline(), self.status.deadline()];
+        let due = due.into_iter().chain([self.manager.deadline(), log::deadline()]).flatten();
+        let next = due.chain([self.namespaces.ask(), self.calendar.deadline()]).min();
         next.map_or(SLOW_TIMER, |next| next.saturating_duration_since(Instant::now()))
     }
 
@@ -243,7 +228,7 @@ impl Service {
         self.calendar.warn_if_due(now());
         log::flush();
         let counters = &self.namespaces.counters();
-        let in_flight = self.flights.len();
+        let (in_flight, crew) = (self.flights.count(), self.flights.crew());
         self.manager.live(|| status::line(counters, in_flight));
         if asked.contains(&true) || self.status.deadline().is_some_and(|due| due <= Instant::now()) {
             let view = View {
@@ -251,10 +236,10 @@ impl Service {
                 configuration: &self.settings.config.path,
                 lifetimes: &self.calendar.lifetimes,
                 in_flight,
-                max_in_flight: self.room.fair,
-                workers: self.crew.workers(),
-                workers_wanted: self.crew.wanted(),
-                restarts: self.crew.restarts(),
+                max_in_flight: self.flights.most(),
+                workers: crew.workers(),
+                workers_wanted: crew.wanted(),
+                restarts: crew.restarts(),
             };
             self.status.advance(asked, &view);
         }
@@ -275,7 +260,7 @@ impl Service {
     /// Takes requests until there are no more, or no more can be borne.
     fn accept(&mut self) {
         let (mut refusals, mut taken) = (0, 0);
-        while self.can_take() && refusals < MAX_REFUSALS {
+        while self.flights.can_take() && refusals < MAX_REFUSALS {
             // The others have their turn, and then it goes on.
             if taken == MAX_TAKEN {
                 return;
@@ -296,7 +281,7 @@ impl Service {
                 }
             }
         }
-        if self.flights.len() >= self.room.total {
+        if self.flights.is_full() {
             self.status.paused();
         }
         self.namespaces.postpone();
@@ -362,109 +347,31 @@ impl Service {
         request: Result<Request, RequestError>,
         trouble: Option<Failure>,
     ) {
-        let prepare = |request: &Request, addresses| match trouble {
-            Some(failure) => Err(failure),
-            None => self.prepare(request, connection(addresses, &counters)),
+        let Self { settings, keyrings, abilities, flights, .. } = self;
+        let prepare = |request: &Request, addresses| {
+            trouble.map_or(Ok(()), Err)?;
+            let connection = connection(addresses, &counters);
+            log::debug(format_args!("{}: {request:?}", connection.peer));
+            let keyrings: Vec<_> = keyrings.present().map(|(_, keyring)| keyring).collect();
+            Flow::new(
+                request,
+                &Circumstances { settings, keyrings: &keyrings, abilities: *abilities, connection },
+            )
         };
-        let begun = contained(|| Flight::begin(pending, started, request, now(), &counters, prepare));
-        if let Some((flight, order)) = begun {
-            self.next = self.next.wrapping_add(1).max(1);
-            log::debug(format_args!("handshake {}: {}", self.next, flight.subject()));
-            self.flights.insert(self.next, flight);
-            if self.has_place(self.next) {
-                self.crew.order(self.next, order);
-            }
-        }
-    }
-
-    /// Whether there is room; without a worker a request is better left to the kernel, which keeps it until there is one again.
-    fn can_take(&self) -> bool {
-        self.flights.len() < self.room.total && self.crew.is_able()
-    }
-
-    /// Whether a newcomer may stay: when it is crowded, it or another must give way.
-    fn has_place(&mut self, newcomer: Number) -> bool {
-        if self.flights.len() <= self.room.fair {
-            return true;
-        }
-        let origins = self.flights.iter().filter_map(|(number, flight)| Some((*number, flight.origin()?)));
-        let origins: Vec<_> = origins.collect();
-        let loser = if origins.len() > self.room.fair { who_gives_way(origins.into_iter()) } else { None };
-        match loser {
-            Some(number) if number == newcomer => {
-                let newcomer = self.flights.remove(&number);
-                newcomer.into_iter().for_each(|flight| flight.turn_away(&Failure::Crowded));
-                false
-            }
-            Some(number) => {
-                self.give_up(number, |_| Failure::Crowded);
-                true
-            }
-            None => true,
-        }
-    }
-
-    fn prepare(&self, request: &Request, connection: Connection<'_>) -> Result<Flow, Failure> {
-        log::debug(format_args!("{}: {request:?}", connection.peer));
-        let keyrings: Vec<_> = self.keyrings.present().map(|(_, keyring)| keyring).collect();
-        let (settings, abilities) = (&self.settings, self.abilities);
-        let circumstances = Circumstances { settings, keyrings: &keyrings, abilities, connection };
-        let mut flow = Flow::new(request, &circumstances)?;
-        if self.key_log.is_some() {
-            flow.config.log_keys();
-        }
-        Ok(flow)
+        flights.begin(|| Flight::begin(pending, started, request, now(), &counters, prepare));
     }
 
     /// Goes on with the handshakes that can, and ends those whose time is over.
     fn advance(&mut self, ready: &[bool]) {
-        let could_take = self.can_take();
+        let could_take = self.flights.can_take();
         let (of_lookups, of_crew) = ready.split_at_checked(self.lookups.len()).unwrap_or_default();
-        self.crew.advance(of_crew);
+        self.flights.advance(of_crew);
         for found in self.lookups.advance(of_lookups) {
             self.go_on(found);
         }
-        self.hear();
-        let now = Instant::now();
-        let late: Vec<Number> =
-            self.flights.iter().filter(|(_, flight)| flight.deadline() <= now).map(|(n, _)| *n).collect();
-        for number in late {
-            self.give_up(number, Flight::timeout);
-        }
-        self.hear();
-        if !could_take && self.can_take() {
+        self.flights.hear();
+        if !could_take && self.flights.can_take() {
             self.namespaces.hurry();
-        }
-    }
-
-    /// Hears every report that is there.
-    fn hear(&mut self) {
-        while let Some((number, report)) = self.crew.report() {
-            let Some(flight) = self.flights.remove(&number) else { continue };
-            if let (Some(file), Report::Done(session)) = (&self.key_log, &report) {
-                file.write_session(session, flight.subject().we_are_server());
-            }
-            match contained(|| Some(flight.hear(report))) {
-                Some(Ok(Some((flight, order)))) => {
-                    self.flights.insert(number, flight);
-                    self.crew.order(number, order);
-                }
-                Some(Err(Lie)) => self.crew.distrust(number),
-                Some(Ok(None)) | None => self.crew.forget(number),
-            }
-        }
-    }
-
-    /// Gives a handshake up; a second time because nobody answered to the first.
-    fn give_up(&mut self, number: Number, why: impl FnOnce(&Flight) -> Failure) {
-        let Some(flight) = self.flights.remove(&number) else { return };
-        let failure = why(&flight);
-        match contained(|| flight.give_up(&failure)) {
-            Some((flight, order)) => {
-                self.flights.insert(number, flight);
-                self.crew.order(number, order);
-            }
-            None => self.crew.forget(number),
         }
     }
 
@@ -485,7 +392,7 @@ impl Service {
         let loaded = Settings::load(self.path.as_deref())
             .and_then(|settings| settings.config.replaces(former).map(|()| settings))
             .map_err(|error| error.to_string());
-        match loaded.and_then(|settings| self.crew.renew(&settings).map(|()| settings)) {
+        match loaded.and_then(|settings| self.flights.crew_mut().renew(&settings).map(|()| settings)) {
             Ok(settings) => {
                 self.settings = settings;
                 self.apply("reloaded");
@@ -501,15 +408,13 @@ impl Service {
 
     /// Ends whatever is in flight, and begins nothing.
     fn stop(&mut self) -> Result<(), String> {
-        let numbers: Vec<Number> = self.flights.keys().copied().collect();
         let waiting = self.lookups.abandon();
-        let count = numbers.len() + waiting.len();
+        let count = self.flights.count() + waiting.len();
+        self.flights.stop();
         for Waiting { pending, request, started, counters } in waiting {
             self.fly((pending, counters), started, Ok(request), Some(Failure::Stopping));
         }
-        numbers.into_iter().for_each(|number| self.give_up(number, |_| Failure::Stopping));
-        self.hear();
-        while !self.flights.is_empty() {
+        while self.flights.count() > 0 {
             // Requests are left to the next agent, and another signal says nothing new.
             self.namespaces.postpone();
             if self.go_round()? {
@@ -533,14 +438,6 @@ fn connection(Addresses { local, peer }: Addresses, counters: &Counters) -> Conn
     Connection { local, peer, netns: Some(counters.netns()).filter(|name| !name.is_empty()) }
 }
 
-/// A bug that panics costs one handshake, not all: unwinding drops that one's [`Pending`], which answers the kernel.
-fn contained<T>(work: impl FnOnce() -> Option<T>) -> Option<T> {
-    panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
-        log::error(format_args!("a handshake ended in a bug of the agent; please report the message above"));
-        None
-    })
-}
-
 /// Whether a request has to do with keys in keyrings; finding those takes reading /proc/keys when one is missing.
 fn needs_keyrings(request: &Request) -> bool {
     request.authentication == Authentication::Psk || request.certificate.is_some()
@@ -548,23 +445,4 @@ fn needs_keyrings(request: &Request) -> bool {
 
 fn now() -> UnixTime {
     UnixTime(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::agent::pending::tests::Recorder;
-    use std::{os::unix::net::UnixStream, rc::Rc};
-
-    #[test]
-    fn a_bug_in_one_handshake_is_answered_and_contained() {
-        let recorder = Rc::new(Recorder::default());
-        let pending = Pending::new(UnixStream::pair().unwrap().0.into(), recorder.clone());
-        let flight: Option<()> = contained(|| {
-            let _pending = pending;
-            panic!("a bug");
-        });
-        assert!(flight.is_none());
-        assert_eq!(*recorder.0.borrow(), [(libc::EIO.unsigned_abs(), None)]);
-    }
 }
