@@ -32,6 +32,7 @@ mod notify;
 mod passing;
 mod pending;
 mod process;
+mod reception;
 mod request;
 mod service;
 mod stamps;

@@ -1,4 +1,6 @@
-//! What the agent sets up for itself as a process: hardening, signals, limits, and what it finds out about its kernel.
+//! What the agent sets up for itself as a process: hardening, signals, limits, and what it finds out about its host.
+
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use nix::sys::{
     prctl,
@@ -6,6 +8,8 @@ use nix::sys::{
     signal::{SigSet, Signal},
     signalfd::{SfdFlags, SignalFd},
 };
+
+use crate::crypto::certificate::UnixTime;
 
 use super::{flow::Abilities, ktls, log, netlink::Kernel, system};
 
@@ -17,6 +21,12 @@ const MAX_IN_FLIGHT: usize = 1024;
 const MAX_GIVING_WAY: usize = 16;
 /// Descriptors that are not a handshake's: netlink, signals, stderr, files that are being read, and some to spare.
 const OTHER_DESCRIPTORS: u64 = 64;
+
+/// The time for certificates.
+pub(crate) fn now() -> UnixTime {
+    // A clock before 1970 makes every certificate not yet valid, which is the safe side.
+    UnixTime(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs()))
+}
 
 /// No core file and no debugger sees the keys.
 pub(super) fn harden() {

@@ -3,12 +3,10 @@
 //! Nothing in it waits but `poll`: a slow or silent peer delays no other. Nothing that the kernel's netlink says ends it.
 
 use std::{
-    net::IpAddr,
     os::fd::AsFd,
     panic,
     path::{Path, PathBuf},
-    rc::Rc,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 use nix::{
@@ -16,27 +14,19 @@ use nix::{
     sys::{signal::Signal, signalfd::SignalFd},
 };
 
-use crate::crypto::certificate::UnixTime;
-
 use super::{
-    config::Connection,
     crew::Crew,
     expiry::Calendar,
-    failure::Failure,
-    flight::{Addresses, Flight, addresses},
     flights::Flights,
-    flow::{Abilities, Circumstances, Flow, time_limit},
     key_log::KeyLogFile,
     keyring::{self, Keyrings},
     log,
-    lookup::{Found, Lookups, Waiting},
     material::Settings,
-    namespace::{Call, Namespaces, SLOW_TIMER, Wanted},
+    namespace::{Namespaces, SLOW_TIMER, Wanted},
     notify::Manager,
-    pending::Pending,
-    process,
-    request::{Authentication, Request, RequestError, Role},
-    status::{self, Counters, Status, View},
+    process::{self, now},
+    reception::Reception,
+    status::{self, Status, View},
     wait::wait,
 };
 
@@ -49,13 +39,9 @@ const MAX_TAKEN: usize = 256;
 struct Service {
     /// The configuration that was named; `None` to look for one.
     path: Option<PathBuf>,
-    settings: Settings,
-    keyrings: Keyrings,
-    abilities: Abilities,
+    reception: Reception,
     namespaces: Namespaces,
     signals: SignalFd,
-    lookups: Lookups,
-    flights: Flights,
     status: Status,
     calendar: Calendar,
     manager: Manager,
@@ -70,8 +56,8 @@ struct Ready {
     called: Vec<bool>,
     /// Of those who ask for the status.
     asked: Vec<bool>,
-    /// Of the names that are looked up, and of the sockets of the crew.
-    crew: Vec<bool>,
+    /// Of the requests that were taken.
+    taken: Vec<bool>,
 }
 
 /// What the command line says.
@@ -112,17 +98,13 @@ impl Service {
         let room = process::room(namespaces.limit());
         let namespaces = Namespaces::start(&namespaces)?;
         process::give_up_rights();
-        let crew = Crew::start(workers, &settings)?;
+        let flights = Flights::new(room, Crew::start(workers, &settings)?, key_log);
         let mut service = Self {
             path,
-            keyrings: Keyrings::default(),
             calendar: Calendar::new(&settings),
-            settings,
-            abilities: process::probe_ktls(),
+            reception: Reception::new(settings, flights, process::probe_ktls()),
             namespaces,
             signals,
-            lookups: Lookups::default(),
-            flights: Flights::new(room, crew, key_log),
             status: Status::start(status.as_deref()),
             manager: Manager::of_environment(),
             look: Instant::now() + SLOW_TIMER,
@@ -137,12 +119,13 @@ impl Service {
 
     /// What follows from new settings; `event` opens the line that tells of them.
     fn apply(&mut self, event: &str) {
-        let Settings { config, client, server, .. } = &self.settings;
+        let Settings { config, client, server, .. } = &self.reception.settings;
         log::set_debug(config.debug);
         config.warnings.iter().for_each(|warning| log::warning(format_args!("{warning}")));
-        self.keyrings = Keyrings::new(&config.keyrings);
-        self.keyrings.refresh();
-        for name in self.keyrings.missing().filter(|name| config.keyrings.iter().any(|n| n == name)) {
+        self.reception.keyrings = Keyrings::new(&config.keyrings);
+        self.reception.keyrings.refresh();
+        for name in self.reception.keyrings.missing().filter(|name| config.keyrings.iter().any(|n| n == name))
+        {
             log::warning(format_args!("{}: there is no keyring {name:?} (yet)", config.path.display()));
         }
         log::notice(format_args!(
@@ -157,7 +140,7 @@ impl Service {
             },
         ));
         self.status.loaded(config.textfile.as_ref());
-        self.calendar = Calendar::new(&self.settings);
+        self.calendar = Calendar::new(&self.reception.settings);
     }
 
     /// ACCEPT needs CAP_NET_ADMIN; without it the agent would sit in the kernel's way, which queues requests for it.
@@ -165,7 +148,7 @@ impl Service {
         match self.namespaces.take() {
             None => Ok(()),
             Some(Ok(call)) => {
-                self.begin(call);
+                self.reception.begin(call);
                 Ok(())
             }
             Some(Err(error)) if error.raw_os_error() == Some(libc::EPERM) => {
@@ -184,16 +167,16 @@ impl Service {
         if self.namespaces.ask() <= Instant::now() {
             self.watch_files();
             self.accept();
-            self.flights.hear();
+            self.reception.flights.hear();
         }
         Ok(!self.go_round()? || self.take_signal()?)
     }
 
     /// Waits, and goes on with whatever can; whether there is a signal.
     fn go_round(&mut self) -> Result<bool, String> {
-        let Ready { signalled, called, asked, crew } = self.wait()?;
+        let Ready { signalled, called, asked, taken } = self.wait()?;
         self.namespaces.hear(&called)?;
-        self.advance(&crew);
+        self.advance(&taken);
         self.tell(&asked);
         Ok(signalled)
     }
@@ -203,22 +186,21 @@ impl Service {
         let signals = [(self.signals.as_fd(), PollFlags::POLLIN)];
         let (called, asked) = (self.namespaces.interests(), self.status.interests());
         let counts = (called.len(), asked.len());
-        let others = self.lookups.interests().chain(self.flights.interests());
-        let interests = signals.into_iter().chain(called).chain(asked).chain(others);
+        let interests = signals.into_iter().chain(called).chain(asked).chain(self.reception.interests());
         let ready = wait(interests, Some(self.patience())).map_err(|error| format!("poll: {error}"))?;
         let mut ready = ready.into_iter();
         Ok(Ready {
             signalled: ready.next() == Some(true),
             called: ready.by_ref().take(counts.0).collect(),
             asked: ready.by_ref().take(counts.1).collect(),
-            crew: ready.collect(),
+            taken: ready.collect(),
         })
     }
 
     /// Until the next deadline, or until the kernel is to be asked.
     fn patience(&self) -> Duration {
-        let due = [self.flights.deadline(), self.lookups.deadline(), self.status.deadline()];
-        let due = due.into_iter().chain([self.manager.deadline(), log::deadline()]).flatten();
+        let telling = [self.status.deadline(), self.manager.deadline(), log::deadline()];
+        let due = telling.into_iter().flatten().chain(self.reception.deadline());
         let next = due.chain([self.namespaces.ask(), self.calendar.deadline()]).min();
         next.map_or(SLOW_TIMER, |next| next.saturating_duration_since(Instant::now()))
     }
@@ -228,15 +210,15 @@ impl Service {
         self.calendar.warn_if_due(now());
         log::flush();
         let counters = &self.namespaces.counters();
-        let (in_flight, crew) = (self.flights.count(), self.flights.crew());
+        let (in_flight, crew) = (self.reception.flights.count(), self.reception.flights.crew());
         self.manager.live(|| status::line(counters, in_flight));
         if asked.contains(&true) || self.status.deadline().is_some_and(|due| due <= Instant::now()) {
             let view = View {
                 counters,
-                configuration: &self.settings.config.path,
+                configuration: &self.reception.settings.config.path,
                 lifetimes: &self.calendar.lifetimes,
                 in_flight,
-                max_in_flight: self.flights.most(),
+                max_in_flight: self.reception.flights.most(),
                 workers: crew.workers(),
                 workers_wanted: crew.wanted(),
                 restarts: crew.restarts(),
@@ -250,7 +232,7 @@ impl Service {
         let now = Instant::now();
         if self.look <= now {
             self.look = now + SLOW_TIMER;
-            if self.settings.stamps.changed() {
+            if self.reception.settings.stamps.changed() {
                 log::notice(format_args!("the configuration or a file that it names has changed"));
                 self.reload();
             }
@@ -260,14 +242,14 @@ impl Service {
     /// Takes requests until there are no more, or no more can be borne.
     fn accept(&mut self) {
         let (mut refusals, mut taken) = (0, 0);
-        while self.flights.can_take() && refusals < MAX_REFUSALS {
+        while self.reception.flights.can_take() && refusals < MAX_REFUSALS {
             // The others have their turn, and then it goes on.
             if taken == MAX_TAKEN {
                 return;
             }
             taken += 1;
             match self.namespaces.take() {
-                Some(Ok(call)) => self.begin(call),
+                Some(Ok(call)) => self.reception.begin(call),
                 None => return,
                 Some(Err(error)) => {
                     refusals += 1;
@@ -281,96 +263,17 @@ impl Service {
                 }
             }
         }
-        if self.flights.is_full() {
+        if self.reception.flights.is_full() {
             self.status.paused();
         }
         self.namespaces.postpone();
     }
 
-    fn begin(&mut self, Call { incoming, answers, counters }: Call) {
-        let Some(socket) = incoming.socket else {
-            log::error(format_args!("the kernel gave a request without a socket"));
-            return;
-        };
-        let (pending, started) = (Pending::new(socket, answers), Instant::now());
-        if incoming.request.as_ref().is_ok_and(needs_keyrings) {
-            self.keyrings.refresh();
-        }
-        match incoming.request {
-            Ok(request) => match self.name_to_look_up(&request, &pending, &counters) {
-                Some((address, limit)) => {
-                    let waiting = Waiting { pending, request, started, counters };
-                    let refused = self.lookups.start(waiting, address, limit);
-                    refused.into_iter().for_each(|found| self.go_on(found));
-                }
-                None => self.fly((pending, counters), started, Ok(request), None),
-            },
-            request => self.fly((pending, counters), started, request, None),
-        }
-    }
-
-    /// The address whose name is to be looked up before anything else, and how long the handshake may take.
-    fn name_to_look_up(
-        &self,
-        request: &Request,
-        pending: &Pending,
-        counters: &Counters,
-    ) -> Option<(IpAddr, Duration)> {
-        let is_needed = request.role == Role::Client
-            && request.authentication != Authentication::Psk
-            && request.peer_name.is_none();
-        let connection = connection(addresses(pending.socket()).ok().filter(|_| is_needed)?, counters);
-        let section = self.settings.choose(request.role, &connection).section;
-        section.reverse_dns.then(|| (connection.peer.ip(), time_limit(request, section.deadline)))
-    }
-
-    /// Goes on with a request whose peer's name was looked up.
-    fn go_on(&mut self, (Waiting { pending, mut request, started, counters }, name): Found) {
-        if let Some(Err(error)) = request.keyring.map(keyring::possess_requested_again) {
-            log::debug(format_args!("the keyring of a request that waited cannot be linked again: {error}"));
-        }
-        let trouble = match name {
-            Ok(name) => {
-                request.peer_name = Some(name);
-                None
-            }
-            Err(problem) => Some(Failure::Lookup(problem)),
-        };
-        self.fly((pending, counters), started, Ok(request), trouble);
-    }
-
-    /// Begins a handshake, unless there is trouble already.
-    fn fly(
-        &mut self,
-        (pending, counters): (Pending, Rc<Counters>),
-        started: Instant,
-        request: Result<Request, RequestError>,
-        trouble: Option<Failure>,
-    ) {
-        let Self { settings, keyrings, abilities, flights, .. } = self;
-        let prepare = |request: &Request, addresses| {
-            trouble.map_or(Ok(()), Err)?;
-            let connection = connection(addresses, &counters);
-            log::debug(format_args!("{}: {request:?}", connection.peer));
-            let keyrings: Vec<_> = keyrings.present().map(|(_, keyring)| keyring).collect();
-            Flow::new(
-                request,
-                &Circumstances { settings, keyrings: &keyrings, abilities: *abilities, connection },
-            )
-        };
-        flights.begin(|| Flight::begin(pending, started, request, now(), &counters, prepare));
-    }
-
     /// Goes on with the handshakes that can, and ends those whose time is over.
     fn advance(&mut self, ready: &[bool]) {
-        let could_take = self.flights.can_take();
-        let (of_lookups, of_crew) = ready.split_at_checked(self.lookups.len()).unwrap_or_default();
-        self.flights.advance(of_crew);
-        for found in self.lookups.advance(of_lookups) {
-            self.go_on(found);
-        }
-        self.flights.hear();
-        if !could_take && self.flights.can_take() {
+        let could_take = self.reception.flights.can_take();
+        self.reception.advance(ready);
+        if !could_take && self.reception.flights.can_take() {
             self.namespaces.hurry();
         }
     }
@@ -388,19 +291,21 @@ impl Service {
     /// Reads the configuration and its files again; what was good stays until it is replaced by something good.
     fn reload(&mut self) {
         self.manager.reloading();
-        let former = &self.settings.config;
+        let former = &self.reception.settings.config;
         let loaded = Settings::load(self.path.as_deref())
             .and_then(|settings| settings.config.replaces(former).map(|()| settings))
             .map_err(|error| error.to_string());
-        match loaded.and_then(|settings| self.flights.crew_mut().renew(&settings).map(|()| settings)) {
+        match loaded
+            .and_then(|settings| self.reception.flights.crew_mut().renew(&settings).map(|()| settings))
+        {
             Ok(settings) => {
-                self.settings = settings;
+                self.reception.settings = settings;
                 self.apply("reloaded");
             }
             Err(error) => {
                 log::error(format_args!("{error}; going on with the configuration as it was"));
                 self.status.refused(&error);
-                self.settings.stamps.renew();
+                self.reception.settings.stamps.renew();
             }
         }
         self.manager.ready();
@@ -408,13 +313,9 @@ impl Service {
 
     /// Ends whatever is in flight, and begins nothing.
     fn stop(&mut self) -> Result<(), String> {
-        let waiting = self.lookups.abandon();
-        let count = self.flights.count() + waiting.len();
-        self.flights.stop();
-        for Waiting { pending, request, started, counters } in waiting {
-            self.fly((pending, counters), started, Ok(request), Some(Failure::Stopping));
-        }
-        while self.flights.count() > 0 {
+        let count = self.reception.count();
+        self.reception.stop();
+        while self.reception.count() > 0 {
             // Requests are left to the next agent, and another signal says nothing new.
             self.namespaces.postpone();
             if self.go_round()? {
@@ -431,18 +332,4 @@ fn begin_key_log(path: &Path) -> Result<KeyLogFile, String> {
     let file = KeyLogFile::create(path).map_err(|error| format!("{}: {error}", path.display()))?;
     log::warning(format_args!("whoever reads {} can read every connection from here on", path.display()));
     Ok(file)
-}
-
-/// What a profile is chosen by; our own network namespace has no name.
-fn connection(Addresses { local, peer }: Addresses, counters: &Counters) -> Connection<'_> {
-    Connection { local, peer, netns: Some(counters.netns()).filter(|name| !name.is_empty()) }
-}
-
-/// Whether a request has to do with keys in keyrings; finding those takes reading /proc/keys when one is missing.
-fn needs_keyrings(request: &Request) -> bool {
-    request.authentication == Authentication::Psk || request.certificate.is_some()
-}
-
-fn now() -> UnixTime {
-    UnixTime(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs()))
 }

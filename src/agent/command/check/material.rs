@@ -1,12 +1,11 @@
 //! The configuration's certificates: whether they are valid now, for how long, and whether our own trust store vouches for them.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use super::{Finding, policy};
 use crate::{
     agent::{
         expiry,
         material::{Choice, Settings},
+        process::now,
         request::Role,
         trust_store::Trust,
     },
@@ -21,7 +20,7 @@ pub(super) fn check(settings: &Settings) -> Vec<Finding> {
     findings.extend(
         settings.config.warnings.iter().map(|warning| Finding::warn("configuration", warning.to_string())),
     );
-    let now = UnixTime(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs()));
+    let now = now();
     for (role, subject) in [(Role::Client, "client"), (Role::Server, "server")] {
         findings.extend(section((subject, role), settings, settings.side(role), now));
     }

@@ -8,7 +8,7 @@ use super::{
     unexpected_operand, unknown_option,
 };
 use crate::{
-    agent::material::system_store,
+    agent::{material::system_store, process::now},
     crypto::{certificate::ServerName, random::SystemRandom},
     engine::{Handshake, config::ClientConfig},
 };
@@ -115,8 +115,7 @@ fn converse(
 ) -> Result<(), String> {
     let broken = |error: io::Error| error.to_string();
     socket.set_nodelay(true).map_err(broken)?;
-    let handshake =
-        Handshake::client(config, Box::new(SystemRandom), tls::now()).map_err(|e| e.to_string())?;
+    let handshake = Handshake::client(config, Box::new(SystemRandom), now()).map_err(|e| e.to_string())?;
     let session = tls::establish(handshake, socket, &mut &material.keys)?;
     let address = socket.peer_addr().map_err(broken)?;
     tls::say(format_args!("connected to {address}: {}", Description::new(&session)));

@@ -14,6 +14,7 @@ use super::{
     unexpected_operand, unknown_option,
 };
 use crate::{
+    agent::process::now,
     crypto::random::SystemRandom,
     engine::{
         Handshake,
@@ -184,7 +185,7 @@ fn start(server: &Arc<Server>, socket: TcpStream, address: SocketAddr) -> io::Re
 fn handle(server: &Server, socket: &TcpStream, address: SocketAddr) -> Result<(), String> {
     let broken = |error: io::Error| error.to_string();
     socket.set_nodelay(true).map_err(broken)?;
-    let handshake = Handshake::server(Arc::clone(&server.config), Box::new(SystemRandom), tls::now());
+    let handshake = Handshake::server(Arc::clone(&server.config), Box::new(SystemRandom), now());
     let handshake = handshake.map_err(|error| error.to_string())?;
     let session = tls::establish(handshake, socket, &mut &server.material.keys)?;
     let description = Description::new(&session);

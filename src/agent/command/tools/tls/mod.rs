@@ -10,7 +10,7 @@ use std::{
     io::{self, Read, Write},
     net::{Shutdown, TcpStream},
     os::fd::{AsFd, BorrowedFd},
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use nix::{
@@ -21,7 +21,7 @@ use nix::{
 use super::CommandError;
 use crate::{
     agent::driver::{Answers, Driver, Progress},
-    crypto::{certificate::UnixTime, x509},
+    crypto::x509,
     engine::{Handshake, Peer, Session},
 };
 
@@ -58,12 +58,6 @@ pub(crate) fn parse_address(text: &str) -> Result<(String, u16), CommandError> {
     }
     let port = port.parse().map_err(|_| wrong("the port is not a number up to 65535"))?;
     Ok((bare.to_owned(), port))
-}
-
-/// The time for certificates.
-pub(crate) fn now() -> UnixTime {
-    // A clock before 1970 makes every certificate not yet valid, which is the safe side.
-    UnixTime(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs()))
 }
 
 /// The longest record to ask for: any, so that a peer says its own limit; but the kernel may not be able to keep to that one.
