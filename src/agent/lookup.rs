@@ -4,8 +4,10 @@
 //! and keys, which is killed when it takes too long; handshakes go on meanwhile, and at most [`MAX_LOOKUPS`] wait for a name.
 //! There is no handshake without one.
 
+mod resolver;
+
 use std::{
-    io::{self, Read, Write},
+    io::{self, Read},
     net::IpAddr,
     os::{
         fd::{AsFd, BorrowedFd},
@@ -17,36 +19,22 @@ use std::{
     time::{Duration, Instant},
 };
 
-use nix::{
-    poll::PollFlags,
-    sys::{
-        prctl,
-        resource::{Resource, setrlimit},
-        signal::Signal,
-    },
-};
+use nix::poll::PollFlags;
 
 use crate::crypto::certificate::ServerName;
 
-use super::{
-    log::Sanitised,
-    pending::Pending,
-    request::Request,
-    status::Counters,
-    system,
-    worker::{NOBODY, become_user},
-};
+pub(super) use resolver::answer;
+
+use super::{log::Sanitised, pending::Pending, request::Request, status::Counters};
 
 /// How many names are looked up at once.
 const MAX_LOOKUPS: usize = 16;
 /// How long looking up may take, and at most half of the handshake's time.
 const LONGEST_LOOKUP: Duration = Duration::from_secs(3);
-/// How an answer begins that is a name, one that says why there is none, and one that says why none was found this time.
+/// How an answer of the [`resolver`] begins that is a name, one that says why there is none, and one that says why none was found this time.
 const NAME: &[u8] = b"name ";
 const NONE: &[u8] = b"none ";
 const LATER: &[u8] = b"later ";
-/// How much memory a process may have that looks up, with what libc maps to do so.
-const MAX_MEMORY: u64 = 256 << 20;
 /// More than the longest name.
 const LONGEST_ANSWER: usize = 400;
 
@@ -217,40 +205,6 @@ fn understand(answer: &[u8]) -> Result<ServerName, NoName> {
     }
 }
 
-/// What the process does: gives up all rights, looks the name of an address up, and says it.
-pub(super) fn answer(address: IpAddr) -> io::Result<()> {
-    let found = confine().map(|()| system::host_name(address));
-    let answer = match found {
-        Ok(Ok(name)) => [NAME, &name].concat(),
-        Ok(Err((libc::EAI_NONAME | libc::EAI_OVERFLOW, reason))) => [NONE, reason.as_bytes()].concat(),
-        Ok(Err((_, reason))) => [LATER, reason.as_bytes()].concat(),
-        Err(error) => [LATER, format!("giving up rights: {error}").as_bytes()].concat(),
-    };
-    let mut output = io::stdout();
-    output.write_all(&answer)?;
-    output.flush()
-}
-
-/// Gives up what can be. There is no seccomp and no Landlock: what the system is configured to ask, and how, is libc's to know.
-fn confine() -> io::Result<()> {
-    system::keyctl_leave_session()?;
-    // Not the workers' user, where they have one of their own: it could signal them.
-    become_user(NOBODY)?;
-    // A change of user undoes both.
-    prctl::set_dumpable(false)?;
-    prctl::set_pdeathsig(Signal::SIGKILL)?;
-    prctl::set_no_new_privs()?;
-    for (resource, limit) in [
-        (Resource::RLIMIT_CORE, 0),
-        (Resource::RLIMIT_FSIZE, 0),
-        (Resource::RLIMIT_NPROC, 0),
-        (Resource::RLIMIT_AS, MAX_MEMORY),
-    ] {
-        setrlimit(resource, limit, limit)?;
-    }
-    system::close_others()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -259,9 +213,7 @@ mod tests {
         request::{Authentication, Role},
         wait::wait,
     };
-    use std::{env, fs, net::TcpListener};
-
-    const PROBE: &str = "HANDCLASP_LOOKUP_PROBE";
+    use std::net::TcpListener;
 
     const ADDRESS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
@@ -341,44 +293,5 @@ mod tests {
         for process in &mut lookups.remains {
             assert!(!process.wait().unwrap().success(), "it was killed");
         }
-    }
-
-    #[test]
-    #[ignore = "run by the test below, in a process of its own"]
-    fn probe() {
-        if env::var_os(PROBE).is_none() {
-            return;
-        }
-        confine().unwrap();
-        let status = fs::read_to_string("/proc/thread-self/status").unwrap();
-        for line in [
-            "Uid:\t65534\t65534\t65534\t65534",
-            "Gid:\t65534\t65534\t65534\t65534",
-            "Groups:\t ",
-            "CapPrm:\t0000000000000000",
-            "CapEff:\t0000000000000000",
-            "CapBnd:\t0000000000000000",
-            "NoNewPrivs:\t1",
-        ] {
-            assert!(status.lines().any(|found| found == line), "{line} in {status}");
-        }
-        assert_eq!(prctl::get_pdeathsig(), Ok(Some(Signal::SIGKILL)));
-        assert!(Command::new("/bin/true").spawn().is_err(), "starts a process");
-        assert!(Vec::<u8>::new().try_reserve(256 << 20).is_err(), "has memory without end");
-        assert_eq!(system::host_name(ADDRESS).unwrap(), b"localhost");
-        println!("confined");
-    }
-
-    #[test]
-    fn who_looks_up_has_no_rights_and_can_still_look_up() {
-        if !nix::unistd::getuid().is_root() {
-            return;
-        }
-        let mut command = Command::new(env::current_exe().unwrap());
-        command.args(["--exact", "agent::lookup::tests::probe", "--ignored", "--nocapture"]);
-        let output = command.env(PROBE, "").output().unwrap();
-        let (stdout, stderr) =
-            (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        assert!(stdout.contains("confined"), "{stdout}{stderr}");
     }
 }
