@@ -2,7 +2,7 @@
 
 use crate::{
     crypto::{kx::NamedGroup, suite::CipherSuite},
-    engine::config::{ClientAuthentication, ClientConfig, ServerConfig},
+    engine::config::ClientAuthentication,
 };
 
 use super::{
@@ -30,41 +30,30 @@ enum Expected {
     Psk,
 }
 
+impl Expected {
+    fn of(config: &Config) -> Self {
+        match config {
+            Config::Client(config) if config.psks.is_empty() => Self::Certificate,
+            Config::Server(config) if !config.psk => match config.client_authentication {
+                ClientAuthentication::None => Self::Nobody,
+                ClientAuthentication::Optional => Self::NobodyOrCertificate,
+                ClientAuthentication::Required => Self::Certificate,
+            },
+            Config::Client(_) | Config::Server(_) => Self::Psk,
+        }
+    }
+}
+
 impl Bounds {
     pub(super) fn of(config: &Config) -> Self {
-        match config {
-            Config::Client(config) => Self::of_client(config),
-            Config::Server(config) => Self::of_server(config),
-        }
-    }
-
-    fn of_client(config: &ClientConfig) -> Self {
-        Self {
-            suites: config.suites.clone(),
-            groups: config.groups.clone(),
-            alpn: config.alpn.clone(),
-            alpn_required: config.alpn_required,
-            record_size_limit: config.record_size_limit.is_some(),
-            signs: false,
-            peer: if config.psks.is_empty() { Expected::Certificate } else { Expected::Psk },
-        }
-    }
-
-    fn of_server(config: &ServerConfig) -> Self {
-        Self {
-            suites: config.suites.clone(),
-            groups: config.groups.clone(),
-            alpn: config.alpn.clone(),
-            alpn_required: config.alpn_required,
-            record_size_limit: config.record_size_limit.is_some(),
-            signs: !config.psk,
-            peer: match config.client_authentication {
-                _ if config.psk => Expected::Psk,
-                ClientAuthentication::None => Expected::Nobody,
-                ClientAuthentication::Optional => Expected::NobodyOrCertificate,
-                ClientAuthentication::Required => Expected::Certificate,
-            },
-        }
+        let (suites, groups, alpn, alpn_required, limit) = match config {
+            Config::Client(c) => (&c.suites, &c.groups, &c.alpn, c.alpn_required, c.record_size_limit),
+            Config::Server(c) => (&c.suites, &c.groups, &c.alpn, c.alpn_required, c.record_size_limit),
+        };
+        let (suites, groups, alpn) = (suites.clone(), groups.clone(), alpn.clone());
+        let signs = matches!(config, Config::Server(config) if !config.psk);
+        let (record_size_limit, peer) = (limit.is_some(), Expected::of(config));
+        Self { suites, groups, alpn, alpn_required, record_size_limit, signs, peer }
     }
 
     /// The error says what cannot be.
@@ -99,7 +88,10 @@ mod tests {
     use crate::{
         agent::{driver::tests::session, keyring::KeySerial},
         crypto::hash::Hash,
-        engine::{Peer, Psk, Session},
+        engine::{
+            Peer, Psk, Session,
+            config::{ClientConfig, ServerConfig},
+        },
     };
 
     fn certified() -> Proved {
