@@ -11,8 +11,8 @@ use std::{
 };
 
 use nix::sys::socket::{
-    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr, getsockopt,
-    recvmsg, sendmsg, setsockopt, socketpair,
+    AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, UnixAddr, getsockopt, recvmsg, sendmsg,
+    setsockopt, socketpair,
     sockopt::{SndBuf, SndBufForce},
 };
 
@@ -77,14 +77,27 @@ pub(super) fn receive(
     let mut parts = [IoSliceMut::new(buffer)];
     let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
     let received = recvmsg::<UnixAddr>(socket.as_raw_fd(), &mut parts, Some(&mut control), flags)?;
-    let descriptors = received.cmsgs().map(|messages| {
-        let rights = messages.filter_map(|message| match message {
-            ControlMessageOwned::ScmRights(descriptors) => Some(descriptors),
-            _ => None,
-        });
-        rights.flatten().map(system::adopt_received).collect()
-    });
-    Ok((received.bytes, descriptors))
+    let (length, is_whole) = (received.bytes, !received.flags.contains(MsgFlags::MSG_CTRUNC));
+    let descriptors = rights(&control).into_iter().map(system::adopt_received).collect();
+    // Dropped, those that came are closed.
+    Ok((length, if is_whole { Ok(descriptors) } else { Err(nix::errno::Errno::ENOBUFS) }))
+}
+
+/// The descriptors in a control message (cmsg(3)) of the kernel, which writes one at most: its length, SOL_SOCKET, SCM_RIGHTS, and
+/// they. nix shows none of them when one was lost, and the others would stay open.
+fn rights(control: &[u8]) -> Vec<RawFd> {
+    let read = || {
+        let (length, rest) = control.split_first_chunk()?;
+        let (level, rest) = rest.split_first_chunk()?;
+        let (kind, descriptors) = rest.split_first_chunk()?;
+        let is_rights =
+            [level, kind].map(|number| i32::from_ne_bytes(*number)) == [libc::SOL_SOCKET, libc::SCM_RIGHTS];
+        let header = control.len() - descriptors.len();
+        let length = usize::from_ne_bytes(*length).checked_sub(header)?;
+        descriptors.get(..length).filter(|_| is_rights)
+    };
+    let (descriptors, _) = read().unwrap_or_default().as_chunks();
+    descriptors.iter().map(|number| RawFd::from_ne_bytes(*number)).collect()
 }
 
 #[cfg(test)]
@@ -105,5 +118,25 @@ mod tests {
         let mut buffer = vec![0; MAX_MESSAGE];
         let (length, descriptors) = receive(theirs.as_fd(), &mut buffer).unwrap();
         assert!(length == MAX_MESSAGE && descriptors.unwrap().is_empty() && buffer == message);
+    }
+
+    #[test]
+    fn descriptors_that_came_without_the_others_are_closed() {
+        let pair =
+            || socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC).unwrap();
+        let ((ours, theirs), (watch, passed)) = (pair(), pair());
+        let receive = || receive(theirs.as_fd(), &mut [0; 8]).unwrap();
+        let send =
+            |descriptors: &[RawFd]| send(ours.as_fd(), &[b"x"], descriptors, MsgFlags::empty()).unwrap();
+        for count in 0..=2 {
+            send(&vec![passed.as_raw_fd(); count]);
+            let (1, Ok(descriptors)) = receive() else { panic!("{count} descriptors") };
+            assert_eq!(descriptors.len(), count);
+        }
+        send(&[passed.as_raw_fd(); 3]);
+        assert!(matches!(receive(), (1, Err(_))), "there is room for two");
+        drop(passed);
+        let end = nix::sys::socket::recv(watch.as_raw_fd(), &mut [0], MsgFlags::MSG_DONTWAIT);
+        assert_eq!(end, Ok(0), "nobody has it open any more");
     }
 }
