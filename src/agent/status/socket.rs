@@ -28,6 +28,8 @@ use super::Form;
 const MOST: usize = 8;
 /// How long one may take.
 const LONGEST: Duration = Duration::from_secs(2);
+/// How long nobody is let in after that failed: whoever waits is still there then, and descriptors may be, too.
+const PAUSE: Duration = Duration::from_secs(1);
 /// The longest question.
 const QUESTION: usize = 16;
 
@@ -36,6 +38,8 @@ const QUESTION: usize = 16;
 pub(super) struct Desk {
     path: PathBuf,
     listener: UnixListener,
+    /// Until when nobody is let in.
+    closed: Option<Instant>,
     visitors: Vec<Visitor>,
 }
 
@@ -63,18 +67,19 @@ impl Desk {
         let listener = UnixListener::bind(path)?;
         listener.set_nonblocking(true)?;
         fs::set_permissions(path, fs::Permissions::from_mode(0o660))?;
-        Ok(Self { path: path.into(), listener, visitors: Vec::new() })
+        Ok(Self { path: path.into(), listener, closed: None, visitors: Vec::new() })
     }
 
     /// What to wait for.
     pub(super) fn interests(&self) -> Vec<(BorrowedFd<'_>, PollFlags)> {
-        let listener = if self.visitors.len() < MOST { PollFlags::POLLIN } else { PollFlags::empty() };
+        let is_open = self.visitors.len() < MOST && self.closed.is_none();
+        let listener = if is_open { PollFlags::POLLIN } else { PollFlags::empty() };
         let visitors = self.visitors.iter().map(|visitor| (visitor.stream.as_fd(), visitor.interest()));
         std::iter::once((self.listener.as_fd(), listener)).chain(visitors).collect()
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.visitors.iter().map(|visitor| visitor.deadline).min()
+        self.visitors.iter().map(|visitor| visitor.deadline).chain(self.closed).min()
     }
 
     /// Goes on with whoever is ready; `tell` writes the status.
@@ -86,11 +91,25 @@ impl Desk {
             let goes_on = ready.next() != Some(&true) || visitor.advance(&tell).is_ok();
             goes_on && visitor.deadline > now
         });
-        while *called && self.visitors.len() < MOST {
-            let Ok((stream, _)) = self.listener.accept() else { return };
-            if stream.set_nonblocking(true).is_ok() {
-                let deadline = now + LONGEST;
-                self.visitors.push(Visitor { stream, question: Vec::new(), answer: None, deadline });
+        self.closed = self.closed.filter(|until| *until > now);
+        if *called {
+            self.let_in(now);
+        }
+    }
+
+    fn let_in(&mut self, now: Instant) {
+        while self.visitors.len() < MOST {
+            match self.listener.accept() {
+                Ok((stream, _)) if stream.set_nonblocking(true).is_ok() => {
+                    let deadline = now + LONGEST;
+                    self.visitors.push(Visitor { stream, question: Vec::new(), answer: None, deadline });
+                }
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(_) => {
+                    self.closed = Some(now + PAUSE);
+                    return;
+                }
             }
         }
     }
@@ -154,7 +173,10 @@ fn answers(path: &Path) -> io::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nix::poll::{PollFd, PollTimeout, poll};
+    use nix::{
+        poll::{PollFd, PollTimeout, poll},
+        sys::resource::{Resource, getrlimit, setrlimit},
+    };
 
     fn path(name: &str) -> PathBuf {
         std::env::temp_dir().join(format!("handclasp-{}-{name}", std::process::id()))
@@ -212,6 +234,36 @@ mod tests {
         let mut answer = String::new();
         asking.read_to_string(&mut answer).unwrap();
         assert_eq!(answer, "Human\n");
+    }
+
+    const PROBE: &str = "HANDCLASP_DESK_PROBE";
+
+    #[test]
+    #[ignore = "run by the test below, in a process of its own"]
+    fn probe() {
+        let Some(path) = std::env::var_os(PROBE) else { return };
+        let mut desk = Desk::open(Path::new(&path)).unwrap();
+        let _visitor = UnixStream::connect(&path).unwrap();
+        let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+        setrlimit(Resource::RLIMIT_NOFILE, 0, hard).unwrap();
+        desk.advance(&[true], |_| unreachable!());
+        assert_eq!(desk.interests()[0].1, PollFlags::empty());
+        assert!(desk.deadline().unwrap() <= Instant::now() + PAUSE, "but not for ever");
+        setrlimit(Resource::RLIMIT_NOFILE, soft, hard).unwrap();
+        desk.closed = Some(Instant::now());
+        desk.advance(&[false], |_| unreachable!());
+        assert_eq!(desk.interests()[0].1, PollFlags::POLLIN);
+        desk.advance(&[true], |_| unreachable!());
+        assert_eq!(desk.visitors.len(), 1);
+        println!("let in");
+    }
+
+    #[test]
+    fn who_cannot_be_let_in_is_left_alone_for_a_while() {
+        let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", "agent::status::socket::tests::probe", "--ignored", "--nocapture"]);
+        let output = command.env(PROBE, path("full")).output().unwrap();
+        assert!(String::from_utf8_lossy(&output.stdout).contains("let in"), "{output:?}");
     }
 
     #[test]
