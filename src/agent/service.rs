@@ -14,7 +14,10 @@ use nix::{
     sys::{signal::Signal, signalfd::SignalFd},
 };
 
+use crate::engine::config::ClientAuthentication;
+
 use super::{
+    config::Section,
     crew::Crew,
     expiry::Calendar,
     flights::Flights,
@@ -133,11 +136,7 @@ impl Service {
             config.path.display(),
             if client.identity.is_some() { "set" } else { "not set" },
             if server.identity.is_some() { "set" } else { "not set" },
-            if server.verifier.is_some() {
-                "verified"
-            } else {
-                "not asked for (no truststore in [authenticate.server])"
-            },
+            client_certificates(&config.server),
         ));
         self.status.loaded(config.textfile.as_ref());
         self.calendar = Calendar::new(&self.reception.settings);
@@ -328,8 +327,37 @@ impl Service {
     }
 }
 
+/// What becomes of the certificates of clients, in words.
+fn client_certificates(server: &Section) -> &'static str {
+    match (server.client_authentication(), &server.truststore) {
+        (ClientAuthentication::Required, _) => "required",
+        (ClientAuthentication::Optional, _) => "verified",
+        (ClientAuthentication::None, Some(_)) => "not asked for (policy.client_certificate=none)",
+        (ClientAuthentication::None, None) => "not asked for (no truststore in [authenticate.server])",
+    }
+}
+
 fn begin_key_log(path: &Path) -> Result<KeyLogFile, String> {
     let file = KeyLogFile::create(path).map_err(|error| format!("{}: {error}", path.display()))?;
     log::warning(format_args!("whoever reads {} can read every connection from here on", path.display()));
     Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::config::Config;
+
+    #[test]
+    fn it_is_told_what_becomes_of_the_certificates_of_clients() {
+        let told = |text: &str| {
+            let text = format!("[authenticate.server]\n{text}");
+            client_certificates(&Config::parse(Path::new("c"), &text).unwrap().server)
+        };
+        let trust = "x509.truststore=/ca.pem\npolicy.client_certificate=";
+        assert_eq!(told(""), "not asked for (no truststore in [authenticate.server])");
+        assert_eq!(told(&format!("{trust}none")), "not asked for (policy.client_certificate=none)");
+        assert_eq!(told(&format!("{trust}optional")), "verified");
+        assert_eq!(told(&format!("{trust}required")), "required");
+    }
 }

@@ -1,5 +1,7 @@
 //! A GLib key file: its groups and their settings, and the kinds of values in it.
 
+use std::path::Path;
+
 /// What is wrong, and in which line.
 pub(super) type Problem = (usize, String);
 
@@ -75,18 +77,22 @@ pub(super) fn boolean(key: &str, value: &str) -> Result<bool, String> {
     value.parse().map_err(|_| format!("{key} is true or false, not {value:?}"))
 }
 
-/// A list of names for things, each named once.
-pub(super) fn named<T: PartialEq>(
+/// A list of names of these things, however they are capitalised, each named once.
+pub(super) fn named<T: Copy + PartialEq>(
     key: &str,
     value: &str,
-    what: &str,
-    find: impl Fn(&str) -> Option<T>,
+    all: &[T],
+    name_of: fn(T) -> &'static str,
 ) -> Result<Vec<T>, String> {
     let mut found = Vec::new();
     for name in list(value) {
-        let thing = find(&name).ok_or_else(|| format!("{key}: there is no {what} {name:?}"))?;
+        let thing = all.iter().copied().find(|thing| name_of(*thing).eq_ignore_ascii_case(&name));
+        let thing = thing.ok_or_else(|| {
+            let names = words(all.iter().map(|thing| name_of(*thing)));
+            format!("{key} takes a list of {names}, not {name:?}")
+        })?;
         if found.contains(&thing) {
-            return Err(format!("{key} names {name} twice"));
+            return Err(format!("{key} names {name:?} twice"));
         }
         found.push(thing);
     }
@@ -94,13 +100,23 @@ pub(super) fn named<T: PartialEq>(
 }
 
 /// One of several words.
-pub(super) fn choice<T: Copy>(key: &str, value: &str, choices: &[(&str, T)]) -> Result<T, String> {
+pub(super) fn choice<T: Copy>(key: &str, value: &str, choices: &[(&'static str, T)]) -> Result<T, String> {
     let found = choices.iter().find(|(word, _)| *word == value).map(|(_, meaning)| *meaning);
-    found.ok_or_else(|| {
-        let words: Vec<_> = choices.iter().map(|(word, _)| *word).collect();
-        let (last, others) = words.split_last().unwrap_or((&"", &[]));
-        format!("{key} is {} or {last}, not {value:?}", others.join(", "))
-    })
+    let words = || words(choices.iter().map(|(word, _)| *word));
+    found.ok_or_else(|| format!("{key} is {}, not {value:?}", words()))
+}
+
+/// "a, b or c"
+fn words(words: impl Iterator<Item = &'static str>) -> String {
+    let words: Vec<_> = words.collect();
+    let (last, others) = words.split_last().unwrap_or((&"", &[]));
+    format!("{} or {last}", others.join(", "))
+}
+
+/// A path, which is to be one from the root: where a service starts is nobody's choice.
+pub(super) fn path<'a>(key: &str, value: &'a str) -> Result<&'a Path, String> {
+    let path = Some(Path::new(value)).filter(|path| path.is_absolute());
+    path.ok_or_else(|| format!("{key} takes a path from the root, not {value:?}"))
 }
 
 /// A list separated by semicolons, the last of which may be missing.

@@ -13,7 +13,7 @@ use std::{
 };
 
 use super::request::Role;
-use key_file::{Group, Problem, Setting, list, number};
+use key_file::{Group, Problem, Setting, list, number, path};
 
 pub(super) use profile::{Connection, Profile};
 pub(super) use section::{Alpn, FileAt, Section};
@@ -147,10 +147,7 @@ impl Config {
                     }
                 }
                 ("authenticate", "keyrings") => self.keyrings = list(value),
-                ("metrics", "textfile") if !value.starts_with('/') => {
-                    return Err(at(format!("{key} takes a path from the root, not {value:?}")));
-                }
-                ("metrics", "textfile") => self.textfile = Some(value.into()),
+                ("metrics", "textfile") => self.textfile = Some(path(key, value).map_err(at)?.into()),
                 _ => return Err(at(format!("there is no setting {key:?} in [{section}]"))),
             }
         }

@@ -128,7 +128,7 @@ impl Network {
         let prefix = prefix.map_or(Ok(longest), str::parse).map_err(|_| error())?;
         let network = Self { address, prefix };
         if prefix > longest || network.rest(address) != 0 {
-            return Err(format!("{key}: {text} is no network: the address has bits beyond the prefix"));
+            return Err(format!("{key}: {text:?} is no network: the address has bits beyond the prefix"));
         }
         Ok(network)
     }

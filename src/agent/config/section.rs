@@ -12,7 +12,7 @@ use crate::{
     engine::config::ClientAuthentication,
 };
 
-use super::key_file::{Problem, Setting, boolean, choice, list, named, number};
+use super::key_file::{Problem, Setting, boolean, choice, list, named, number, path};
 
 /// A path in the configuration, and the line that names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,12 +54,12 @@ pub(in crate::agent) struct Section {
     pub(in crate::agent) reverse_dns: bool,
     /// `policy.client_certificate`, and the line that says so.
     client_certificate: Option<(ClientAuthentication, usize)>,
-    /// `policy.purpose`
-    purpose: RequiredPurpose,
+    /// `policy.purpose`, and the line that says so.
+    purpose: Option<(RequiredPurpose, usize)>,
     /// `policy.crl_required`, and the line that says so.
     crl_required: Option<(Revocation, usize)>,
-    /// `policy.rsa_bits`
-    min_rsa_bits: usize,
+    /// `policy.rsa_bits`, and the line that says so.
+    min_rsa_bits: Option<(usize, usize)>,
     /// `allow.*`, and the last line of it.
     allowed: AllowList,
     allowed_at: usize,
@@ -92,32 +92,37 @@ impl Section {
 
     fn set(&mut self, role: Role, Setting { key, value, line }: &Setting<'_>) -> Result<Effect, String> {
         let (key, line) = (*key, *line);
-        let file = || (!value.is_empty()).then(|| FileAt { path: value.into(), line });
+        let file = || match value.as_str() {
+            "" => Ok(None),
+            _ => path(key, value).map(|path| Some(FileAt { path: path.into(), line })),
+        };
         match (key, role) {
-            ("x509.truststore", _) => self.truststore = file(),
-            ("x509.crl", _) => self.crl = file(),
-            ("x509.certificate", _) => self.certificate = file(),
+            ("x509.truststore", _) => self.truststore = file()?,
+            ("x509.crl", _) => self.crl = file()?,
+            ("x509.certificate", _) => self.certificate = file()?,
             ("x509.private_key", _) if is_url(value) => {
-                return Err(format!("{key}: keys in hardware ({value}) are not supported; name a PEM file"));
+                return Err(format!(
+                    "{key}: keys in hardware ({value:?}) are not supported; name a PEM file"
+                ));
             }
-            ("x509.private_key", _) => self.private_key = file(),
+            ("x509.private_key", _) => self.private_key = file()?,
             ("x509.pq.certificate" | "x509.pq.private_key", _) => {
                 return Ok(Effect::None("ML-DSA is not supported"));
             }
-            ("policy.groups", _) => self.groups = named(key, value, "group", NamedGroup::from_name)?,
+            ("policy.groups", _) => self.groups = named(key, value, NamedGroup::ALL, NamedGroup::name)?,
             ("policy.require_pq", _) => self.require_pq = boolean(key, value)?,
-            ("policy.suites", _) => self.suites = named(key, value, "cipher suite", CipherSuite::from_name)?,
+            ("policy.suites", _) => self.suites = named(key, value, &CipherSuite::ALL, CipherSuite::name)?,
             ("policy.alpn", _) => self.alpn = choice(key, value, ALPN)?,
             ("policy.deadline", _) => self.deadline = Some(deadline(key, value)?),
             ("policy.reverse_dns", Role::Client) => self.reverse_dns = boolean(key, value)?,
             ("policy.client_certificate", Role::Server) => {
                 self.client_certificate = Some((choice(key, value, CLIENT_CERTIFICATE)?, line));
             }
-            ("policy.purpose", _) => self.purpose = choice(key, value, PURPOSES)?,
+            ("policy.purpose", _) => self.purpose = Some((choice(key, value, PURPOSES)?, line)),
             ("policy.crl_required", _) => {
                 self.crl_required = Some((choice(key, value, CRL_REQUIRED)?, line));
             }
-            ("policy.rsa_bits", _) => self.min_rsa_bits = rsa_bits(key, value)?,
+            ("policy.rsa_bits", _) => self.min_rsa_bits = Some((rsa_bits(key, value)?, line)),
             _ => {
                 let Some(property) = Property::ALL.into_iter().find(|property| property.name() == key) else {
                     return Ok(Effect::Unknown);
@@ -164,11 +169,13 @@ impl Section {
             _ if !self.allowed.is_empty() => return Err((self.allowed_at, needs("an allow-list"))),
             _ => {}
         }
-        if let Some(crl) = &self.crl {
-            let problem =
-                "x509.crl has no effect without x509.truststore: no client is asked for a certificate";
-            warnings.push((crl.line, problem.into()));
-        }
+        let idle = [
+            (self.crl.as_ref().map(|crl| crl.line), "x509.crl"),
+            (self.purpose.map(|(_, line)| line), "policy.purpose"),
+            (self.min_rsa_bits.map(|(_, line)| line), "policy.rsa_bits"),
+        ];
+        let why = "has no effect without x509.truststore: no client is asked for a certificate";
+        warnings.extend(idle.iter().filter_map(|(line, what)| Some(((*line)?, format!("{what} {why}")))));
         Ok(())
     }
 
@@ -197,7 +204,8 @@ impl Section {
     /// What a peer's certificates must show beside the rest.
     pub(in crate::agent) fn demands(&self) -> Demands {
         let revocation = self.crl_required.map_or(Revocation::default(), |(revocation, _)| revocation);
-        let Self { purpose, min_rsa_bits, .. } = *self;
+        let purpose = self.purpose.map_or(RequiredPurpose::default(), |(purpose, _)| purpose);
+        let min_rsa_bits = self.min_rsa_bits.map_or(0, |(bits, _)| bits);
         Demands { purpose, revocation, min_rsa_bits, allowed: self.allowed.clone() }
     }
 
@@ -238,7 +246,7 @@ const CRL_REQUIRED: &[(&str, Revocation)] =
 
 fn deadline(key: &str, value: &str) -> Result<Duration, String> {
     match number(key, value)? {
-        0 => Err(format!("{key} takes whole seconds, at least 1")),
+        0 => Err(format!("{key} takes whole seconds, at least 1, not {value:?}")),
         seconds => Ok(Duration::from_secs(seconds.into())),
     }
 }
@@ -246,7 +254,7 @@ fn deadline(key: &str, value: &str) -> Result<Duration, String> {
 fn rsa_bits(key: &str, value: &str) -> Result<usize, String> {
     let bits = number(key, value)?;
     let bits = usize::try_from(bits).ok().filter(|bits| (2048..=4096).contains(bits));
-    bits.ok_or_else(|| format!("{key} is from 2048 to 4096, not {value}"))
+    bits.ok_or_else(|| format!("{key} is from 2048 to 4096, not {value:?}"))
 }
 
 /// The RFC 7512 and TPM URLs that GnuTLS takes in place of a file.

@@ -42,8 +42,10 @@ fn groups_are_ordered_and_restricted() {
     let ordered = groups("policy.groups=secp384r1;X25519").unwrap();
     assert_eq!(ordered, [NamedGroup::Secp384r1, NamedGroup::X25519]);
     let refused = |text| groups(text).unwrap_err().to_string();
-    assert_eq!(refused("policy.groups=x25519;x448"), "c:2: policy.groups: there is no group \"x448\"");
-    assert_eq!(refused("policy.groups=x25519;x25519"), "c:2: policy.groups names x25519 twice");
+    let unknown = refused("policy.groups=x25519;x448");
+    assert!(unknown.starts_with("c:2: policy.groups takes a list of "), "{unknown}");
+    assert!(unknown.ends_with("x25519, secp256r1 or secp384r1, not \"x448\""), "{unknown}");
+    assert_eq!(refused("policy.groups=x25519;x25519"), "c:2: policy.groups names \"x25519\" twice");
     assert_eq!(refused("policy.require_pq=1"), "c:2: policy.require_pq is true or false, not \"1\"");
 }
 
@@ -83,6 +85,19 @@ fn what_has_no_effect_is_said() {
         parse("[debug]\ntls=3\n[authenticate.server]\nx509.pq.certificate=/p\nx509.crl=/c\n").unwrap();
     let lines: Vec<_> = config.warnings.iter().map(|warning| warning.line).collect();
     assert_eq!(lines, [2, 4, 5]);
+    let settings = "policy.purpose=rpc\npolicy.rsa_bits=3072\n";
+    let lines = |text: &str| {
+        let config = parse(&format!("{text}\n{settings}")).unwrap();
+        config.warnings.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        lines("[authenticate.server]"),
+        ["c:2: policy.purpose", "c:3: policy.rsa_bits"].map(|what| {
+            format!("{what} has no effect without x509.truststore: no client is asked for a certificate")
+        })
+    );
+    assert!(lines("[authenticate.server]\nx509.truststore=/a").is_empty());
+    assert!(lines("[authenticate.client]").is_empty(), "the system's authorities");
 }
 
 #[test]
@@ -104,9 +119,13 @@ fn errors_tell_file_and_line() {
         ("[debug]\nnl=0\nnl=0", "c:3: nl is set a second time in [debug]"),
         (
             "[authenticate.server]\nx509.private_key=pkcs11:x",
-            "c:2: x509.private_key: keys in hardware (pkcs11:x) are not supported; name a PEM file",
+            "c:2: x509.private_key: keys in hardware (\"pkcs11:x\") are not supported; name a PEM file",
         ),
         ("[metrics]\ntextfile=x.prom", "c:2: textfile takes a path from the root, not \"x.prom\""),
+        (
+            "[authenticate.client]\nx509.truststore=certs/ca.pem",
+            "c:2: x509.truststore takes a path from the root, not \"certs/ca.pem\"",
+        ),
         ("[authenticate.server]\nx509.crl=\\x", "c:2: \"\\\\x\" has an unknown escape"),
         ("[authenticate.server]\nallow.san=a\\;b", "c:2: \"a\\\\;b\" has an unknown escape"),
     ] {
@@ -169,12 +188,13 @@ fn a_policy_that_cannot_be_meant_is_refused() {
     for (text, expected) in [
         (
             "policy.suites=TLS_AES_128_CCM_SHA256",
-            "policy.suites: there is no cipher suite \"TLS_AES_128_CCM_SHA256\"",
+            "policy.suites takes a list of TLS_AES_128_GCM_SHA256, TLS_AES_256_GCM_SHA384 or \
+             TLS_CHACHA20_POLY1305_SHA256, not \"TLS_AES_128_CCM_SHA256\"",
         ),
         ("policy.alpn=nfs", "policy.alpn is nfs-ports, always, required or never, not \"nfs\""),
-        ("policy.deadline=0", "policy.deadline takes whole seconds, at least 1"),
+        ("policy.deadline=0", "policy.deadline takes whole seconds, at least 1, not \"0\""),
         ("policy.deadline=1.5", "policy.deadline takes a number, not \"1.5\""),
-        ("policy.rsa_bits=1024", "policy.rsa_bits is from 2048 to 4096, not 1024"),
+        ("policy.rsa_bits=1024", "policy.rsa_bits is from 2048 to 4096, not \"1024\""),
         (
             "policy.client_certificate=yes",
             "policy.client_certificate is none, optional or required, not \"yes\"",
@@ -285,12 +305,12 @@ fn a_profile_says_what_it_is_for() {
         ("match.peer_address=192.0.2.0/x", format!("c:2: match.peer_address {network} \"192.0.2.0/x\"")),
         (
             "match.peer_address=192.0.2.1/24",
-            "c:2: match.peer_address: 192.0.2.1/24 is no network: the address has bits beyond the prefix"
+            "c:2: match.peer_address: \"192.0.2.1/24\" is no network: the address has bits beyond the prefix"
                 .into(),
         ),
         (
             "match.peer_address=192.0.2.0/33",
-            "c:2: match.peer_address: 192.0.2.0/33 is no network: the address has bits beyond the prefix"
+            "c:2: match.peer_address: \"192.0.2.0/33\" is no network: the address has bits beyond the prefix"
                 .into(),
         ),
         (
