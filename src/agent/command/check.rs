@@ -1,5 +1,6 @@
 //! `handclasp check`: is this host ready? Each line says what is so, and what to do about it if it is not good.
 
+mod files;
 mod host;
 mod kernel;
 mod material;
@@ -106,6 +107,7 @@ fn report(path: Option<PathBuf>) -> ExitCode {
         Ok(settings) => {
             show(keyrings(&settings.config.keyrings));
             show(material::check(&settings));
+            show(files::check(&settings.config));
         }
     }
     if worst == Level::Fail { ExitCode::FAILURE } else { ExitCode::SUCCESS }
