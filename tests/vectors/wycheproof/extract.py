@@ -39,15 +39,12 @@ FILES = {
     "rsa_pss_2048_sha384_mgf1_48": SIGNATURE,
     "rsa_pss_4096_sha384_mgf1_48": SIGNATURE,
     "rsa_pss_4096_sha512_mgf1_64": SIGNATURE,
-<<<<<<< HEAD
     "rsa_pss_2048_sha256_mgf1_0": SIGNATURE,
     "rsa_pss_2048_sha256_mgf1_0_params": SIGNATURE,
     "rsa_pss_2048_sha512_mgf1sha256_32_params": SIGNATURE,
-=======
     "mlkem_768": DECAPSULATION,
     "mlkem_768_encaps": ENCAPSULATION,
     "mlkem_768_keygen_seed": KEY_PAIR,
->>>>>>> ff1233a (x)
 }
 
 for name, fields in FILES.items():
