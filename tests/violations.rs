@@ -281,6 +281,7 @@ const SERVER_HELLOS: &[Case] = &[
     //= type=test
     //# the client MUST check the legacy_version, legacy_session_id_echo, cipher_suite, and
     //# legacy_compression_method as specified in Section 4.1.3
+    (Retry, SH, |m| m[4..6].copy_from_slice(&[3, 4]), "RetryLegacyVersion", A::IllegalParameter, "4.1.4"),
     (Retry, SH, |m| m[40] ^= 1, "SessionIdNotEchoed", A::IllegalParameter, "4.1.4"),
     //= rfc8446#section-4.1.4
     //= type=test

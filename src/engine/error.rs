@@ -142,6 +142,7 @@ violations! {
     PskHash => IllegalParameter, "a cipher suite whose hash is not the PSK's";
     UnofferedProtocol => IllegalParameter, "an application protocol that was not offered";
     UnofferedScheme => IllegalParameter, "a signature scheme that was not offered or does not go with the key";
+    RetryLegacyVersion => IllegalParameter, "a HelloRetryRequest whose legacy_version is not TLS 1.2";
     RetryChangesNothing => IllegalParameter, "a HelloRetryRequest that changes nothing";
     RetrySuiteChanged => IllegalParameter, "another cipher suite than in its HelloRetryRequest";
     RetryGroupChanged => IllegalParameter, "another group than in the HelloRetryRequest";

@@ -107,9 +107,6 @@ impl WaitServerHello {
         let Self { mut offered, client_hello } = self;
         let request = HelloRetryRequest::read(message.body)?;
         records.end_flight()?;
-        //= rfc8446#section-4.1.4
-        //# the client MUST check the legacy_version, legacy_session_id_echo, cipher_suite, and
-        //# legacy_compression_method as specified in Section 4.1.3
         let suite = offered.check_hello(&request.hello)?;
         offered.retry(&request, suite)?;
         let mut transcript = Transcript::after_retry(suite.hash(), &client_hello);

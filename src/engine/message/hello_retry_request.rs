@@ -5,7 +5,7 @@ use super::{
         codec::{Reader, Writer},
         error::Violation,
     },
-    ExtensionType,
+    ExtensionType, LEGACY_VERSION,
     extension::{Place, read_extensions, write_extension},
     server_hello::{Hello, read_selected_version, write_selected_version},
 };
@@ -39,7 +39,14 @@ impl<'a> HelloRetryRequest<'a> {
     }
 
     pub(crate) fn read(mut r: Reader<'a>) -> Result<Self, Violation> {
+        let mut start = r;
         let hello = Hello::read(&mut r)?;
+        //= rfc8446#section-4.1.4
+        //# the client MUST check the legacy_version, legacy_session_id_echo, cipher_suite, and
+        //# legacy_compression_method as specified in Section 4.1.3
+        if start.u16()? != LEGACY_VERSION {
+            return Err(Violation::RetryLegacyVersion);
+        }
         let (mut selected_group, mut cookie) = (None, None);
         read_extensions(&mut r, Place::HRR, |extension, mut content| {
             match extension {
