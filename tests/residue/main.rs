@@ -8,6 +8,7 @@
 mod drive;
 mod image;
 mod needles;
+mod private_key;
 mod subject;
 
 use std::{
@@ -20,10 +21,23 @@ use image::Image;
 use needles::Needles;
 use subject::Case;
 
-/// What stays behind in memory that is ring's to wipe, and how many bytes: long-term private keys that were dropped, 32 bytes of each on
-/// P-256 and 64 of each of Ed25519. The cases have two or four of them.
-const LEFT_BY_RING: [(&str, usize); 2] =
-    [("private key in ring's form", 128), ("prefix of the private key", 128)];
+/// What stays behind in memory that is ring's to wipe, and how many bytes at most: long-term private keys that were dropped, two or four
+/// in a case. Of each on P-256 32 bytes and on P-384 48, of each of Ed25519 64; of each of RSA the numbers of its file, where they were on
+/// the way into a key and what was the key, and what the last signature was computed of.
+const LEFT_BY_RING: [(&str, usize); 12] = [
+    ("private key in ring's form", 192),
+    ("prefix of the private key", 128),
+    ("p", 512),
+    ("q", 512),
+    ("d", 512),
+    ("dP", 256),
+    ("dQ", 256),
+    ("R^3 mod p", 256),
+    ("R^3 mod q", 256),
+    ("qInv in ring's form", 256),
+    ("a signature mod p", 128),
+    ("a signature mod q", 256),
+];
 
 /// The process of a case, and what it told.
 struct Subject {
@@ -83,8 +97,8 @@ fn examine(case: Case) -> Vec<(String, usize)> {
         "exported",
         "ephemeral private key",
     ];
-    let key = needles.has("private key in ring's form").then_some("private key in ring's form");
-    for secret in expected.into_iter().chain(key) {
+    let keys = ["private key in ring's form", "p", "q", "unused-ML-KEM-decapsulation-key"];
+    for secret in expected.into_iter().chain(keys.into_iter().filter(|key| needles.has(key))) {
         let seen = alive.iter().any(|(label, bytes)| label == secret && *bytes >= 32);
         assert!(seen, "{}: {secret} is there, and not seen: {alive:?}", case.name());
     }

@@ -2,22 +2,28 @@
 
 use std::collections::HashMap;
 
-use handclasp::crypto::{hash::Hash, pem::Blocks};
-use ring::{agreement, digest, hmac};
+use handclasp::crypto::hash::Hash;
+use libcrux_ml_kem::mlkem768;
+use ring::{agreement, hmac};
 
 use crate::{
     image::Image,
-    subject::{Case, IDENTITY, KEY_FILE, MASK, MASKED_PSK, MASKED_SEED},
+    private_key,
+    subject::{Case, IDENTITY, MASK, MASKED_PSK, shared},
 };
 
 /// So many bytes in a row are no accident, and a freed block of the heap still shows them behind its first words.
 const WINDOW: usize = 8;
+
+/// How many bytes of a decapsulation key are secret from the first on: three polynomials of 256 coefficients of 12 bits.
+const DECAPSULATION_VECTOR: usize = 1152;
 
 /// What is looked for.
 #[derive(Default)]
 pub(crate) struct Needles {
     secrets: Vec<(String, Vec<u8>)>,
     public_keys: Vec<Vec<u8>>,
+    signature: Option<Vec<u8>>,
 }
 
 impl Needles {
@@ -28,7 +34,12 @@ impl Needles {
                 ^ MASK
         });
         let bytes = bytes.collect();
-        if label.ends_with("x25519") { self.public_keys.push(bytes) } else { self.add(label, bytes) }
+        match label {
+            "signature" => self.signature = Some(bytes),
+            "given-up-signature" => {}
+            _ if label.ends_with("x25519-public-key") => self.public_keys.push(bytes),
+            _ => self.add(label, bytes),
+        }
     }
 
     fn add(&mut self, label: &str, secret: Vec<u8>) {
@@ -61,7 +72,7 @@ impl Needles {
             self.add("Early Secret", early.clone());
         }
         let salt = schedule.derive(&early, "derived");
-        let handshake = schedule.extract(&salt, &self.told("shared"));
+        let handshake = schedule.extract(&salt, &self.told(&shared(case.group())));
         let next_salt = schedule.derive(&handshake, "derived");
         let master = schedule.extract(&next_salt, &zeros);
         if psk.is_some() {
@@ -74,13 +85,16 @@ impl Needles {
             self.derive_traffic(&schedule, &format!("{side}_HANDSHAKE_TRAFFIC_SECRET"), case);
             self.derive_traffic(&schedule, &format!("{side}_TRAFFIC_SECRET_0"), case);
         }
-        self.add_private_key(case);
+        for (label, secret) in private_key::needles(case, self.signature.as_deref()) {
+            self.add(label, secret);
+        }
+        self.add_decapsulation_keys();
     }
 
     fn psk(&mut self, case: Case) -> Option<Vec<u8>> {
         let psk = MASKED_PSK.map(|byte| byte ^ MASK).to_vec();
         match case {
-            Case::Certificate | Case::Mutual => return None,
+            Case::Certificate | Case::Mutual | Case::Rsa | Case::P384 => return None,
             Case::Psk => self.add("PSK", psk.clone()),
             Case::ImportedPsk => {
                 // RFC 9258, Section 5.1: external_identity, context, target_protocol TLS 1.3, target_kdf HKDF_SHA384.
@@ -113,29 +127,13 @@ impl Needles {
         }
     }
 
-    /// The private key as its file has it, and as ring keeps it.
-    fn add_private_key(&mut self, case: Case) {
-        match case {
-            Case::Certificate => {
-                let text = std::fs::read(KEY_FILE).expect("the key file");
-                let block = Blocks::new(&text).next().expect("a block").expect("PEM");
-                // PKCS#8, and in it SEC1, begin with 36 bytes that are the same in all keys of the curve.
-                let scalar = &block.contents.expose()[36..68];
-                self.add("private key", scalar.into());
-                self.add("private key in ring's form", montgomery(scalar));
-                // Characters 48 to 64 of the first line of base64 are 12 bytes of the scalar.
-                let line = text.split(|byte| *byte == b'\n').nth(1).expect("a line");
-                self.add("private key in PEM", line[48..64].into());
-            }
-            Case::Mutual => {
-                let seed = MASKED_SEED.map(|byte| byte ^ MASK);
-                self.add("private key", seed.into());
-                // RFC 8032, Section 5.1.5: the first and the last byte of the scalar are changed, and the prefix not.
-                let hash = digest::digest(&digest::SHA512, &seed);
-                self.add("private key in ring's form", hash.as_ref()[1..31].into());
-                self.add("prefix of the private key", hash.as_ref()[32..].into());
-            }
-            Case::Psk | Case::ImportedPsk => {}
+    fn add_decapsulation_keys(&mut self) {
+        let is_seed = |secret: &&(String, Vec<u8>)| secret.0.ends_with("ML-KEM-seed");
+        let seeds: Vec<_> = self.secrets.iter().filter(is_seed).cloned().collect();
+        for (label, seed) in seeds {
+            let pair = mlkem768::generate_key_pair(seed.try_into().expect("64 bytes"));
+            // Behind the secret vector are the encapsulation key, its hash, and the seed's second half (FIPS 203, Algorithm 16).
+            self.add(&label.replace("seed", "decapsulation-key"), pair.sk()[..DECAPSULATION_VECTOR].into());
         }
     }
 
@@ -208,30 +206,6 @@ fn forms(label: &str, secret: &[u8]) -> Vec<(String, Vec<u8>)> {
         (format!("{label}, inner pad"), padded(0x36)),
         (format!("{label}, outer pad"), padded(0x5c)),
     ]
-}
-
-/// The order of P-256 (FIPS 186-5), big-endian.
-const ORDER: [u8; 32] = *b"\xff\xff\xff\xff\x00\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\xff\xbc\xe6\xfa\xad\xa7\x17\x9e\x84\xf3\xb9\xca\xc2\xfc\x63\x25\x51";
-
-/// A scalar times 2^256 modulo the order, little-endian: the Montgomery form that curve arithmetic works on.
-fn montgomery(scalar: &[u8]) -> Vec<u8> {
-    let mut value = scalar.to_vec();
-    for _ in 0..256 {
-        let carry = value[0] >> 7;
-        for at in 0..32 {
-            value[at] = value[at] << 1 | value.get(at + 1).map_or(0, |next| next >> 7);
-        }
-        if carry == 1 || value[..] >= ORDER[..] {
-            let mut borrow = false;
-            for (byte, order) in value.iter_mut().zip(ORDER).rev() {
-                let (difference, less) = byte.overflowing_sub(order);
-                let (difference, again) = difference.overflowing_sub(borrow.into());
-                (*byte, borrow) = (difference, less || again);
-            }
-        }
-    }
-    value.reverse();
-    value
 }
 
 /// HKDF and the key schedule's steps, of this program's own.

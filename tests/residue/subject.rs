@@ -12,7 +12,7 @@ use handclasp::{
     crypto::{
         certificate::{CertificateVerifier, Purpose, Rejection, ServerName, UnixTime},
         hash::Hash,
-        kx::{KeyExchangeError, KeyShare, NamedGroup},
+        kx::{KeyExchangeError, KeyShare, NamedGroup, Response, hybrid},
         pem,
         public_key::PublicKey,
         random::{Random, SystemRandom},
@@ -26,7 +26,10 @@ use handclasp::{
     },
 };
 
-use crate::drive::drive;
+use crate::{
+    drive::drive,
+    private_key::{self, KeyFile},
+};
 
 /// What the secrets are told and kept under.
 pub(crate) const MASK: u8 = 0xa5;
@@ -42,10 +45,15 @@ pub(crate) enum Case {
     Psk,
     /// AES-256 with SHA-384, P-384 after a HelloRetryRequest, an imported PSK.
     ImportedPsk,
+    /// AES-128, X25519MLKEM768 at once, a server with an RSA key.
+    Rsa,
+    /// ChaCha20, X25519MLKEM768 after a HelloRetryRequest, P-384 keys at both ends.
+    P384,
 }
 
 impl Case {
-    pub(crate) const ALL: [Self; 4] = [Self::Certificate, Self::Mutual, Self::Psk, Self::ImportedPsk];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Certificate, Self::Mutual, Self::Psk, Self::ImportedPsk, Self::Rsa, Self::P384];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -53,6 +61,8 @@ impl Case {
             Self::Mutual => "mutual",
             Self::Psk => "psk",
             Self::ImportedPsk => "imported-psk",
+            Self::Rsa => "rsa",
+            Self::P384 => "p384",
         }
     }
 
@@ -62,18 +72,34 @@ impl Case {
 
     pub(crate) fn suite(self) -> CipherSuite {
         match self {
-            Self::Certificate => CipherSuite::Aes128GcmSha256,
+            Self::Certificate | Self::Rsa => CipherSuite::Aes128GcmSha256,
             Self::Mutual | Self::ImportedPsk => CipherSuite::Aes256GcmSha384,
-            Self::Psk => CipherSuite::Chacha20Poly1305Sha256,
+            Self::Psk | Self::P384 => CipherSuite::Chacha20Poly1305Sha256,
         }
     }
 
-    fn group(self) -> NamedGroup {
+    pub(crate) fn group(self) -> NamedGroup {
         match self {
             Self::Certificate | Self::Psk => NamedGroup::X25519,
             Self::Mutual => NamedGroup::Secp256r1,
             Self::ImportedPsk => NamedGroup::Secp384r1,
+            Self::Rsa | Self::P384 => NamedGroup::X25519MlKem768,
         }
+    }
+
+    /// What the client offers, with a share of the first: where that is not the group, the server asks for another.
+    fn offered(self) -> Vec<NamedGroup> {
+        let mut groups = vec![NamedGroup::X25519, self.group()];
+        groups.dedup();
+        if self == Self::Rsa {
+            groups.reverse();
+        }
+        groups
+    }
+
+    /// Whether the client has a certificate, too.
+    fn is_mutual(self) -> bool {
+        matches!(self, Self::Mutual | Self::P384)
     }
 
     fn is_psk(self) -> bool {
@@ -125,6 +151,11 @@ impl KeyLog for Told {
     }
 }
 
+/// What the secret of an exchange is told under.
+pub(crate) fn shared(group: NamedGroup) -> String {
+    format!("shared-by-{}", group.name())
+}
+
 /// The system's randomness; it tells the secret of each exchange.
 struct Telling(Arc<Told>);
 
@@ -134,11 +165,37 @@ impl Random for Telling {
     }
 
     fn key_share(&mut self, group: NamedGroup) -> Result<Box<dyn KeyShare>, KeyExchangeError> {
-        let share = SystemRandom.key_share(group)?;
+        let share = match group {
+            NamedGroup::X25519MlKem768 => hybrid::generate(&mut MlKem("ML-KEM-seed", self))?,
+            _ => SystemRandom.key_share(group)?,
+        };
         if group == NamedGroup::X25519 {
-            self.0.add("x25519", share.public());
+            self.0.add("x25519-public-key", share.public());
         }
         Ok(Box::new(TellingShare(share, self.0.clone())))
+    }
+
+    fn respond(&mut self, group: NamedGroup, peer: &[u8]) -> Result<Response, KeyExchangeError> {
+        let response = MlKem("ML-KEM-message", self).respond(group, peer)?;
+        if group.is_post_quantum() {
+            self.0.add(&shared(group), response.shared_secret.expose());
+        }
+        Ok(response)
+    }
+}
+
+/// The same for what ML-KEM asks for, which is told, too.
+struct MlKem<'a>(&'static str, &'a mut Telling);
+
+impl Random for MlKem<'_> {
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), KeyExchangeError> {
+        self.1.fill(bytes)?;
+        self.1.0.add(self.0, bytes);
+        Ok(())
+    }
+
+    fn key_share(&mut self, group: NamedGroup) -> Result<Box<dyn KeyShare>, KeyExchangeError> {
+        self.1.key_share(group)
     }
 }
 
@@ -154,9 +211,18 @@ impl KeyShare for TellingShare {
     }
 
     fn agree(self: Box<Self>, peer: &[u8]) -> Result<Secret, KeyExchangeError> {
+        let group = self.0.group();
         let secret = self.0.agree(peer)?;
-        self.1.add("shared", secret.expose());
+        self.1.add(&shared(group), secret.expose());
         Ok(secret)
+    }
+
+    fn part(&self) -> Option<&dyn KeyShare> {
+        self.0.part()
+    }
+
+    fn into_part(self: Box<Self>) -> Option<Box<dyn KeyShare>> {
+        self.0.into_part()
     }
 }
 
@@ -191,9 +257,6 @@ pub(crate) const MASKED_PSK: [u8; 32] = masked(
 );
 pub(crate) const IDENTITY: &[u8] = b"host and subsystem";
 
-/// A P-256 key in PEM.
-pub(crate) const KEY_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/agent/server.key");
-
 /// One who proves itself.
 struct Identity {
     key: Box<SigningKey>,
@@ -201,16 +264,21 @@ struct Identity {
 }
 
 impl Identity {
-    /// From a file, as the agent reads it.
-    fn p256() -> Self {
-        let text = Zeroizing::new(std::fs::read(KEY_FILE).expect("the key file"));
+    fn of(case: Case) -> Self {
+        private_key::file(case).map_or_else(Self::ed25519, Self::from_files)
+    }
+
+    /// From the files of a key and of its certificate, as the agent reads them.
+    fn from_files(file: KeyFile) -> Self {
+        let text = Zeroizing::new(std::fs::read(file.path()).expect("the key file"));
         let key = SigningKey::from_pem(&text).expect("a key");
+        let text = std::fs::read(file.path().with_extension("pem")).expect("the certificate");
         let block = pem::Blocks::new(&text).next().expect("a block").expect("PEM");
-        let (_, point) =
-            block.contents.expose().split_last_chunk::<65>().expect("it ends with the public key");
-        // SubjectPublicKeyInfo of an uncompressed P-256 point (RFC 5480).
-        let head = b"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07\x03\x42\x00";
-        let public = PublicKey::from_spki(&[&head[..], point].concat()).expect("a key");
+        let certificate = block.contents.expose();
+        let mut windows = certificate.windows(file.spki_length);
+        let spki = windows.find(|window| window.starts_with(file.spki_head)).expect("a key");
+        let public = PublicKey::from_spki(spki).expect("a key");
+        assert!(key.fits(&public));
         Self { key: Box::new(key), pinned: Arc::new(Pinned(public)) }
     }
 
@@ -246,11 +314,16 @@ struct End {
     handshake: Box<Handshake>,
     key: Option<Box<SigningKey>>,
     case: Case,
+    told: Arc<Told>,
 }
 
 impl End {
     fn run(&mut self, incoming: &mut Vec<u8>, outgoing: &mut Vec<u8>) -> Option<Box<Session>> {
-        let sign = |request: &SignRequest<'_>| self.key.as_ref()?.sign(request.scheme, request.message).ok();
+        let sign = |request: &SignRequest<'_>| {
+            let signature = self.key.as_ref()?.sign(request.scheme, request.message).ok()?;
+            self.told.add("signature", &signature);
+            Some(signature)
+        };
         let find_psk = |_: &[PskOffer]| Some((0, psk(self.case)));
         let mut rest = &incoming[..];
         let send = |bytes: &[u8]| outgoing.extend_from_slice(bytes);
@@ -263,29 +336,24 @@ impl End {
 const NOW: UnixTime = UnixTime(1_800_000_000);
 
 fn ends(case: Case, told: &Arc<Told>) -> (End, End) {
-    let mut ours = ClientConfig {
-        suites: vec![case.suite()],
-        groups: vec![NamedGroup::X25519],
-        ..ClientConfig::default()
-    };
+    let mut ours =
+        ClientConfig { suites: vec![case.suite()], groups: case.offered(), ..ClientConfig::default() };
     let mut theirs =
         ServerConfig { suites: vec![case.suite()], key_log: Some(told.clone()), ..ServerConfig::default() };
-    ours.groups = vec![NamedGroup::X25519, case.group()];
-    ours.groups.dedup();
     theirs.groups = vec![case.group()];
     let (mut client_key, mut server_key) = (None, None);
     if case.is_psk() {
         ours.psks = vec![psk(case)];
         theirs.psk = true;
     } else {
-        let server = if case == Case::Mutual { Identity::ed25519() } else { Identity::p256() };
+        let server = Identity::of(case);
         ours.server_name = ServerName::parse("server.test");
         ours.verifier = Some(server.pinned.clone());
         theirs.credentials = vec![server.credential()];
         server_key = Some(server.key);
     }
-    if case == Case::Mutual {
-        let client = Identity::ed25519();
+    if case.is_mutual() {
+        let client = Identity::of(case);
         ours.credentials = vec![client.credential()];
         theirs.client_authentication = ClientAuthentication::Required;
         theirs.verifier = Some(client.pinned.clone());
@@ -294,7 +362,7 @@ fn ends(case: Case, told: &Arc<Told>) -> (End, End) {
     let random = || Box::new(Telling(told.clone()));
     let client = Handshake::client(Arc::new(ours), random(), NOW).expect("a configuration");
     let server = Handshake::server(Arc::new(theirs), random(), NOW).expect("a configuration");
-    let end = |handshake, key| End { handshake: Box::new(handshake), key, case };
+    let end = |handshake, key| End { handshake: Box::new(handshake), key, case, told: told.clone() };
     (end(client, client_key), end(server, server_key))
 }
 
@@ -356,8 +424,12 @@ pub(crate) fn live(case: Case) {
     for (label, masked) in told.0.lock().expect("one thread").iter().skip(first) {
         tell(&format!("given-up-{label}"), masked);
     }
-    let unused = Telling(told).key_share(NamedGroup::X25519).expect("randomness");
-    tell("x25519", &mask(unused.public()));
+    let first = told.0.lock().expect("one thread").len();
+    let group = if case.group().is_post_quantum() { case.group() } else { NamedGroup::X25519 };
+    let unused = Telling(told.clone()).key_share(group).expect("randomness");
+    for (label, masked) in told.0.lock().expect("one thread").iter().skip(first) {
+        tell(&format!("unused-{label}"), masked);
+    }
     stop_when("alive");
     converse(sessions);
     drop((keys, exported, unused));
