@@ -8,7 +8,8 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File, OpenOptions},
+    fmt,
+    fs::{self, File, Metadata, OpenOptions},
     io,
     os::{
         fd::{AsFd, AsRawFd, BorrowedFd},
@@ -48,6 +49,7 @@ pub(in crate::agent) fn run(wanted: Wanted) -> Result<(), String> {
     let mut doorman =
         Doorman { broker: stdin.as_fd(), home, wanted, open: BTreeMap::new(), refused: BTreeMap::new() };
     doorman.look()?;
+    doorman.miss()?;
     doorman.say(Tidings::Settled, "", &[])?;
     loop {
         let interests = [(doorman.broker, PollFlags::POLLIN), (mounts.as_fd(), PollFlags::POLLPRI)];
@@ -82,9 +84,10 @@ struct Doorman<'a> {
 impl Doorman<'_> {
     /// Tells what has come and what has gone.
     fn look(&mut self) -> Result<(), String> {
-        let present: BTreeMap<_, _> = self.present();
-        let is_there =
-            |name: &String, identity: &Identity| present.get(name).is_some_and(|(_, now)| now == identity);
+        let present = self.present();
+        let is_there = |name: &String, identity: &Identity| {
+            present.iter().any(|(here, _, now)| (here, now) == (name, identity))
+        };
         let gone: Vec<_> = self
             .open
             .iter()
@@ -100,25 +103,44 @@ impl Doorman<'_> {
             self.open.remove(&name);
             self.say(Tidings::Gone, &name, &[])?;
         }
-        for (name, (file, identity)) in present {
-            let is_known = self.open.values().chain(self.refused.get(&name)).any(|known| *known == identity);
-            if !is_known {
-                self.open(name, &file, identity)?;
+        for (name, file, identity) in present {
+            if [&self.open, &self.refused].iter().any(|known| known.get(&name) == Some(&identity)) {
+                continue;
+            }
+            match self.open.iter().find(|(_, known)| **known == identity).map(|(first, _)| first.clone()) {
+                Some(first) => {
+                    self.refuse(name, identity, format_args!("it is served already, as {first}"))?
+                }
+                None => self.open(name, &file, identity)?,
             }
         }
         Ok(())
     }
 
-    /// The namespaces that are wanted and there, but for our own.
-    fn present(&self) -> BTreeMap<String, (File, Identity)> {
-        let own = self.home.metadata().map(|metadata| (metadata.dev(), metadata.ino())).ok();
+    /// Tells of the names that were given and stand for no namespace, or for our own.
+    fn miss(&self) -> Result<(), String> {
+        for name in &self.wanted.names {
+            let why = match find(name) {
+                None => "there is no such network namespace (yet)",
+                Some((_, identity)) if self.is_own(identity) => {
+                    "it is the agent's own, and served without a name"
+                }
+                Some(_) => continue,
+            };
+            self.say(Tidings::Trouble, &format!("{name}: {why}"), &[])?;
+        }
+        Ok(())
+    }
+
+    /// The namespaces that are wanted and there, but for our own. Of several names of one the first counts.
+    fn present(&self) -> Vec<(String, File, Identity)> {
         let names = self.wanted.names.iter().cloned().chain(if self.wanted.all { names() } else { vec![] });
-        let found = names.filter_map(|name| {
-            let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path(&name)).ok()?;
-            let metadata = file.metadata().ok()?;
-            Some((name, (file, (metadata.dev(), metadata.ino()))))
-        });
-        found.filter(|(_, (_, identity))| Some(*identity) != own).collect()
+        let found = names.filter_map(|name| find(&name).map(|(file, identity)| (name, file, identity)));
+        found.filter(|(_, _, identity)| !self.is_own(*identity)).collect()
+    }
+
+    fn is_own(&self, identity: Identity) -> bool {
+        self.home.metadata().is_ok_and(|home| identity_of(&home) == identity)
     }
 
     fn open(&mut self, name: String, file: &File, identity: Identity) -> Result<(), String> {
@@ -134,11 +156,15 @@ impl Doorman<'_> {
             }
             // A name whose namespace is not mounted on it yet, or that is another file altogether.
             Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {}
-            Err(error) => {
-                self.say(Tidings::Trouble, &format!("{name}: {error}"), &[])?;
-                self.refused.insert(name, identity);
-            }
+            Err(error) => self.refuse(name, identity, format_args!("{error}"))?,
         }
+        Ok(())
+    }
+
+    /// Tells once why a namespace is not served.
+    fn refuse(&mut self, name: String, identity: Identity, why: fmt::Arguments<'_>) -> Result<(), String> {
+        self.say(Tidings::Trouble, &format!("{name}: {why}"), &[])?;
+        self.refused.insert(name, identity);
         Ok(())
     }
 
@@ -159,6 +185,16 @@ impl Doorman<'_> {
     }
 }
 
+fn find(name: &str) -> Option<(File, Identity)> {
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path(name)).ok()?;
+    let identity = identity_of(&file.metadata().ok()?);
+    Some((file, identity))
+}
+
+fn identity_of(metadata: &Metadata) -> Identity {
+    (metadata.dev(), metadata.ino())
+}
+
 /// A name of `ip netns`, or the path of any other file that stands for a namespace.
 fn path(name: &str) -> PathBuf {
     if name.contains('/') { name.into() } else { Path::new(FOLDER).join(name) }
@@ -172,12 +208,63 @@ pub(super) fn bare(name: &str) -> &str {
 
 fn names() -> Vec<String> {
     let entries = fs::read_dir(FOLDER).into_iter().flatten().flatten();
-    entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
+    let mut names: Vec<_> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.sort();
+    names
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+    use std::{
+        process::{Command, Stdio},
+        thread,
+        time::Duration,
+    };
+
+    fn identity(path: &str) -> Identity {
+        identity_of(&fs::metadata(path).unwrap())
+    }
+
+    #[test]
+    fn a_namespace_is_served_by_the_first_of_its_names() {
+        if !nix::unistd::getuid().is_root() {
+            return;
+        }
+        let mut other = Command::new("unshare").args(["--net", "cat"]).stdin(Stdio::piped()).spawn().unwrap();
+        let names =
+            ["/proc/PID/task/PID/ns/net", "/proc/PID/ns/net", "/proc/PID/ns/nothing", "/proc/self/ns/net"]
+                .map(|name| name.replace("PID", &other.id().to_string()));
+        while identity(&names[0]) == identity("/proc/self/ns/net") {
+            thread::sleep(Duration::from_millis(1));
+        }
+        let (ours, broker) =
+            socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC).unwrap();
+        let mut doorman = Doorman {
+            broker: broker.as_fd(),
+            home: File::open("/proc/thread-self/ns/net").unwrap(),
+            wanted: Wanted { names: names.to_vec(), all: false },
+            open: BTreeMap::new(),
+            refused: BTreeMap::new(),
+        };
+        doorman.look().unwrap();
+        doorman.look().unwrap();
+        doorman.miss().unwrap();
+        let said = || {
+            let mut text = [0; 256];
+            let (length, _) = passing::receive(ours.as_fd(), &mut text).ok()?;
+            Some(String::from_utf8_lossy(&text[..length]).into_owned())
+        };
+        let [first, second, nothing, own] = names;
+        assert_eq!(said(), Some(format!("+{first}")));
+        assert_eq!(said(), Some(format!("!{second}: it is served already, as {first}")), "and once");
+        assert_eq!(said(), Some(format!("!{nothing}: there is no such network namespace (yet)")));
+        assert_eq!(said(), Some(format!("!{own}: it is the agent's own, and served without a name")));
+        assert_eq!(said(), None);
+        drop(other.stdin.take());
+        other.wait().unwrap();
+    }
 
     #[test]
     fn a_namespace_has_one_name() {

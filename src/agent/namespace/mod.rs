@@ -60,7 +60,7 @@ enum Tidings {
     Come = b'+' as isize,
     /// A namespace has lost its name: what holds on to it keeps it from ending.
     Gone = b'-' as isize,
-    /// A namespace is there, but cannot be served.
+    /// A namespace that was named is not there, or cannot be served, or is served by another name.
     Trouble = b'!' as isize,
     /// All that were there at the start have been told.
     Settled = b'.' as isize,

@@ -52,14 +52,7 @@ impl Namespaces {
                 wait(namespaces.interests(), Some(patience)).map_err(|error| format!("poll: {error}"))?;
             namespaces.hear(&ready)?;
         }
-        for name in wanted.names.iter().filter(|name| !namespaces.serves(name)) {
-            log::warning(format_args!("netns {name}: there is no such network namespace (yet)"));
-        }
         Ok(namespaces)
-    }
-
-    fn serves(&self, name: &str) -> bool {
-        self.list.iter().any(|namespace| namespace.is_called(name))
     }
 
     /// What to wait for.
@@ -106,7 +99,7 @@ impl Namespaces {
                 Some(Tidings::Settled) => doorman.has_settled = true,
                 Some(Tidings::Come) => self.come(&text, sockets.unwrap_or_default()),
                 Some(Tidings::Gone) => self.go(&text),
-                Some(Tidings::Trouble) | None => log::error(format_args!("netns {text}")),
+                Some(Tidings::Trouble) | None => log::warning(format_args!("netns {text}")),
             }
         }
         Ok(())
