@@ -4,6 +4,7 @@
 //! answers is replaced. Its handshakes are reported as failed at once.
 
 mod member;
+mod post;
 mod recruitment;
 mod voice;
 
@@ -214,7 +215,6 @@ impl Pool {
             let assigned = &self.assigned;
             let is_its_own = |number: Number| assigned.get(&number) == Some(&index);
             member.advance(&mut ready, is_its_own, &mut self.reports);
-            member.dismiss_if_silent();
         }
         self.bury();
         self.retire();
