@@ -44,6 +44,9 @@ pub(super) enum Crew {
 /// Worker processes.
 pub(super) struct Pool {
     recruitment: Recruitment,
+    /// How many there are to be.
+    wanted: usize,
+    /// Their places, and one more: for the successor of one that has served its time and is still at work.
     members: Vec<Member>,
     /// Who does which handshake.
     assigned: BTreeMap<Number, usize>,
@@ -83,7 +86,7 @@ impl Crew {
     pub(super) fn wanted(&self) -> usize {
         match self {
             Self::Alone(_) => 0,
-            Self::Processes(pool) => pool.members.len(),
+            Self::Processes(pool) => pool.wanted,
         }
     }
 
@@ -95,11 +98,11 @@ impl Crew {
         }
     }
 
-    /// How many were started in place of one that was gone.
+    /// How many were lost, and replaced.
     pub(super) fn restarts(&self) -> u64 {
         match self {
             Self::Alone(_) => 0,
-            Self::Processes(pool) => pool.members.iter().map(Member::restarts).sum(),
+            Self::Processes(pool) => pool.members.iter().map(Member::losses).sum(),
         }
     }
 
@@ -115,7 +118,7 @@ impl Crew {
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self {
             Self::Alone(_) => None,
-            Self::Processes(pool) => pool.members.iter().filter_map(Member::deadline).min(),
+            Self::Processes(pool) => pool.deadline(),
         }
     }
 
@@ -170,9 +173,35 @@ impl Crew {
 
 impl Pool {
     fn start(count: usize, recruitment: Recruitment) -> Self {
-        let members = (0..count).map(|_| Member::start(&recruitment)).collect();
+        let members = (0..=count).map(|_| Member::new()).collect();
         let (assigned, reports) = (BTreeMap::new(), VecDeque::new());
-        Self { recruitment, members, assigned, reports, ended: None, next: 0 }
+        let mut pool = Self { recruitment, wanted: count, members, assigned, reports, ended: None, next: 0 };
+        pool.recruit();
+        pool
+    }
+
+    /// The places where somebody is to be started: so that as many as are wanted have not served their time.
+    fn vacancies(&self) -> Vec<usize> {
+        let is_fresh = |member: &&Member| member.is_there() && !member.has_served(self.recruitment.service);
+        let missing = self.wanted.saturating_sub(self.members.iter().filter(is_fresh).count());
+        let vacant = self.members.iter().enumerate().filter(|(_, member)| !member.is_there());
+        vacant.map(|(index, _)| index).take(missing).collect()
+    }
+
+    /// Starts whoever is to be started, and can be by now.
+    fn recruit(&mut self) {
+        for index in self.vacancies() {
+            if let Some(member) = self.members.get_mut(index) {
+                member.fill(&self.recruitment);
+            }
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let vacancies = self.vacancies().into_iter();
+        let opens = vacancies.filter_map(|index| self.members.get(index).map(Member::opens));
+        let retires = self.idle().first().map(|_| Instant::now());
+        self.members.iter().filter_map(Member::deadline).chain(opens).chain(retires).min()
     }
 
     /// A new handshake goes to the next in turn: whoever has the fewest may have them because it ends them all at once.
@@ -199,11 +228,23 @@ impl Pool {
         in_turn.or_else(|| (0..count).find(|index| member(*index).is_some()))
     }
 
-    /// Replaces those who have served their time, once they have nothing to do.
+    /// Who has served its time and has nothing to do, once somebody can do its work.
+    fn idle(&self) -> Vec<usize> {
+        let has_served = |member: &Member| member.has_served(self.recruitment.service);
+        if !self.members.iter().any(|member| member.is_ready() && !has_served(member)) {
+            return vec![];
+        }
+        let is_idle = |index: usize| !self.assigned.values().any(|assigned| *assigned == index);
+        let members = self.members.iter().enumerate();
+        members
+            .filter(|(index, member)| has_served(member) && is_idle(*index))
+            .map(|(index, _)| index)
+            .collect()
+    }
+
     fn retire(&mut self) {
-        for (index, member) in self.members.iter_mut().enumerate() {
-            let is_idle = || !self.assigned.values().any(|assigned| *assigned == index);
-            if member.has_served(self.recruitment.service) && is_idle() {
+        for index in self.idle() {
+            if let Some(member) = self.members.get_mut(index) {
                 member.retire();
             }
         }
@@ -218,7 +259,8 @@ impl Pool {
         }
         self.bury();
         self.retire();
-        self.members.iter_mut().for_each(|member| member.restart_if_due(&self.recruitment));
+        self.members.iter_mut().for_each(Member::reap);
+        self.recruit();
     }
 
     fn forget(&mut self, number: Number) {

@@ -28,26 +28,26 @@ pub(in crate::agent) struct Member {
     post: Option<Post>,
     /// How long to wait before the next start, if the last one did not live long.
     pause: Duration,
-    restart: Option<Instant>,
-    /// How often one was started here.
-    starts: u64,
+    /// When one may be started here.
+    opens: Instant,
+    /// How many were lost here.
+    losses: u64,
     /// Those that were ended and not yet reaped.
     remains: Vec<Child>,
     buffer: Vec<u8>,
 }
 
 impl Member {
-    pub(super) fn start(recruitment: &Recruitment) -> Self {
-        let mut member = Self {
+    /// Nobody's place.
+    pub(super) fn new() -> Self {
+        Self {
             post: None,
             pause: Duration::ZERO,
-            restart: Some(Instant::now()),
-            starts: 0,
+            opens: Instant::now(),
+            losses: 0,
             remains: Vec::new(),
             buffer: vec![0; MAX_MESSAGE],
-        };
-        member.restart_if_due(recruitment);
-        member
+        }
     }
 
     pub(super) fn is_there(&self) -> bool {
@@ -89,34 +89,42 @@ impl Member {
         self.post.as_ref().map(Post::state)
     }
 
-    /// How often one was started in place of another.
-    pub(super) fn restarts(&self) -> u64 {
-        self.starts.saturating_sub(1)
+    /// How many were lost here.
+    pub(super) fn losses(&self) -> u64 {
+        self.losses
     }
 
-    /// When it is to be started again, if it is gone, or is taken for lost, if it is silent.
+    /// When one may be started here.
+    pub(super) fn opens(&self) -> Instant {
+        self.opens
+    }
+
+    /// When the worker here has something to say, or is taken for lost.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.restart.into_iter().chain(self.post.as_ref().and_then(Post::deadline)).min()
+        self.post.as_ref().and_then(Post::deadline)
     }
 
-    pub(super) fn restart_if_due(&mut self, recruitment: &Recruitment) {
-        self.remains.retain_mut(|child| matches!(child.try_wait(), Ok(None)));
-        if self.restart.is_none_or(|restart| restart > Instant::now()) {
+    /// Starts one here, if it is time for that.
+    pub(super) fn fill(&mut self, recruitment: &Recruitment) {
+        if self.opens > Instant::now() {
             return;
         }
-        self.restart = None;
         match Post::start(recruitment) {
             Ok(post) => {
                 log::debug(format_args!("worker {} started", post.number()));
-                self.starts += 1;
                 self.post = Some(post);
                 self.renew(recruitment);
             }
             Err(error) => {
                 log::error(format_args!("a worker could not be started: {error}"));
-                self.pause_before_restart();
+                self.close_for_a_while();
             }
         }
+    }
+
+    /// Lets the system forget those that have ended.
+    pub(super) fn reap(&mut self) {
+        self.remains.retain_mut(|child| matches!(child.try_wait(), Ok(None)));
     }
 
     /// Hands over the trust stores, for the handshakes from here on.
@@ -139,14 +147,12 @@ impl Member {
         self.replace_if(result);
     }
 
-    /// Ends it in good order: it has nothing to do. Another takes its place at once.
+    /// Ends it in good order: it has nothing to do, and is none of those that an operator should ask about.
     pub(super) fn retire(&mut self) {
-        log::debug(format_args!("{self} retires"));
-        self.dismiss();
-        self.pause = Duration::ZERO;
-        self.restart = Some(Instant::now());
-        // Not one of those that an operator should ask about.
-        self.starts = self.starts.saturating_sub(1);
+        let Some(post) = self.post.take() else { return };
+        log::debug(format_args!("worker {} retires", post.number()));
+        self.remains.push(post.kill());
+        (self.pause, self.opens) = (Duration::ZERO, Instant::now());
     }
 
     fn replace_if(&mut self, result: Result<(), String>) {
@@ -163,11 +169,12 @@ impl Member {
             self.pause = Duration::ZERO;
         }
         self.remains.push(post.kill());
-        self.pause_before_restart();
+        self.losses += 1;
+        self.close_for_a_while();
     }
 
-    fn pause_before_restart(&mut self) {
-        self.restart = Some(Instant::now() + self.pause);
+    fn close_for_a_while(&mut self) {
+        self.opens = Instant::now() + self.pause;
         self.pause = (self.pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
     }
 }

@@ -222,6 +222,23 @@ fn workers_retire_without_losing_a_handshake() {
 }
 
 #[test]
+fn the_only_worker_retires_though_it_is_never_idle() {
+    let mut broker = Broker::with_service(1, 2);
+    let first = broker.processes()[0];
+    let mut clients = [broker.begin(1), broker.begin(2)];
+    broker.until(|broker| broker.processes().len() == 2);
+    let mut client = broker.begin(3);
+    for client in &mut clients {
+        client.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
+        assert!(matches!(broker.report(), (1 | 2, Report::Failed(Verdict { errno: libc::EACCES, .. }))));
+    }
+    broker.until(|broker| !broker.processes().contains(&first));
+    assert_eq!((broker.crew.workers().len(), broker.crew.wanted(), broker.crew.restarts()), (1, 1, 0));
+    client.write_all(&client_hello()).unwrap();
+    assert!(matches!(broker.report(), (3, Report::FindPsk(_))), "the successor has it");
+}
+
+#[test]
 fn a_worker_that_lied_is_replaced() {
     let mut broker = Broker::new(1);
     let mut client = broker.begin(1);
@@ -259,11 +276,11 @@ fn a_hostile_worker_harms_only_its_own_handshakes() {
     let mut broker = Broker::new(1);
     let Crew::Processes(pool) = &mut broker.crew else { panic!("processes") };
     pool.recruitment.arguments[1] = "agent::crew::tests::a_hostile_worker";
-    pool.members.insert(0, Member::start(&pool.recruitment));
+    pool.wanted = 2;
     broker.until(|broker| broker.processes().len() == 2);
     let _clients = [broker.begin(1), broker.begin(2)];
     let Crew::Processes(pool) = &broker.crew else { panic!("processes") };
-    let hostile = pool.assigned.iter().find(|(_, member)| **member == 0).map(|(number, _)| *number);
+    let hostile = pool.assigned.iter().find(|(_, member)| **member == 1).map(|(number, _)| *number);
     let (number, report) = broker.report();
     assert!(is_lost(&report) && Some(number) == hostile, "{number} {report:?}");
 }

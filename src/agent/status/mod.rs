@@ -75,7 +75,7 @@ pub(super) struct View<'a> {
     /// The workers that are there, and how many there are to be.
     pub(super) workers: Vec<WorkerState>,
     pub(super) workers_wanted: usize,
-    /// How many workers were started in place of one that was gone.
+    /// How many workers were lost, and replaced.
     pub(super) restarts: u64,
 }
 
