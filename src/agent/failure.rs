@@ -46,7 +46,15 @@ pub(super) enum Failure {
 impl Failure {
     /// All that is said of it; `psk`: the handshake was for a PSK.
     pub(super) fn verdict(&self, psk: bool) -> Verdict {
-        Verdict { errno: self.errno(psk), alert: self.alert(), cause: self.cause(), reason: self.to_string() }
+        let (alert, received, reason) = (self.alert(), self.received(), self.to_string());
+        Verdict { errno: self.errno(psk), alert, received, cause: self.cause(), reason }
+    }
+
+    fn received(&self) -> Option<AlertDescription> {
+        match self {
+            Self::Handshake(driver::Failure::Engine(Error::Alert(received))) => Some(*received),
+            _ => None,
+        }
     }
 
     fn cause(&self) -> Cause {
@@ -300,6 +308,17 @@ mod tests {
 
     fn engine(error: Error) -> Failure {
         error.into()
+    }
+
+    #[test]
+    fn nothing_in_common_is_told_from_other_failures() {
+        let finds_nothing = |error: Error| engine(error).verdict(false).finds_nothing_in_common();
+        assert!(finds_nothing(Error::Peer(Violation::NoCommonGroup)));
+        assert!(finds_nothing(Error::Alert(AlertDescription::HandshakeFailure)));
+        assert!(!finds_nothing(Error::Alert(AlertDescription::BadCertificate)));
+        let rejection = Rejection { reason: Reason::Expired, detail: String::new() };
+        assert!(!finds_nothing(Error::Certificate(rejection)));
+        assert!(!Failure::Timeout(Duration::ZERO).verdict(false).finds_nothing_in_common());
     }
 
     #[test]

@@ -175,7 +175,8 @@ impl Flight {
 
     fn fail(self, verdict: &Verdict) {
         let verdict = self.given_up.as_ref().unwrap_or(verdict);
-        let pq = self.subject.requires_pq.then_some("policy.require_pq allows no group but X25519MLKEM768");
+        let pq = (self.subject.requires_pq && verdict.finds_nothing_in_common())
+            .then_some("policy.require_pq or policy.groups allow no group but X25519MLKEM768");
         let told = self.pending.fail(verdict.errno);
         let outcome = Outcome::Failed { verdict, trouble: self.broker.trouble().or(pq) };
         end(&self.subject, &self.counters, outcome, told);

@@ -135,10 +135,19 @@ pub(super) struct Verdict {
     pub(super) errno: i32,
     /// The alert that the peer was sent.
     pub(super) alert: Option<AlertDescription>,
+    /// The alert that the peer sent.
+    pub(super) received: Option<AlertDescription>,
     /// Of which kind it is.
     pub(super) cause: Cause,
     /// One line's worth of words; a peer may have chosen some of them.
     pub(super) reason: String,
+}
+
+impl Verdict {
+    /// Whether one end told the other that it finds no acceptable parameters, a group among them (RFC 8446, Section 4.1.1).
+    pub(super) fn finds_nothing_in_common(&self) -> bool {
+        [self.alert, self.received].contains(&Some(AlertDescription::HandshakeFailure))
+    }
 }
 
 impl Established {

@@ -265,7 +265,8 @@ fn a_hostile_worker() {
     for _ in 0..2 {
         recv(descriptor, &mut [0; 4096], MsgFlags::empty()).unwrap();
     }
-    let verdict = Verdict { errno: 13, alert: None, cause: Cause::Internal, reason: String::new() };
+    let verdict =
+        Verdict { errno: 13, alert: None, received: None, cause: Cause::Internal, reason: String::new() };
     say(&border::write_report(77, &Report::Failed(verdict)).unwrap().public);
     say(&[0xff; 70_000]);
     wait([(broker.as_fd(), PollFlags::empty())], None).unwrap();

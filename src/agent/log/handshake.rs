@@ -135,12 +135,13 @@ impl Ended<'_> {
 }
 
 fn failure_members(verdict: &Verdict, trouble: Option<&str>, object: &mut Object) {
-    let Verdict { errno, alert, cause, reason } = verdict;
+    let Verdict { errno, alert, received, cause, reason } = verdict;
     object.string("errno", errno_name(*errno));
     object.string("cause", cause.name());
     object.string("reason", reason);
     trouble.iter().for_each(|trouble| object.string("detail", trouble));
     alert.iter().for_each(|alert| object.string("alert_sent", alert));
+    received.iter().for_each(|alert| object.string("alert_received", alert));
 }
 
 impl fmt::Display for Ended<'_> {
@@ -165,7 +166,7 @@ impl fmt::Display for Ended<'_> {
                 Ok(())
             }
             (Outcome::Failed { verdict, trouble }, told) => {
-                let Verdict { errno, alert, cause: _, reason } = verdict;
+                let Verdict { errno, alert, reason, .. } = verdict;
                 let name = errno_name(*errno);
                 write!(f, "{subject}: FAILED with {name} in {milliseconds} ms: {reason}")?;
                 trouble.iter().try_for_each(|trouble| write!(f, " ({trouble})"))?;
@@ -287,6 +288,7 @@ mod tests {
         let verdict = Verdict {
             errno: libc::EKEYREJECTED,
             alert: Some(AlertDescription::UnknownPskIdentity),
+            received: Some(AlertDescription::AccessDenied),
             cause: Cause::Peer,
             reason: "a\n\"reason\"".into(),
         };
@@ -299,7 +301,7 @@ mod tests {
                 head,
                 r#""failed","ms":0,"errno":"EKEYREJECTED","cause":"peer","reason":"a"#,
                 "\u{fffd}",
-                r#"\"reason\"","detail":"it offered","alert_sent":"unknown_psk_identity","not_told":"gone"}"#
+                r#"\"reason\"","detail":"it offered","alert_sent":"unknown_psk_identity","alert_received":"access_denied","not_told":"gone"}"#
             ]
             .concat()
         );

@@ -115,7 +115,8 @@ fn refusals() {
     let subject = Subject::new("");
     let elapsed = std::time::Duration::ZERO;
     let end = |outcome| handshake(&Ended { subject: &subject, outcome, elapsed, told: Ok(()) });
-    let verdict = |cause| Verdict { errno: libc::EACCES, alert: None, cause, reason: "no".into() };
+    let verdict =
+        |cause| Verdict { errno: libc::EACCES, alert: None, received: None, cause, reason: "no".into() };
     let (hostile, slow) = (verdict(Cause::Peer), verdict(Cause::Timeout));
     (0..500).for_each(|_| end(Outcome::Failed { verdict: &hostile, trouble: None }));
     end(Outcome::Failed { verdict: &slow, trouble: None });

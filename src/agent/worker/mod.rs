@@ -85,7 +85,7 @@ impl Worker {
                 course.driver.abort(course.socket.as_fd(), alert);
                 let reason = String::from("the broker gave up");
                 let (errno, cause) = (libc::ETIMEDOUT, Cause::Timeout);
-                let verdict = Verdict { errno, alert: Some(alert), cause, reason };
+                let verdict = Verdict { errno, alert: Some(alert), received: None, cause, reason };
                 self.reports.push_back((number, Report::Failed(verdict)));
             }
         }

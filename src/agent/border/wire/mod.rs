@@ -131,7 +131,9 @@ pub(in crate::agent) fn write_report(number: Number, report: &Report) -> Result<
         Report::Done(session) => parcel(number, DONE, &session.secrets(), |w| write_session(w, session)),
         Report::Failed(verdict) => parcel(number, FAILED, &[], |w| {
             w.u32(verdict.errno.unsigned_abs());
-            write_option(w, verdict.alert.as_ref(), |w, alert| w.u8(alert.code()));
+            for alert in [verdict.alert, verdict.received] {
+                write_option(w, alert.as_ref(), |w, alert| w.u8(alert.code()));
+            }
             write_index(w, verdict.cause as usize);
             w.vector16(|w| w.bytes(verdict.reason.as_bytes()));
         }),
@@ -268,6 +270,7 @@ fn read_verdict(r: &mut Reader<'_>) -> Result<Verdict, Malformed> {
     Ok(Verdict {
         errno: errno.ok_or(Malformed("errno"))?,
         alert: read_option(r, |r| r.u8().map(AlertDescription::from_code))?,
+        received: read_option(r, |r| r.u8().map(AlertDescription::from_code))?,
         cause: Cause::ALL.get(read_index(r)?).copied().ok_or(Malformed("cause"))?,
         reason: printable(r.vector16()?.rest()),
     })
@@ -307,6 +310,7 @@ mod tests {
         let verdict = Verdict {
             errno: 13,
             alert: Some(AlertDescription::BadCertificate),
+            received: Some(AlertDescription::AccessDenied),
             cause: Cause::Internal,
             reason: "a\nb".into(),
         };

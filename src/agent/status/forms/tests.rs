@@ -28,8 +28,13 @@ fn counters() -> Rc<Counters> {
         counters.count(&Ended { subject: &nvme, outcome, elapsed, told: Ok(()) });
     }
     let nfs = Subject { flow: Some((Role::Server, Authentication::X509)), ..Subject::new("red") };
-    let verdict =
-        Verdict { errno: libc::EACCES, alert: None, cause: Cause::Certificate, reason: "no".into() };
+    let verdict = Verdict {
+        errno: libc::EACCES,
+        alert: None,
+        received: None,
+        cause: Cause::Certificate,
+        reason: "no".into(),
+    };
     let outcome = Outcome::Failed { verdict: &verdict, trouble: None };
     counters.count(&Ended { subject: &nfs, outcome, elapsed: Duration::ZERO, told: Ok(()) });
     Rc::new(counters)

@@ -80,6 +80,22 @@ nfs-suites() {
     carried_by_ktls
 }
 
+nfs-post-quantum-required() {
+    local reason='policy.require_pq or policy.groups allow no group but X25519MLKEM768'
+    with_policy c none "$client" policy.groups=x25519
+    with_policy s server policy.require_pq=true
+    nfs_refused 'access denied' tls /tls
+    agent_says s "no group in common \\($reason\\)"
+    with_policy c none "$client" policy.require_pq=true
+    with_policy s server policy.groups=x25519
+    nfs_refused 'access denied' tls /tls
+    agent_says c "the peer refused with alert handshake_failure \\($reason\\)"
+    nobody_timed_out
+    with_policy s server
+    nfs_compare tls /tls
+    agent_says c 'done in .*X25519MLKEM768'
+}
+
 nfs-alpn() {
     agent c none
     agent s server
