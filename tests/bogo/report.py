@@ -50,6 +50,17 @@ class Report:
         for section in ("DisabledTests", "Areas"):
             yield from self.unmatched(section, self.config[section])
         yield from self.unmatched("Otherwise", self.otherwise)
+        yield from self.mistakes_of_core()
+
+    def mistakes_of_core(self):
+        """What is outside has a sentence; what is inside and yet excepted is named case by case."""
+        outside = self.config["Core"]["outside"]
+        groups = self.config["Groups"].keys() | self.config["Otherwise"].keys()
+        yield from self.unmatched("Core", outside.keys() - groups)
+        for pattern, group in {**self.config["DisabledTests"], **self.otherwise}.items():
+            covers = [name for name in self.cases if matches(name, pattern)]
+            if group not in outside and covers != [pattern] and not all(self.is_outside(name) for name in covers):
+                yield f"Core: {pattern!r} of {group!r} is more than one case"
 
     def unmatched(self, section, patterns):
         for pattern in patterns:
@@ -96,22 +107,24 @@ class Report:
         for group, reason in self.config["Groups"].items():
             print_group(counts[group], group, reason)
 
+    def is_outside(self, name):
+        """Whether a case is none of the certificate core: it is of a pattern or in a group that has a sentence there."""
+        outside = self.config["Core"]["outside"]
+        groups = {self.excluded[name], first_match(name, self.otherwise)}
+        return bool(groups & outside.keys()) or any(matches(name, pattern) for pattern in outside)
+
     def print_core(self):
-        """The certificate core: all that applies but PSKs, named policies and what resumes, and the groups that are a part of it."""
-        core = self.config["Core"]
-
-        def is_outside(name):
-            return any(matches(name, pattern) for pattern in core["without"]) or (
-                first_match(name, self.otherwise) in core["without"]
-            )
-
-        inside = collections.Counter(ending for name, ending in self.ended.items() if not is_outside(name))
-        missing = sum(group in core["groups"] for group in self.excluded.values())
-        total = inside.total() + missing
-        right = inside[PASSED] + inside[OTHERWISE]
+        """The certificate core: all that applies and all that is excluded, but for what config.json puts outside."""
+        inside = {name: self.ended.get(name) for name in self.cases if not self.is_outside(name)}
+        print("\nOf the certificate core, not as the runner expects it:")
+        for name, ending in inside.items():
+            if ending != PASSED:
+                print(f"  {name}: {self.excluded[name] or first_match(name, self.otherwise) or ending}")
+        counts = collections.Counter(inside.values())
+        right = counts[PASSED] + counts[OTHERWISE]
         print(
-            f"\ncertificate core: {total} cases, {inside[PASSED]} ({inside[PASSED] / total:.1%}) passed, with those that end as "
-            f"an RFC says instead {right} ({right / total:.1%}); {missing} excluded"
+            f"certificate core: {len(inside)} cases, {counts[PASSED]} ({counts[PASSED] / len(inside):.1%}) passed, with those that "
+            f"end as an RFC says instead {right} ({right / len(inside):.1%}); {counts[None]} excluded"
         )
 
 

@@ -84,6 +84,7 @@ pub struct Flags {
     pub select_alpn: Option<String>,
     pub reject_alpn: bool,
 
+    pub expect_advertised_alpn: Option<String>,
     pub expect_alpn: Option<String>,
     pub expect_cipher: Option<u16>,
     pub expect_curve_id: Option<u16>,
@@ -233,6 +234,8 @@ impl Flags {
             "-advertise-alpn" => self.advertise_alpn = Some(argument.text()?),
             "-select-alpn" => self.select_alpn = Some(argument.text()?),
             "-reject-alpn" => self.reject_alpn = true,
+            // We never do.
+            "-no-server-name-ack" => {}
             "-decline-alpn" | "-server-preference" => {}
             _ => return Ok(false),
         }
@@ -241,6 +244,7 @@ impl Flags {
 
     fn read_expectation(&mut self, argument: &mut Argument<'_, '_>) -> Result<bool, FlagError> {
         match argument.name {
+            "-expect-advertised-alpn" => self.expect_advertised_alpn = Some(argument.text()?),
             "-expect-alpn" => self.expect_alpn = Some(argument.text()?),
             "-expect-cipher" | "-expect-cipher-aes" => self.expect_cipher = Some(argument.number()?),
             // The order of our suites does not depend on the processor.
@@ -257,6 +261,12 @@ impl Flags {
             "-expect-server-name" => self.expect_server_name = Some(argument.text()?),
             "-expect-no-server-name" => self.expect_no_server_name = true,
             "-expect-session-miss" => self.expect_session_miss = true,
+            // Early data is never offered and never accepted: no other reason can come before this one.
+            "-expect-early-data-reason" => {
+                if argument.text()? != "disabled" {
+                    return Err(argument.unimplemented());
+                }
+            }
             "-use-ticket-callback" | "-use-ticket-aead-callback" | "-skip-ticket" => {}
             // Resumption is never offered.
             "-no-ticket" | "-expect-no-session" | "-expect-no-session-id" | "-expect-no-offer-early-data" => {

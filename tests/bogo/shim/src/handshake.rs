@@ -27,6 +27,8 @@ pub struct Done {
     pub session: Box<Session>,
     /// The runner's number of the credential that was used on our side.
     pub selected: Option<i32>,
+    /// What the peer sent.
+    pub received: Vec<u8>,
 }
 
 /// Shakes hands as the flags say.
@@ -122,7 +124,8 @@ fn key_shares(flags: &Flags, groups: &[NamedGroup]) -> Result<Option<Vec<NamedGr
         return known("-key-shares", codes, NamedGroup::from_code).map(Some);
     }
     let first = groups.first();
-    let other = groups.iter().find(|group| first.is_some_and(|f| f.is_post_quantum() != group.is_post_quantum()));
+    let other =
+        groups.iter().find(|group| first.is_some_and(|f| f.is_post_quantum() != group.is_post_quantum()));
     Ok(Some(first.into_iter().chain(other).copied().collect()))
 }
 
@@ -150,7 +153,7 @@ fn drive(
     credentials: &Credentials,
     wire: &mut Wire,
 ) -> Result<Done, Failure> {
-    let mut selected = None;
+    let (mut selected, mut received) = (None, Vec::new());
     loop {
         match handshake.step() {
             Step::Send(bytes) => {
@@ -160,7 +163,10 @@ fn drive(
             Step::Receive(length) => match wire.read(length)? {
                 Some(_) if flags.fail_early_callback => handshake.abort(AlertDescription::HandshakeFailure),
                 Some(_) if flags.fail_ddos_callback => handshake.abort(AlertDescription::InternalError),
-                Some(bytes) => handshake.receive(&bytes),
+                Some(bytes) => {
+                    handshake.receive(&bytes);
+                    received.extend(bytes);
+                }
                 None => return Err(Failure::EndOfStream),
             },
             Step::Sign(_) if flags.fail_cert_callback => match flags.fail_cert_callback_alert {
@@ -183,7 +189,7 @@ fn drive(
                 if let Peer::Psk { identity, .. } = &session.peer {
                     selected = credentials.number_of(identity);
                 }
-                return Ok(Done { session, selected });
+                return Ok(Done { session, selected, received });
             }
             Step::Failed(error) => return Err(error.into()),
         }

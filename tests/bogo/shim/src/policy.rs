@@ -45,8 +45,7 @@ const FIPS: Policy = Policy {
     ],
 };
 
-const FIPS_202609: Policy =
-    Policy { groups: &[NamedGroup::X25519MlKem768, Secp256r1, Secp384r1], ..FIPS };
+const FIPS_202609: Policy = Policy { groups: &[NamedGroup::X25519MlKem768, Secp256r1, Secp384r1], ..FIPS };
 
 const WPA: Policy = Policy {
     suites: &[Aes256GcmSha384],
