@@ -188,6 +188,7 @@ impl Handshake {
             return self.conclude(Err(Error::Local(LocalError::Misuse)));
         }
         self.records.sent(count);
+        self.records.release_sent();
     }
 
     /// Takes exactly the bytes that [`Step::Receive`] asked for.

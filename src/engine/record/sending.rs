@@ -115,6 +115,13 @@ impl Records {
         }
     }
 
+    /// Gives back the memory of what was sent: a handshake waits for its peer much longer than it sends.
+    pub(crate) fn release_sent(&mut self) {
+        if self.outgoing.is_empty() {
+            self.outgoing = Vec::new();
+        }
+    }
+
     /// Whether the writing key should be replaced before more is sent (Section 5.5).
     pub(crate) fn writing_key_is_used_up(&self) -> bool {
         self.writing.as_ref().is_some_and(Protection::is_used_up)
