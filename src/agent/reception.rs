@@ -54,14 +54,13 @@ impl Reception {
         self.flights.deadline().into_iter().chain(self.lookups.deadline()).min()
     }
 
-    /// Goes on where [`Self::interests`] are met, and ends what is late.
+    /// Goes on where [`Self::interests`] are met.
     pub(super) fn advance(&mut self, ready: &[bool]) {
         let (of_lookups, of_flights) = ready.split_at_checked(self.lookups.len()).unwrap_or_default();
         self.flights.advance(of_flights);
         for found in self.lookups.advance(of_lookups) {
             self.go_on(found);
         }
-        self.flights.hear();
     }
 
     /// Ends whatever is there.
@@ -105,7 +104,8 @@ impl Reception {
         let is_needed = request.role == Role::Client
             && request.authentication != Authentication::Psk
             && request.peer_name.is_none();
-        let connection = connection(addresses(pending.socket()).ok().filter(|_| is_needed)?, counters);
+        let addresses = is_needed.then(|| addresses(pending.socket()))?;
+        let connection = connection(addresses.ok()?, counters);
         let section = self.settings.choose(request.role, &connection).section;
         section.reverse_dns.then(|| (connection.peer.ip(), time_limit(request, section.deadline)))
     }
