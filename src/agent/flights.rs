@@ -106,42 +106,42 @@ impl Flights {
         }
     }
 
-    /// Goes on where [`Self::interests`] are met, and ends those whose time is over.
+    /// Goes on where [`Self::interests`] are met.
     pub(super) fn advance(&mut self, ready: &[bool]) {
         self.crew.advance(ready);
-        self.hear();
+    }
+
+    /// Hears the next report; whether there was one.
+    pub(super) fn hear(&mut self) -> bool {
+        let Some((number, report)) = self.crew.report() else { return false };
+        let Some(flight) = self.flights.remove(&number) else { return true };
+        if let (Some(file), Report::Done(session)) = (&self.key_log, &report) {
+            file.write_session(session, flight.subject().we_are_server());
+        }
+        match contained(|| Some(flight.hear(report))) {
+            Some(Ok(Some((flight, order)))) => {
+                self.flights.insert(number, flight);
+                self.crew.order(number, order);
+            }
+            Some(Err(Lie)) => self.crew.distrust(number),
+            Some(Ok(None)) | None => self.crew.forget(number),
+        }
+        true
+    }
+
+    /// Gives those up whose time is over.
+    pub(super) fn give_up_late(&mut self) {
         let now = Instant::now();
         let late: Vec<Number> =
             self.flights.iter().filter(|(_, flight)| flight.deadline() <= now).map(|(n, _)| *n).collect();
-        for number in late {
-            self.give_up(number, Flight::timeout);
-        }
-        self.hear();
+        late.into_iter().for_each(|number| self.give_up(number, Flight::timeout));
     }
 
-    /// Hears every report that is there.
-    pub(super) fn hear(&mut self) {
-        while let Some((number, report)) = self.crew.report() {
-            let Some(flight) = self.flights.remove(&number) else { continue };
-            if let (Some(file), Report::Done(session)) = (&self.key_log, &report) {
-                file.write_session(session, flight.subject().we_are_server());
-            }
-            match contained(|| Some(flight.hear(report))) {
-                Some(Ok(Some((flight, order)))) => {
-                    self.flights.insert(number, flight);
-                    self.crew.order(number, order);
-                }
-                Some(Err(Lie)) => self.crew.distrust(number),
-                Some(Ok(None)) | None => self.crew.forget(number),
-            }
-        }
-    }
-
-    /// Gives all up.
+    /// Gives all up, and has no room for others.
     pub(super) fn stop(&mut self) {
+        self.room.total = 0;
         let numbers: Vec<Number> = self.flights.keys().copied().collect();
         numbers.into_iter().for_each(|number| self.give_up(number, |_| Failure::Stopping));
-        self.hear();
     }
 
     /// Gives a handshake up; a second time because nobody answered to the first.

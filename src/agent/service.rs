@@ -166,7 +166,7 @@ impl Service {
         if self.namespaces.ask() <= Instant::now() {
             self.watch_files();
             self.accept();
-            self.reception.flights.hear();
+            self.hear();
         }
         Ok(!self.go_round()? || self.take_signal()?)
     }
@@ -272,8 +272,21 @@ impl Service {
     fn advance(&mut self, ready: &[bool]) {
         let could_take = self.reception.flights.can_take();
         self.reception.advance(ready);
+        self.hear();
+        self.reception.flights.give_up_late();
+        self.hear();
         if !could_take && self.reception.flights.can_take() {
             self.namespaces.hurry();
+        }
+    }
+
+    /// Hears every report that is there, and after each takes the requests that have come: the kernel's queue has room for as few as
+    /// three, and an answer can take a signature.
+    fn hear(&mut self) {
+        while self.reception.flights.hear() {
+            if self.namespaces.are_calling() {
+                self.accept();
+            }
         }
     }
 
@@ -314,6 +327,7 @@ impl Service {
     fn stop(&mut self) -> Result<(), String> {
         let count = self.reception.count();
         self.reception.stop();
+        self.hear();
         while self.reception.count() > 0 {
             // Requests are left to the next agent, and another signal says nothing new.
             self.namespaces.postpone();

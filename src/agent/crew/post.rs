@@ -26,9 +26,8 @@ use crate::agent::{
 
 /// A question and an end: what may still come of a handshake that was taken back.
 const STRAYS: usize = 2;
-/// How many messages are read of one worker before the kernel and the others have their turn: an answer can take a signature, and
-/// the kernel's queue may have room for three requests.
-const MAX_MESSAGES: usize = 2;
+/// How many messages are read of one worker before the others have their turn.
+const MAX_MESSAGES: usize = 16;
 /// How long a worker may owe an answer that takes it no time.
 const LONGEST_SILENCE: Duration = Duration::from_secs(2);
 

@@ -69,15 +69,25 @@ impl Namespaces {
     /// Takes note of who called, in the order of [`Self::interests`]. The error ends the agent, which has given up the right to
     /// open namespaces: it has to be started again, or deleted ones would never end.
     pub(in crate::agent) fn hear(&mut self, ready: &[bool]) -> Result<(), String> {
-        self.list
-            .iter_mut()
-            .zip(ready)
-            .filter(|(_, called)| **called)
-            .for_each(|(namespace, _)| namespace.hear());
+        self.hear_kernel(ready);
         if ready.get(self.list.len()) == Some(&true) {
             return self.hear_doorman();
         }
         Ok(())
+    }
+
+    fn hear_kernel(&mut self, ready: &[bool]) {
+        let called = self.list.iter_mut().zip(ready).filter(|(_, called)| **called);
+        called.for_each(|(namespace, _)| namespace.hear());
+    }
+
+    /// Whether the kernel calls right now.
+    pub(in crate::agent) fn are_calling(&mut self) -> bool {
+        let ears = self.list.iter().map(|namespace| (namespace.as_fd(), PollFlags::POLLIN));
+        // What cannot be asked is asked again in the next turn.
+        let ready = wait(ears, Some(Duration::ZERO)).unwrap_or_default();
+        self.hear_kernel(&ready);
+        ready.contains(&true)
     }
 
     fn hear_doorman(&mut self) -> Result<(), String> {
