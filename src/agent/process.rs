@@ -19,6 +19,8 @@ const MAX_IN_FLIGHT: usize = 1024;
 /// How many may be giving way: their peers are told first, which takes a moment. While that many do, requests wait in the
 /// kernel, which holds up to 50.
 const MAX_GIVING_WAY: usize = 16;
+/// The shortest slice of the processor that there is, in nanoseconds.
+const SLICE: u64 = 100_000;
 /// Descriptors that are not a handshake's: netlink, signals, stderr, files that are being read, and some to spare.
 const OTHER_DESCRIPTORS: u64 = 64;
 
@@ -33,6 +35,14 @@ pub(super) fn harden() {
     let results = [prctl::set_dumpable(false), setrlimit(Resource::RLIMIT_CORE, 0, 0)];
     for error in results.into_iter().filter_map(Result::err) {
         log::warning(format_args!("the agent's memory is not protected from core dumps: {error}"));
+    }
+}
+
+/// The kernel's queue of requests is short, and its consumers need not wait for us: on a busy host the agent goes on soon, and for a
+/// short time. Workers do not have that from it.
+pub(super) fn be_prompt() {
+    if let Err(error) = system::set_slice(SLICE) {
+        log::debug(format_args!("the agent is scheduled as any other process: {error}"));
     }
 }
 

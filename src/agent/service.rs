@@ -94,6 +94,7 @@ impl Service {
         let Options { path, workers, status, key_log, namespaces, .. } = options;
         let key_log = key_log.as_deref().map(begin_key_log).transpose()?;
         process::harden();
+        process::be_prompt();
         let signals = process::take_signals().map_err(|error| format!("signals: {error}"))?;
         let settings = Settings::load(path.as_deref()).map_err(|error| error.to_string())?;
         log::set_debug(settings.config.debug);

@@ -78,6 +78,7 @@ pub(super) fn enter() -> Result<(), String> {
     let _best_effort = fs::write("/proc/self/oom_score_adj", OOM_SCORE);
     // And where time is short, the broker goes first: it takes requests off the kernel's queue.
     system::be_nice(NICENESS);
+    let _best_effort = system::set_slice(0);
     let passwd = fs::read_to_string("/etc/passwd").ok();
     become_user(passwd.as_deref().and_then(user).unwrap_or(NOBODY)).map_err(step("changing the user"))?;
     let errno = |what: &'static str| move |error: nix::Error| format!("sandbox: {what}: {error}");
