@@ -118,8 +118,12 @@ impl Namespace {
     /// The kernel has called.
     fn hear(&mut self) {
         self.hurry();
-        if let Err(error) = self.kernel.drain_events() {
-            log::warning(format_args!("netlink events: {error}"));
+        match self.kernel.drain_events() {
+            Ok(false) => {}
+            Ok(true) => log::warning(format_args!(
+                "the kernel called more often than it could be heard: consumers were refused meanwhile (ESRCH)"
+            )),
+            Err(error) => log::warning(format_args!("netlink events: {error}")),
         }
     }
 

@@ -126,13 +126,14 @@ impl Kernel {
         Policy::read(messages).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
     }
 
-    /// Reads all events away; what they say is only "ask with ACCEPT", and so does their loss (ENOBUFS).
-    pub(super) fn drain_events(&self) -> io::Result<()> {
+    /// Reads all events away; what they say is only "ask with ACCEPT", and so does their loss (ENOBUFS). Whether some were lost.
+    pub(super) fn drain_events(&self) -> io::Result<bool> {
+        let mut were_lost = false;
         loop {
             match self.events.receive() {
                 Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(were_lost),
+                Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => were_lost = true,
                 Err(error) => return Err(error),
             }
         }

@@ -29,6 +29,7 @@
  *   END.ulp               turns kernel TLS on beforehand
  *   END.shutdown          ends the connection, as a kernel consumer does that gives up
  *   c.crowd               asks with other sockets until the kernel refuses [the error]
+ *   c.nag                 the same, but cancels each time before it asks again
  *   kill=PID:SIGNAL       sends a signal, to stop an agent or let it go on
  *   idle=PID              waits until that process waits
  *   revoke=KEY            revokes a key or keyring
@@ -449,13 +450,18 @@ static void cancel(struct end *end)
 	tell(end, end->cancelled ? "cancelled" : "too-late");
 }
 
-static void crowd(const struct end *end)
+static void crowd(const struct end *end, bool cancels)
 {
 	int client, server, error;
 
 	do {
 		make_pair(AF_INET, &client, &server);
 		error = ask(end, client, "anon", NULL);
+		if (!cancels || error)
+			continue;
+		checked(ioctl(end->device, CONSUMER_CANCEL, client), "cancel");
+		close(client);
+		close(server);
 	} while (!error);
 	tell(end, "%s", error_name(error));
 }
@@ -653,7 +659,9 @@ static void step_of_end(struct end *end, const char *verb, char *argument)
 	} else if (!strcmp(verb, "shutdown")) {
 		checked(shutdown(end->socket, SHUT_RDWR), "shutdown");
 	} else if (!strcmp(verb, "crowd")) {
-		crowd(end);
+		crowd(end, false);
+	} else if (!strcmp(verb, "nag")) {
+		crowd(end, true);
 	} else if (!strcmp(verb, "hold")) {
 		end->relay.hold = atol(argument);
 	} else if (!strcmp(verb, "release")) {

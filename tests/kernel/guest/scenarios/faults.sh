@@ -54,6 +54,20 @@ consumer-agent-killed() {
 }
 no_process_left() { [ ! -s "$(agent_cgroup "$1")/cgroup.procs" ] || ! read -r _ <"$(agent_cgroup "$1")/cgroup.procs"; } # HOST
 
+# The kernel calls more often than a stopped agent can hear: who asks then is refused, but nothing that was in the kernel's queue is
+# lost, and nothing that comes after.
+consumer-calls-lost() {
+    local limit=timeout=50000
+    agent c none
+    agent s server
+    agent_signal c STOP
+    row 'calls of the kernel lost' 'c ESRCH, c 0, s 0' \
+        pair c.anon=$limit,name=server.test s.x509=$limit c.nag kill="$(agent_pid c):18" $both
+    row 'after that' 'c 0, s 0' pair c.anon s.x509 $both
+    agent_says c 'the kernel called more often than it could be heard'
+    as_expected
+}
+
 # The kernel refuses the agent's answer: memory comes back, and a refusal for good leaves the next ones alone.
 consumer-done-refused() {
     agent c none
