@@ -22,6 +22,7 @@
  *   END.record=TYPE:HEX   sends one record of that content type through kernel TLS
  *   END.receive[=MS]      waits for something, and calls recvmsg in any case [the record's content type and what is in it, or
  *                         the error]
+ *   END.kind              as receive, without what is in the record
  *   END.bulk=LENGTH       sends so many bytes, and the other end receives and compares them [`same` or what is wrong]
  *   END.readable          waits until there is something to receive
  *   END.held=PID:PID:...  waits until one of these processes, an agent or workers, has this end's socket
@@ -568,7 +569,7 @@ static const char *type_name(const struct msghdr *message)
 	return "other";
 }
 
-static void receive(const struct end *end, const char *ms)
+static void receive(const struct end *end, const char *ms, bool with_text)
 {
 	char control[CMSG_SPACE(1)], text[4096];
 	struct iovec vector = { text, sizeof(text) };
@@ -585,8 +586,8 @@ static void receive(const struct end *end, const char *ms)
 		return;
 	}
 	type = type_name(&message);
-	tell(end, "%s:", type);
-	for (ssize_t i = 0; i < got && i < 64; i++)
+	tell(end, with_text ? "%s:" : "%s", type);
+	for (ssize_t i = 0; with_text && i < got && i < 64; i++)
 		printf(strcmp(type, "data") ? "%02hhx" : "%c", text[i]);
 }
 
@@ -644,7 +645,9 @@ static void step_of_end(struct end *end, const char *verb, char *argument)
 	} else if (!strcmp(verb, "record")) {
 		send_record(end, argument);
 	} else if (!strcmp(verb, "receive")) {
-		receive(end, argument);
+		receive(end, argument, true);
+	} else if (!strcmp(verb, "kind")) {
+		receive(end, argument, false);
 	} else if (!strcmp(verb, "held")) {
 		await(end, holds_socket, argument);
 	} else if (!strcmp(verb, "consumed")) {

@@ -85,7 +85,7 @@ clean_up() {
     psk_clear
     keyctl clear @u
     for host in c s; do agent_kill $host; done
-    pkill 'driver|perl|mount.nfs4'
+    pkill 'driver|perl|mount.nfs4|openssl'
 }
 
 # The agents.

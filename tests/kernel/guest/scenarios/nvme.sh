@@ -117,6 +117,19 @@ nvme-garbage-host() {
     nobody_timed_out
 }
 
+# A target that sends tickets, as OpenSSL does: the handshake is good, and the host gives up at the first. (Not in an agent's hands: a
+# client that offers a PSK cannot say that it wants none.)
+nvme-ticket-target() {
+    local key
+    key=$(psk 1 a)
+    agent c none
+    s_server 4421 -nocert -psk_identity "$(keyctl rdescribe "$key" | cut -d ';' -f 5)" \
+        -psk "$(key_change pipe "$key" | od -An -v -tx1 | tr -d ' \n')"
+    nvme_refused . 4421
+    agent_answers c 0
+    agent_says c 'done in'
+}
+
 # The processes that parse what peers send have no rights; when they are killed in a handshake, its consumer is told at once, and
 # others take their places.
 nvme-workers-killed() {
