@@ -74,6 +74,8 @@ consumer-done-refused() {
     agent s server
     refuse_done ENOMEM 1
     row 'DONE refused once for lack of memory' 'c 0, s 0' pair c.anon s.x509 $both
+    refuse_done EINVAL 1
+    row 'DONE refused once' 'c EIO, s 0' relay c.hold=1 c.anon=name=server.test s.x509 c.wait c.release=2 s.wait
     refuse_done EINVAL 1000
     row 'DONE refused for good' 'c silence, c cancelled' pair c.anon s.readable s.shutdown c.wait=3000 c.cancel
     refuse_done EINVAL 0
@@ -137,15 +139,17 @@ consumer-no-memory() {
     agent c none
     agent s server
     agent=$(agent_pid s)
+    for worker in $(workers_of s); do prlimit --pid "$worker" --nofile=3:3; done
+    row 'no descriptor left in the workers (server)' 's ENOMEM' pair s.x509 s.wait
     for worker in $(workers_of s); do
-        prlimit --pid "$worker" --as=$((1024 * $(sed -n 's/^VmSize:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$worker/status")))
+        prlimit --pid "$worker" --nofile=4096:4096 --as=$((1024 * $(sed -n 's/^VmSize:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$worker/status")))
     done
     told=$($consumer/driver storm=200:200:anon=name=server.test,timeout=50000:x509=timeout=50000) || true
     echo "no address space: $told"
     all_told 200 "$told"
     wait_for 30 'able workers' both_workers s
     row 'after workers without address space' 'c 0, s 0' pair c.anon s.x509 $both
-    echo $(($(cat "$(agent_cgroup s)/memory.current") + 1000000)) >"$(agent_cgroup s)/memory.max"
+    cat "$(agent_cgroup s)/memory.current" >"$(agent_cgroup s)/memory.max"
     told=$($consumer/driver storm=200:200:anon=name=server.test,timeout=50000:x509=timeout=50000) || true
     echo "no memory: $told; $(tr '\n' ' ' <"$(agent_cgroup s)/memory.events")"
     all_told 200 "$told"
