@@ -40,12 +40,15 @@ agents_psk() {
     ask_c=psk=timeout=600000,keyring=$keyring,peerids=$key ask_s=psk=timeout=600000,keyring=$keyring
 }
 
-# Two hundred in each role at a time, and of ours a thousand. (A thousand processes of tlshd in each role take half an hour here.)
+# One after the other, then two hundred in each role at once, and of ours a thousand. (A thousand processes of tlshd in each role take
+# half an hour here.)
 soak-storm() {
-    beside_tlshd storm_of x509 200 200
-    beside_tlshd storm_of psk 200 200
-    only_ours storm_of x509 1000 1000
-    only_ours storm_of psk 1000 1000
+    local kind
+    for kind in x509 psk; do
+        beside_tlshd storm_of $kind 50 1
+        beside_tlshd storm_of $kind 200 200
+        only_ours storm_of $kind 1000 1000
+    done
 }
 
 storm_of() { # KIND TOTAL AT-ONCE
@@ -59,14 +62,15 @@ storm_of() { # KIND TOTAL AT-ONCE
     tell_measure "$1, $2, $3 at once: ms for half, for 99 %, for all" "${told##*ms }"
     tell_measure "$1, $2, $3 at once: ms from request to ACCEPT, p50, p99, max" "$(accept_times)"
     for host in c s; do
-        tell_measure "$1, $2, $3 at once, agent of $host: handshakes per second of CPU" "$(per_cpu_second "$2" $host)"
+        tell_measure "$1, $2, $3 at once, agent of $host: good handshakes per second of CPU" "$(per_cpu_second "$(good_ones $host "$told")" $host)"
         tell_measure "$1, $2, $3 at once, agent of $host: memory at its peak (KiB)" "$(memory_peak $host)"
     done
-    tell_measure "$1, system calls per handshake, both agents" "$(calls_of 50)"
-    [[ $told =~ ^c\ again:[0-9]+\ 0:$2,\ s\ again:[0-9]+\ 0:$2, ]] || fail "not all were told 0: $told"
+    [ "$3" != 1 ] || tell_measure "$1, system calls per pair of handshakes, both agents" "$(calls_of 50)"
+    all_good "$2" "$told"
 }
 
-warm_up() { $consumer/driver "storm=4:1:$ask_c:$ask_s"; }
+# The emulator translates code when it runs for the first time.
+warm_up() { $consumer/driver "storm=20:5:$ask_c:$ask_s"; }
 
 # Plays a storm, and remembers what the agents used for it.
 run_storm() { # TOTAL:AT-ONCE [DRIVER-STEP...]
@@ -80,6 +84,7 @@ cpu_of() { sed -n 's/^usage_usec //p' "$(agent_cgroup "$1")/cpu.stat"; } # HOST:
 per_cpu_second() {                                                       # HANDSHAKES HOST
     echo $(($1 * 1000000 / ($(cpu_of "$2") - $(cat "/run/$2.cpu") + 1)))
 }
+good_ones() { grep -oE "$1 again:[0-9]+ 0:[0-9]+" <<<"$2" | grep -oE '[0-9]+$' || echo 0; } # HOST WHAT-THE-STORM-TOLD
 memory_resident() { # HOST
     cat $(sed 's|.*|/proc/&/smaps_rollup|' "$(agent_cgroup "$1")/cgroup.procs") |
         awk '{ sum[$1] += $2 } END { print sum["Rss:"], sum["Pss:"] }'
@@ -106,4 +111,8 @@ calls_of() { # TOTAL
     run_storm "$1:5" >/dev/null
     awk -v total="$1" '/^ *Hits:/ { printf "%.1f\n", $2 / total }' "$events/hist"
     echo "!$trigger" >"$events/trigger"
+}
+
+all_good() { # TOTAL WHAT-THE-STORM-TOLD
+    [[ $2 =~ ^c\ again:[0-9]+\ 0:$1,\ s\ again:[0-9]+\ 0:$1, ]] || fail "not all were told 0: $2"
 }
