@@ -46,6 +46,8 @@
  *   storm=TOTAL:AT-ONCE:ASK:ASK   TOTAL pairs, AT-ONCE of them at a time, whose ends c and s ASK as above, "psk=timeout=5000"
  *                         [for each end how often the kernel's queue was full, and how often each status was told; how many
  *                         milliseconds half of the pairs took at most, 99 of 100, and all]
+ *   herd=KIND:COUNT:END.ASK   beside the storm that follows, COUNT pairs of which END asks while the other end is `silent`, `slow`
+ *                         (a byte each second) or `reset` (resets the connection; one of them with each pair of the storm)
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -708,6 +710,8 @@ static void step(char *text)
 		checked(syscall(SYS_keyctl, KEYCTL_REVOKE, atoi(text)), "revoke");
 	} else if (!strcmp(verb, "storm")) {
 		storm(text);
+	} else if (!strcmp(verb, "herd")) {
+		gather_herd(text);
 	} else if (!strncmp(verb, "c.", 2)) {
 		step_of_end(&c, verb + 2, text);
 	} else if (!strncmp(verb, "s.", 2)) {

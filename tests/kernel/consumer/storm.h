@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The part of driver.c that plays many connections at once: a storm. */
+/* The part of driver.c that plays many connections at once: a storm of good ones, beside herds of bad ones. */
 
 #define MOST_SOCKETS 65536
+#define MOST_HERDS 8
 
 /* How one end of many pairs asks. */
 struct asking {
@@ -11,12 +12,24 @@ struct asking {
 	long told[4096];		/* each status how often */
 };
 
+struct herd {
+	struct asking asking;
+	enum { SILENT, SLOW, RESET } kind;
+	long count, begun, next;
+	int peers[1024];		/* the ends that do not ask */
+};
+
 /* By descriptor. */
 static struct {
 	struct asking *asking;		/* of those that asked and have no outcome */
 	int partner;
 	double asked;
 } sockets[MOST_SOCKETS];
+
+static struct herd herds[MOST_HERDS];
+static int herd_count;
+/* The opening of a message that is never complete: a record of 512 bytes, a ClientHello or ServerHello in it. */
+static const unsigned char opening[] = { 22, 3, 3, 2, 0, 1, 0, 1, 252, 3, 3 };
 
 static double now_ms(void)
 {
@@ -70,6 +83,66 @@ static void storm_pair(struct asking sides[2])
 		ask_persistently(&sides[i], fds[i]);
 }
 
+/* Herds. */
+
+static void gather_herd(char *argument)
+{
+	struct herd *herd = &herds[herd_count++ % MOST_HERDS];
+	const char *kind = strsep(&argument, ":");
+
+	herd->kind = !strcmp(kind, "reset") ? RESET : !strcmp(kind, "slow") ? SLOW : SILENT;
+	herd->count = atol(strsep(&argument, ":"));
+	if (herd->count > (long)(sizeof(herd->peers) / sizeof(*herd->peers)) || herd_count > MOST_HERDS)
+		die("herd");
+	learn(&herd->asking, *argument == 'c' ? &c : &s, argument + 2);
+}
+
+static void herd_pair(struct herd *herd)
+{
+	int fds[2], asking = herd->asking.end == &s;
+
+	pair_off(fds);
+	herd->peers[herd->begun++] = fds[1 - asking];
+	ask_persistently(&herd->asking, fds[asking]);
+	if (herd->kind != RESET)
+		return;
+	checked(setsockopt(fds[1 - asking], SOL_SOCKET, SO_LINGER, &(struct linger){ 1, 0 }, sizeof(struct linger)), "SO_LINGER");
+	close(fds[1 - asking]);
+	sockets[fds[asking]].partner = -1;
+}
+
+/* Those that reset come one by one, the others all before. */
+static void herds_begin(void)
+{
+	for (struct herd *herd = herds; herd < herds + herd_count; herd++)
+		while (herd->kind != RESET && herd->begun < herd->count)
+			herd_pair(herd);
+}
+
+static void herds_reset_one(void)
+{
+	for (struct herd *herd = herds; herd < herds + herd_count; herd++)
+		if (herd->kind == RESET && herd->begun < herd->count)
+			herd_pair(herd);
+}
+
+/* Once in a second, a byte of each that is slow. */
+static void herds_drip(void)
+{
+	static double next;
+
+	if (now_ms() < next)
+		return;
+	next = now_ms() + 1000;
+	for (struct herd *herd = herds; herd < herds + herd_count; herd++) {
+		long at = herd->next++;
+		unsigned char byte = at < (long)sizeof(opening) ? opening[at] : 0;
+
+		for (long i = 0; herd->kind == SLOW && i < herd->begun; i++)
+			send(herd->peers[i], &byte, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+	}
+}
+
 /* Storms. */
 
 static int compare_times(const void *one, const void *other)
@@ -92,6 +165,13 @@ static bool storm_outcome(const struct end *end, double *took)
 	partner = sockets[outcome.socket].partner;
 	asking->told[-outcome.status]++;
 	sockets[outcome.socket].asking = NULL;
+	for (struct herd *herd = herds; herd < herds + herd_count; herd++) {
+		if (asking == &herd->asking) {
+			if (herd->kind == RESET)
+				close(outcome.socket);
+			return false;
+		}
+	}
 	if (sockets[partner].asking)
 		return false;
 	*took = now_ms() - sockets[partner].asked;
@@ -100,9 +180,9 @@ static bool storm_outcome(const struct end *end, double *took)
 	return true;
 }
 
-static void print_asking(const struct asking *asking)
+static void print_asking(const struct asking *asking, const char *what)
 {
-	tell(asking->end, "again:%ld", asking->again);
+	tell(asking->end, "%sagain:%ld", what, asking->again);
 	for (int status = 0; status < 4096; status++)
 		if (asking->told[status])
 			printf(" %s:%ld", error_name(status), asking->told[status]);
@@ -117,11 +197,13 @@ static void storm(char *argument)
 	learn(&sides[0], &c, strsep(&argument, ":"));
 	learn(&sides[1], &s, strsep(&argument, ":"));
 	checked(setrlimit(RLIMIT_NOFILE, &(struct rlimit){ MOST_SOCKETS, MOST_SOCKETS }), "RLIMIT_NOFILE");
+	herds_begin();
 	began = now_ms();
 	while (ended < total && now_ms() - heard < LONGEST_WAIT) {
 		struct pollfd entries[2] = { { .fd = c.device, .events = POLLIN }, { .fd = s.device, .events = POLLIN } };
 
 		if (asked < total && asked - ended < at_once) {
+			herds_reset_one();
 			storm_pair(sides);
 			asked++;
 		}
@@ -132,9 +214,12 @@ static void storm(char *argument)
 				ended += storm_outcome(sides[i].end, &took[ended]);
 			}
 		}
+		herds_drip();
 	}
-	print_asking(&sides[0]);
-	print_asking(&sides[1]);
+	print_asking(&sides[0], "");
+	print_asking(&sides[1], "");
+	for (int i = 0; i < herd_count; i++)
+		print_asking(&herds[i].asking, "herd ");
 	if (!ended)
 		return;
 	qsort(took, ended, sizeof(*took), compare_times);

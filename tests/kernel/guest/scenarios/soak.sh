@@ -113,6 +113,24 @@ calls_of() { # TOTAL
     echo "!$trigger" >"$events/trigger"
 }
 
+# Good handshakes go through one by one, at first alone, and then beside two hundred bad peers of each kind: of the servers', and
+# of the clients'.
+soak-peers() {
+    beside_tlshd peers s
+    only_ours peers c
+}
+peers() { # ROLE: whose peers are bad
+    local told ask=ask_$1 herds=() kind
+    agents_x509
+    warm_up
+    told=$(run_storm 200:1)
+    tell_measure "$1: alone: ms for half, for 99 %, for all" "${told##*ms }"
+    for kind in silent slow reset; do herds+=("herd=$kind:200:$1.${!ask}"); done
+    told=$(run_storm 200:1 "${herds[@]}")
+    tell_measure "$1: beside 600 bad peers: ms for half, for 99 %, for all" "${told##*ms }"
+    tell_measure "$1: beside 600 bad peers: told" "${told%, ms*}"
+    all_good 200 "$told"
+}
 all_good() { # TOTAL WHAT-THE-STORM-TOLD
     [[ $2 =~ ^c\ again:[0-9]+\ 0:$1,\ s\ again:[0-9]+\ 0:$1, ]] || fail "not all were told 0: $2"
 }
