@@ -134,3 +134,45 @@ peers() { # ROLE: whose peers are bad
 all_good() { # TOTAL WHAT-THE-STORM-TOLD
     [[ $2 =~ ^c\ again:[0-9]+\ 0:$1,\ s\ again:[0-9]+\ 0:$1, ]] || fail "not all were told 0: $2"
 }
+
+# Ten thousand handshakes, of both ends, leave nothing behind: no key, no process, no descriptor, no memory.
+soak-leak() {
+    only_ours leaks x509 2500
+    only_ours leaks psk 2500
+}
+leaks() { # KIND TOTAL
+    local told before host memory
+    "agents_$1"
+    run_storm 250:50 >/dev/null
+    wait_for 10 'the sockets of the first ones to be closed' idle_agents
+    before=$(left_behind)
+    for host in c s; do memory_own $host >/run/$host.memory; done
+    told=$(run_storm "$2:50")
+    all_good "$2" "$told"
+    wait_for 10 'the sockets to be closed' idle_agents
+    tell_measure "$1, $2 of each end: left behind" "$(diff <(echo "$before") <(left_behind) | grep '^[<>]' | tr '\n' ' ')"
+    for host in c s; do
+        memory=$(($(memory_own $host) - $(cat /run/$host.memory)))
+        tell_measure "$1, $2 of each end, agent of $host: memory grown by (KiB, anonymous)" $memory
+        [ $memory -lt 512 ] || fail "the agent of $host grew by $memory KiB"
+    done
+    [ "$before" = "$(left_behind)" ] || fail "before: $before; after: $(left_behind)"
+}
+processes_of() { cat "$(agent_cgroup "$1")/cgroup.procs"; } # HOST
+# Whatever can be counted.
+left_behind() {
+    local host process
+    for host in c s; do
+        for process in $(processes_of $host); do
+            echo "agent of $host, process $process: $(ls "/proc/$process/fd" | wc -l) descriptors"
+        done
+    done
+    echo "keys: $(wc -l </proc/keys)"
+}
+idle_agents() {
+    local host
+    for host in c s; do ask_status $host --prometheus | grep -qx 'handclasp_handshakes_in_flight 0' || return; done
+}
+memory_own() { # HOST: of all its processes
+    cat $(processes_of "$1" | sed 's|.*|/proc/&/status|') | awk '/^RssAnon:/ { sum += $2 } END { print sum }'
+}
