@@ -1,10 +1,17 @@
 //! What a hostile peer can make one handshake, or one connection, keep in memory: never more than the engine says.
 
 mod common;
+#[path = "support/hostile.rs"]
+#[allow(unreachable_pub, dead_code, reason = "other tests use the rest")]
+mod hostile;
+#[path = "support/issue.rs"]
+#[allow(unreachable_pub, reason = "a module of several tests")]
+mod issue;
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     cell::Cell,
+    sync::Arc,
 };
 
 use common::{
@@ -18,7 +25,12 @@ use common::{
     reframe::{Cut, Reframer},
     tap::plain_record,
 };
-use handclasp::engine::{Connection, Error, HANDSHAKE_MEMORY, Role, Session};
+use handclasp::{
+    crypto::x509::{Policy, TrustStore, Verifier},
+    engine::{Connection, Error, HANDSHAKE_MEMORY, Role, Session},
+};
+use hostile::{SUBJECT_ALT_NAME, deep_name, many_names, ten_ways};
+use issue::{CLIENT_AUTH, Key, Template, oid, tlv};
 
 /// Counts the heap of each thread.
 struct Counting;
@@ -72,8 +84,12 @@ const SEED: u64 = 5;
 impl Attack {
     /// What the victim receives; everything is from seeds, so it will be asked the same again.
     fn bytes(&self, cast: &Cast) -> Vec<u8> {
+        self.changed_bytes(cast, self.edit)
+    }
+
+    fn changed_bytes(&self, cast: &Cast, edit: impl FnMut(&mut Vec<Vec<u8>>)) -> Vec<u8> {
         let (client, server) = cast.ends(self.flow, SEED);
-        let mut reframer = Reframer::editing(&cast.log, self.side, self.edit).cutting(self.cut);
+        let mut reframer = Reframer::editing(&cast.log, self.side, edit).cutting(self.cut);
         let mut received = Vec::new();
         connect_through(client, server, |sender, bytes| {
             if sender != self.side {
@@ -331,5 +347,73 @@ fn a_connection_stays_within_its_memory() {
         });
         println!("{memory:>8} client: {victim_is_client}");
         assert!(memory < HANDSHAKE_MEMORY, "{memory}");
+    }
+}
+
+/// A Certificate's body with this chain.
+fn certificate_list(chain: &[Vec<u8>]) -> Vec<u8> {
+    let entry = |certificate: &Vec<u8>| {
+        let [.., a, b, c] = certificate.len().to_be_bytes();
+        [&[a, b, c][..], certificate, &[0, 0]].concat()
+    };
+    let entries = chain.iter().map(entry).collect::<Vec<_>>().concat();
+    let [.., a, b, c] = entries.len().to_be_bytes();
+    [&[0, a, b, c], &entries[..]].concat()
+}
+
+/// Chains that make their reader remember much, each nearly as long as a message may be; nobody trusts them.
+fn hostile_chains() -> Vec<(&'static str, Vec<Vec<u8>>)> {
+    let key = Key::generate();
+    let named = |names: Vec<u8>| [tlv(0x82, b"server.test"), names].concat();
+    let leaf = |id: &'static [u8], contents: Vec<u8>| {
+        let mut template = Template::new("leaf", &key);
+        if id != SUBJECT_ALT_NAME {
+            template.names = vec!["server.test".into()];
+        }
+        template.others.push((id, false, contents));
+        template.issue("Leaf", &key)
+    };
+    let ways = |count, last| ten_ways(&named(many_names(count, last)), &deep_name(2_800));
+    let alone = |names| vec![leaf(SUBJECT_ALT_NAME, tlv(0x30, &named(names)))];
+    // Each above the other, and no end of them.
+    let authority = |level: usize| {
+        let mut template = Template::new(&format!("Level {level}"), &key);
+        (template.ca, template.others) = (Some(None), vec![(&[0x2a, 3][..], false, vec![0; 600])]);
+        template.issue(&format!("Level {}", level + 1), &key)
+    };
+    let mut first = Template::new("leaf", &key);
+    first.names = vec!["server.test".into()];
+    let path = [first.issue("Level 0", &key)].into_iter().chain((0..60).map(authority));
+    vec![
+        ("ten ways and many names", ways(9_000, "a")),
+        ("names", alone(tlv(0x82, b"a").repeat(21_000))),
+        ("a name of many levels", alone(tlv(0xa4, &deep_name(6_000)))),
+        ("purposes", vec![leaf(&[0x55, 0x1d, 37], tlv(0x30, &oid(CLIENT_AUTH).repeat(6_000)))]),
+        ("an unknown extension", vec![leaf(&[0x2a, 3], vec![0; 60_000])]),
+        ("certificates", path.collect()),
+    ]
+}
+
+#[test]
+fn path_validation_is_within_a_handshakes_memory() {
+    let policy = Policy { issuer_profile: false, ..Policy::default() };
+    let verifier = Verifier::with_policy(Arc::new(TrustStore::empty()), policy);
+    let mut cast = Cast::new();
+    cast.verifier = Some(Arc::new(verifier));
+    for (name, chain) in hostile_chains() {
+        for side in [Role::Client, Role::Server] {
+            let attack = Attack { side, flow: Flow::ClientCertificate, edit: |_| {}, cut: Cut::Whole };
+            let body = certificate_list(&chain);
+            let bytes = attack.changed_bytes(&Cast::new(), |m| {
+                extend(m, ENCRYPTED_EXTENSIONS, 10, |room| list(room, &[0, 29]));
+                extend(m, CERTIFICATE_REQUEST, 47, |room| list(room, b"\0\x01a"));
+                replace(m, CERTIFICATE, &body);
+            });
+            let (memory, result) = replay(&bytes, || attack.victim(&cast));
+            let found = result.map(|result| result.unwrap_err());
+            println!("{memory:>8} {side:?} {name}: {found:?}");
+            assert!(matches!(found, Some(Error::Certificate(_))), "{side:?} {name}: {found:?}");
+            assert!(memory < HANDSHAKE_MEMORY, "{side:?} {name}: {memory}");
+        }
     }
 }

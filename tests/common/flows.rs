@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use handclasp::{
-    crypto::hash::Hash,
+    crypto::{certificate::CertificateVerifier, hash::Hash},
     engine::{
         Psk,
         config::{ClientAuthentication, ClientConfig, ServerConfig},
@@ -45,6 +45,8 @@ pub(crate) struct Cast {
     server: Identity,
     client: Identity,
     pub(crate) log: Arc<Secrets>,
+    /// Who judges certificates instead of those who know them.
+    pub(crate) verifier: Option<Arc<dyn CertificateVerifier>>,
 }
 
 /// The one that the server knows is bound to SHA-256.
@@ -55,7 +57,8 @@ fn psk(identity: &[u8]) -> Psk {
 
 impl Cast {
     pub(crate) fn new() -> Self {
-        Self { server: seeded::identity("server"), client: seeded::identity("client"), log: Arc::default() }
+        let [server, client] = ["server", "client"].map(seeded::identity);
+        Self { server, client, log: Arc::default(), verifier: None }
     }
 
     /// Both ends at the start of a flow; the same seed gives the same bytes.
@@ -88,6 +91,10 @@ impl Cast {
             ours.credentials = vec![self.client.credential.clone()];
             theirs.client_authentication = ClientAuthentication::Required;
             theirs.verifier = Some(self.client.pinned.clone());
+        }
+        if let Some(verifier) = &self.verifier {
+            ours.verifier = Some(verifier.clone());
+            theirs.verifier = Some(verifier.clone());
         }
         let client = seeded::client(ours, Some(&self.client.key), seed);
         let server = seeded::server(theirs, Some(&self.server.key), seed.wrapping_add(1 << 32));

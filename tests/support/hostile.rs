@@ -2,7 +2,7 @@
 
 use crate::issue::{Key, Template, name, oid, sequence, tlv};
 
-const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1d, 17];
+pub const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1d, 17];
 const NAME_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 30];
 
 /// A Name of so many levels, ten octets each.
