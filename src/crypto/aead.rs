@@ -1,13 +1,13 @@
 //! Record protection: one AEAD key and its per-record nonce (RFC 8446, Sections 5.2 and 5.3).
 
 use alloc::boxed::Box;
-use core::{fmt, hint};
+use core::fmt;
 
 use ring::aead::{Aad, Algorithm, LessSafeKey, Nonce, Tag, UnboundKey};
 
 use super::{
     key_schedule::{TrafficSecret, WriteKeys},
-    secret::{CIPHER_STACK, Secret, without_trace},
+    secret::{CIPHER_STACK, Overwritten, Secret, without_trace, words},
 };
 
 /// The length of the authentication tag in bytes, the same for all our suites.
@@ -19,11 +19,14 @@ pub const TAG_LENGTH: usize = 16;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AeadError;
 
+/// ring's key.
+type Key = Overwritten<LessSafeKey, { words::<LessSafeKey>() }>;
+
 /// Protects or opens the records of one direction under one traffic secret.
 ///
 /// ring's key is boxed, so that a move does not copy it, and overwritten when it is dropped: ring does not wipe it.
 pub struct RecordKey {
-    key: Box<LessSafeKey>,
+    key: Box<Key>,
     iv: Secret,
 }
 
@@ -45,9 +48,10 @@ impl RecordKey {
     /// Encrypts `plaintext` in place, with the record header as additional data, and returns the tag that follows it.
     pub fn seal(&self, sequence: u64, header: &[u8], plaintext: &mut [u8]) -> Result<Tag, AeadError> {
         without_trace::<CIPHER_STACK, _>(|| {
-            self.key.seal_in_place_separate_tag(self.nonce(sequence), Aad::from(header), plaintext)
+            let key = self.key.get().ok_or(AeadError)?;
+            let sealed = key.seal_in_place_separate_tag(self.nonce(sequence), Aad::from(header), plaintext);
+            sealed.map_err(|_| AeadError)
         })
-        .map_err(|_| AeadError)
     }
 
     /// Decrypts `ciphertext` (with its tag) in place and returns the plaintext.
@@ -58,9 +62,10 @@ impl RecordKey {
         ciphertext: &'a mut [u8],
     ) -> Result<&'a mut [u8], AeadError> {
         without_trace::<CIPHER_STACK, _>(|| {
-            self.key.open_in_place(self.nonce(sequence), Aad::from(header), ciphertext)
+            let key = self.key.get().ok_or(AeadError)?;
+            let opened = key.open_in_place(self.nonce(sequence), Aad::from(header), ciphertext);
+            opened.map_err(|_| AeadError)
         })
-        .map_err(|_| AeadError)
     }
 
     /// The IV with the sequence number, big-endian and padded on the left, xored in (RFC 8446, Section 5.3).
@@ -74,20 +79,9 @@ impl RecordKey {
     }
 }
 
-fn boxed(algorithm: &'static Algorithm, key: &[u8]) -> Box<LessSafeKey> {
+fn boxed(algorithm: &'static Algorithm, key: &[u8]) -> Box<Key> {
     let key = UnboundKey::new(algorithm, key).expect("the key has its suite's length");
-    Box::new(LessSafeKey::new(key))
-}
-
-impl Drop for RecordKey {
-    fn drop(&mut self) {
-        let algorithm = self.key.algorithm();
-        let nobodys = Secret::zeroed(algorithm.key_len());
-        if let Ok(key) = UnboundKey::new(algorithm, nobodys.expose()) {
-            *self.key = LessSafeKey::new(key);
-            hint::black_box(&*self.key);
-        }
-    }
+    Box::new(Key::new(LessSafeKey::new(key)))
 }
 
 impl fmt::Debug for RecordKey {

@@ -1,13 +1,13 @@
 //! Key exchange: the groups of RFC 8446, Section 4.2.8, and one ephemeral key of our own.
 
 use alloc::{boxed::Box, vec::Vec};
-use core::{fmt, hint, mem};
+use core::fmt;
 
 use ring::{agreement, rand::SecureRandom};
 
 use super::{
     random::Random,
-    secret::{CURVE_STACK, Secret, without_trace},
+    secret::{CURVE_STACK, Overwritten, Secret, without_trace, words},
 };
 
 #[cfg(feature = "pq")]
@@ -190,12 +190,13 @@ impl KeyShares {
     }
 }
 
-/// A key share made by ring, whose private half is overwritten by another when it is used or dropped: ring does not wipe it.
+/// ring's private key.
+type PrivateKey = Overwritten<agreement::EphemeralPrivateKey, { words::<agreement::EphemeralPrivateKey>() }>;
+
+/// A key share made by ring, whose private half is overwritten when it is used or dropped: ring does not wipe it.
 struct EphemeralKey {
     group: NamedGroup,
-    private: agreement::EphemeralPrivateKey,
-    /// Whether it was used, and overwritten then.
-    spent: bool,
+    private: PrivateKey,
     public: agreement::PublicKey,
 }
 
@@ -214,37 +215,13 @@ pub(crate) fn generate<R: Random>(
         NamedGroup::Secp384r1 => &agreement::ECDH_P384,
     };
     without_trace::<CURVE_STACK, _>(|| {
-        let private = private_key(algorithm, ring_random)?;
+        let made = agreement::EphemeralPrivateKey::generate(algorithm, ring_random);
+        let private = made.map_err(|_| KeyExchangeError::Random)?;
         let public = private.compute_public_key().map_err(|_| KeyExchangeError::Random)?;
-        let share: Box<dyn KeyShare> = Box::new(EphemeralKey { group, private, spent: false, public });
+        let share: Box<dyn KeyShare> =
+            Box::new(EphemeralKey { group, private: PrivateKey::new(private), public });
         Ok(share)
     })
-}
-
-fn private_key(
-    algorithm: &'static agreement::Algorithm,
-    random: &dyn SecureRandom,
-) -> Result<agreement::EphemeralPrivateKey, KeyExchangeError> {
-    agreement::EphemeralPrivateKey::generate(algorithm, random).map_err(|_| KeyExchangeError::Random)
-}
-
-impl EphemeralKey {
-    /// Takes the private key, and leaves one in its place that nobody uses.
-    fn take(&mut self) -> Result<agreement::EphemeralPrivateKey, KeyExchangeError> {
-        let nobodys = private_key(self.private.algorithm(), &ring::rand::SystemRandom::new())?;
-        let private = mem::replace(&mut self.private, nobodys);
-        hint::black_box(&self.private);
-        self.spent = true;
-        Ok(private)
-    }
-}
-
-impl Drop for EphemeralKey {
-    fn drop(&mut self) {
-        if !self.spent {
-            without_trace::<CURVE_STACK, _>(|| drop(self.take()));
-        }
-    }
 }
 
 impl KeyShare for EphemeralKey {
@@ -258,7 +235,8 @@ impl KeyShare for EphemeralKey {
 
     fn agree(mut self: Box<Self>, peer: &[u8]) -> Result<Secret, KeyExchangeError> {
         without_trace::<CURVE_STACK, _>(|| {
-            let peer = agreement::UnparsedPublicKey::new(self.private.algorithm(), peer);
+            let private = self.private.take().ok_or(KeyExchangeError::Random)?;
+            let peer = agreement::UnparsedPublicKey::new(private.algorithm(), peer);
             //= rfc8446#section-4.2.8.2
             //# peers MUST validate each other's public value Q by ensuring that the point is a valid point on
             //# the elliptic curve.
@@ -267,7 +245,7 @@ impl KeyShare for EphemeralKey {
             //= rfc8446#section-7.4.2
             //# Implementations MUST check whether the computed Diffie-Hellman shared secret is the all-zero
             //# value and abort if so
-            agreement::agree_ephemeral(self.take()?, &peer, Secret::from_slice)
+            agreement::agree_ephemeral(private, &peer, Secret::from_slice)
                 .map_err(|_| KeyExchangeError::PeerShare)
         })
     }

@@ -1,7 +1,7 @@
 //! A byte string that is wiped when it is dropped and never shown, and computations that leave nothing on the stack.
 
 use alloc::{boxed::Box, vec};
-use core::fmt;
+use core::{fmt, hint, mem};
 
 use zeroize::Zeroize;
 
@@ -46,6 +46,58 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// Holds a key of ring's or of whoever else wipes nothing: its place is overwritten when the key is taken, or dropped.
+///
+/// The place is `WORDS` words long, and must not be moved while the key is in it: it is boxed, or part of what is.
+pub(super) struct Overwritten<K, const WORDS: usize>(Place<K, WORDS>);
+
+/// In C's representation both variants begin at the same address: so the one that is as long covers the other.
+#[repr(C)]
+enum Place<K, const WORDS: usize> {
+    Key(K),
+    Zeros([usize; WORDS]),
+}
+
+/// How many words cover a `K`.
+pub(super) const fn words<K>() -> usize {
+    size_of::<K>().div_ceil(size_of::<usize>())
+}
+
+impl<K, const WORDS: usize> Overwritten<K, WORDS> {
+    const IS_COVERED: () = assert!(words::<K>() <= WORDS);
+
+    pub(super) fn new(key: K) -> Self {
+        let () = Self::IS_COVERED;
+        Self(Place::Key(key))
+    }
+
+    /// The key, until it is taken.
+    pub(super) fn get(&self) -> Option<&K> {
+        match &self.0 {
+            Place::Key(key) => Some(key),
+            Place::Zeros(_) => None,
+        }
+    }
+
+    /// Takes the key, once.
+    pub(super) fn take(&mut self) -> Option<K> {
+        let place = mem::replace(&mut self.0, Place::Zeros([0; WORDS]));
+        hint::black_box(&self.0);
+        match place {
+            Place::Key(key) => Some(key),
+            Place::Zeros(_) => None,
+        }
+    }
+}
+
+impl<K, const WORDS: usize> Drop for Overwritten<K, WORDS> {
+    fn drop(&mut self) {
+        // Where it is, and not as `take` does: that would move a copy onto the stack.
+        self.0 = Place::Zeros([0; WORDS]);
+        hint::black_box(&self.0);
+    }
+}
+
 /// How much of the stack a hash or a cipher of ring uses at most, in bytes: unoptimised code copies more.
 pub(super) const CIPHER_STACK: usize = if cfg!(debug_assertions) { 16 << 10 } else { 8 << 10 };
 
@@ -70,13 +122,23 @@ fn below<T>(compute: impl FnOnce() -> T) -> T {
 #[inline(never)]
 fn wipe_stack<const DEPTH: usize>() {
     let mut area = [0_u8; DEPTH];
-    core::hint::black_box(&mut area);
+    hint::black_box(&mut area);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use alloc::format;
+
+    /// tests/residue looks for the bytes themselves.
+    #[test]
+    fn a_key_is_taken_once() {
+        let mut key = Overwritten::<_, 4>::new([7_u8; 32]);
+        assert_eq!(key.get(), Some(&[7; 32]));
+        assert_eq!(key.take(), Some([7; 32]));
+        assert_eq!((key.get(), matches!(key.0, Place::Zeros([0, 0, 0, 0]))), (None, true));
+        assert_eq!(key.take(), None);
+    }
 
     #[test]
     fn debug_shows_only_the_length() {
