@@ -6,8 +6,8 @@ use core::fmt;
 use ring::aead::{Aad, Algorithm, LessSafeKey, Nonce, Tag, UnboundKey};
 
 use super::{
-    key_schedule::{TrafficSecret, WriteKeys},
-    secret::{CIPHER_STACK, Overwritten, Secret, without_trace, words},
+    key_schedule::TrafficSecret,
+    secret::{CIPHER_STACK, Overwritten, without_trace, words},
 };
 
 /// The length of the authentication tag in bytes, the same for all our suites.
@@ -19,39 +19,51 @@ pub const TAG_LENGTH: usize = 16;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AeadError;
 
-/// ring's key.
-type Key = Overwritten<LessSafeKey, { words::<LessSafeKey>() }>;
+/// The length of every suite's IV in bytes (RFC 8446, Section 5.3).
+pub(super) const IV_LENGTH: u16 = 12;
 
 /// Protects or opens the records of one direction under one traffic secret.
 ///
-/// ring's key is boxed, so that a move does not copy it, and overwritten when it is dropped: ring does not wipe it.
-pub struct RecordKey {
-    key: Box<Key>,
-    iv: Secret,
+/// Boxed, so that a move copies nothing, and overwritten when it is dropped: ring does not wipe its key.
+pub struct RecordKey(Box<Overwritten<Keys, { words::<Keys>() }>>);
+
+/// ring's key, and the IV.
+struct Keys {
+    key: LessSafeKey,
+    iv: [u8; 12],
 }
 
 impl RecordKey {
     /// Derives key and IV from a traffic secret (RFC 8446, Section 7.3).
     pub fn new(secret: &TrafficSecret) -> Self {
         without_trace::<CIPHER_STACK, _>(|| {
-            let WriteKeys { key, iv } = secret.expand_write_keys();
-            Self { key: boxed(secret.suite().aead(), key.expose()), iv }
+            let (expander, length) = (secret.expander(), secret.suite().key_length());
+            let key = expander.short_label(b"key", b"", length);
+            let iv = expander.short_label(b"iv", b"", IV_LENGTH);
+            let key = key.as_ref().split_at(usize::from(length)).0;
+            Self::made_of(secret.suite().aead(), key, iv.as_ref())
         })
     }
 
     /// Takes key and IV as they are, for vectors that have no traffic secret.
     #[cfg(test)]
     pub(crate) fn of(suite: super::suite::CipherSuite, key: &[u8], iv: &[u8]) -> Self {
-        Self { key: boxed(suite.aead(), key), iv: Secret::from_slice(iv) }
+        Self::made_of(suite.aead(), key, iv)
+    }
+
+    fn made_of(algorithm: &'static Algorithm, key: &[u8], iv: &[u8]) -> Self {
+        let key = UnboundKey::new(algorithm, key).expect("the key has its suite's length");
+        let iv = *iv.first_chunk().expect("a hash is longer than an IV");
+        Self(Box::new(Overwritten::new(Keys { key: LessSafeKey::new(key), iv })))
     }
 
     /// Encrypts `plaintext` in place, with the record header as additional data, and returns the tag that follows it.
     pub fn seal(&self, sequence: u64, header: &[u8], plaintext: &mut [u8]) -> Result<Tag, AeadError> {
         without_trace::<CIPHER_STACK, _>(|| {
-            let key = self.key.get().ok_or(AeadError)?;
-            let sealed = key.seal_in_place_separate_tag(self.nonce(sequence), Aad::from(header), plaintext);
-            sealed.map_err(|_| AeadError)
+            let Keys { key, iv } = self.0.get();
+            key.seal_in_place_separate_tag(nonce(iv, sequence), Aad::from(header), plaintext)
         })
+        .map_err(|_| AeadError)
     }
 
     /// Decrypts `ciphertext` (with its tag) in place and returns the plaintext.
@@ -62,26 +74,20 @@ impl RecordKey {
         ciphertext: &'a mut [u8],
     ) -> Result<&'a mut [u8], AeadError> {
         without_trace::<CIPHER_STACK, _>(|| {
-            let key = self.key.get().ok_or(AeadError)?;
-            let opened = key.open_in_place(self.nonce(sequence), Aad::from(header), ciphertext);
-            opened.map_err(|_| AeadError)
+            let Keys { key, iv } = self.0.get();
+            key.open_in_place(nonce(iv, sequence), Aad::from(header), ciphertext)
         })
-    }
-
-    /// The IV with the sequence number, big-endian and padded on the left, xored in (RFC 8446, Section 5.3).
-    fn nonce(&self, sequence: u64) -> Nonce {
-        let mut nonce = [0; 12];
-        nonce.copy_from_slice(self.iv.expose());
-        for (byte, s) in nonce.iter_mut().rev().zip(sequence.to_le_bytes()) {
-            *byte ^= s;
-        }
-        Nonce::assume_unique_for_key(nonce)
+        .map_err(|_| AeadError)
     }
 }
 
-fn boxed(algorithm: &'static Algorithm, key: &[u8]) -> Box<Key> {
-    let key = UnboundKey::new(algorithm, key).expect("the key has its suite's length");
-    Box::new(Key::new(LessSafeKey::new(key)))
+/// The IV with the sequence number, big-endian and padded on the left, xored in (RFC 8446, Section 5.3).
+fn nonce(iv: &[u8; 12], sequence: u64) -> Nonce {
+    let mut nonce = *iv;
+    for (byte, s) in nonce.iter_mut().rev().zip(sequence.to_le_bytes()) {
+        *byte ^= s;
+    }
+    Nonce::assume_unique_for_key(nonce)
 }
 
 impl fmt::Debug for RecordKey {

@@ -2,9 +2,14 @@
 //!
 //! ring's own HKDF keeps its outputs opaque; kTLS needs the bytes, and ours are wiped.
 
+use alloc::boxed::Box;
+
 use ring::hmac;
 
-use super::{hash::Hash, secret::Secret};
+use super::{
+    hash::Hash,
+    secret::{Overwritten, Secret, words},
+};
 
 /// The longest `HkdfLabel`: length, label and context with their length bytes (RFC 8446, Section 7.1).
 const MAX_INFO_LENGTH: usize = 2 + 1 + 255 + 1 + 255;
@@ -12,20 +17,33 @@ const MAX_INFO_LENGTH: usize = 2 + 1 + 255 + 1 + 255;
 /// Extracts a pseudorandom key of `Hash.length` bytes from `input` (RFC 5869, Section 2.2).
 ///
 /// Like all that is here, it leaves traces on the stack, which its caller wipes once for several steps ([`super::secret::without_trace`]).
-pub(crate) fn extract(hash: Hash, salt: &[u8], input: &[u8]) -> Secret {
-    Secret::from_slice(hmac::sign(&hmac::Key::new(hash.hmac(), salt), input).as_ref())
+pub(crate) fn extract(hash: Hash, salt: &[u8], input: &[u8]) -> hmac::Tag {
+    hmac::sign(&hmac::Key::new(hash.hmac(), salt), input)
 }
 
-/// A secret that others are expanded from: as an HMAC key it is made once for all of them. It lives on the stack of a computation
-/// without trace.
+/// A secret that others are expanded from: as an HMAC key it is made once for all of them.
+///
+/// It lives on the stack of a computation without trace, or in a [`BoxedExpander`].
 pub(crate) struct Expander {
     hash: Hash,
     key: hmac::Key,
 }
 
+/// An [`Expander`] to keep: ring does not wipe its key.
+pub(super) type BoxedExpander = Box<Overwritten<Expander, { words::<Expander>() }>>;
+
 impl Expander {
     pub(crate) fn new(hash: Hash, secret: &[u8]) -> Self {
         Self { hash, key: hmac::Key::new(hash.hmac(), secret) }
+    }
+
+    /// What HKDF-Extract gives, to expand.
+    pub(super) fn extract(hash: Hash, salt: &[u8], input: &[u8]) -> Self {
+        Self::new(hash, extract(hash, salt, input).as_ref())
+    }
+
+    pub(super) fn boxed(self) -> BoxedExpander {
+        Box::new(Overwritten::new(self))
     }
 
     pub(super) fn hash(&self) -> Hash {
@@ -45,20 +63,31 @@ impl Expander {
         self.expand(info, usize::from(length))
     }
 
+    /// The same for at most `Hash.length` bytes, which the output begins with; on the stack, for a further step.
+    pub(super) fn short_label(&self, label: &[u8], context: &[u8], length: u16) -> hmac::Tag {
+        let mut info = [0; MAX_INFO_LENGTH];
+        self.block(None, write_hkdf_label(&mut info, label, context, length), 1)
+    }
+
     /// HKDF-Expand (RFC 5869, Section 2.3).
     pub(super) fn expand(&self, info: &[u8], length: usize) -> Secret {
         let mut output = Secret::zeroed(length);
-        let mut previous: Option<hmac::Tag> = None;
+        let mut previous = None;
         for (chunk, counter) in output.expose_mut().chunks_mut(self.hash.length()).zip(1_u8..=255) {
-            let mut context = hmac::Context::with_key(&self.key);
-            previous.iter().for_each(|previous| context.update(previous.as_ref()));
-            context.update(info);
-            context.update(&[counter]);
-            let tag = context.sign();
-            chunk.copy_from_slice(tag.as_ref().split_at(chunk.len()).0);
-            previous = Some(tag);
+            let block = self.block(previous.as_ref(), info, counter);
+            chunk.copy_from_slice(block.as_ref().split_at(chunk.len()).0);
+            previous = Some(block);
         }
         output
+    }
+
+    /// T(counter), from the one before.
+    fn block(&self, previous: Option<&hmac::Tag>, info: &[u8], counter: u8) -> hmac::Tag {
+        let mut context = hmac::Context::with_key(&self.key);
+        previous.into_iter().for_each(|previous| context.update(previous.as_ref()));
+        context.update(info);
+        context.update(&[counter]);
+        context.sign()
     }
 }
 
@@ -91,8 +120,8 @@ mod tests {
         let salt: [u8; 13] = core::array::from_fn(|i| i as u8);
         let info: [u8; 10] = core::array::from_fn(|i| 0xf0 + i as u8);
         let prk = extract(Hash::Sha256, &salt, &[0x0b; 22]);
-        assert_eq!(prk.expose()[..4], [0x07, 0x77, 0x09, 0x36]);
-        let okm = Expander::new(Hash::Sha256, prk.expose()).expand(&info, 42);
+        assert_eq!(prk.as_ref()[..4], [0x07, 0x77, 0x09, 0x36]);
+        let okm = Expander::new(Hash::Sha256, prk.as_ref()).expand(&info, 42);
         assert_eq!(okm.expose()[..4], [0x3c, 0xb2, 0x5f, 0x25]);
         assert_eq!(okm.expose()[32..], [0x34, 0x00, 0x72, 0x08, 0xd5, 0xb8, 0x87, 0x18, 0x58, 0x65]);
     }

@@ -57,8 +57,9 @@ use core::fmt;
 use ring::hmac;
 
 use super::{
+    aead::IV_LENGTH,
     hash::{Digest, Hash},
-    hkdf::{Expander, extract},
+    hkdf::{BoxedExpander, Expander, extract},
     secret::{CIPHER_STACK, Secret, without_trace},
     suite::CipherSuite,
 };
@@ -68,17 +69,19 @@ const ZEROS: [u8; super::hash::MAX_DIGEST_LENGTH] = [0; super::hash::MAX_DIGEST_
 
 impl Expander {
     /// Derive-Secret(Secret, Label, Messages), with the transcript hash of the messages (RFC 8446, Section 7.1).
-    fn derive_secret(&self, label: &[u8], transcript_hash: &[u8]) -> Secret {
-        self.label(label, transcript_hash, self.hash().output_length())
+    fn derive_secret(&self, label: &[u8], transcript_hash: &[u8]) -> hmac::Tag {
+        self.short_label(label, transcript_hash, self.hash().output_length())
+    }
+
+    /// Derive-Secret(., "derived", ""), which salts the next extraction.
+    fn extract_next(&self, input: &[u8]) -> Self {
+        let hash = self.hash();
+        let salt = self.derive_secret(b"derived", hash.digest(b"").as_ref());
+        Self::extract(hash, salt.as_ref(), input)
     }
 }
 
-/// Derive-Secret(., "derived", ""): the salt of the next extraction.
-fn derived(hash: Hash, secret: &Secret) -> Secret {
-    Expander::new(hash, secret.expose()).derive_secret(b"derived", hash.digest(b"").as_ref())
-}
-
-/// What [`derived`] gives of the Early Secret of no PSK, with SHA-256: nothing in it is secret.
+/// Derive-Secret(., "derived", "") of the Early Secret of no PSK, with SHA-256: nothing in it is secret.
 const DERIVED_OF_NO_PSK_SHA256: [u8; 32] = [
     0x6f, 0x26, 0x15, 0xa1, 0x08, 0xc7, 0x02, 0xc5, 0x67, 0x8f, 0x54, 0xfc, 0x9d, 0xba, 0xb6, 0x97, 0x16,
     0xc0, 0x76, 0x18, 0x9c, 0x48, 0x25, 0x0c, 0xeb, 0xea, 0xc3, 0x57, 0x6c, 0x36, 0x11, 0xba,
@@ -114,7 +117,12 @@ impl EarlySecret {
     /// Extracts the Early Secret from a PSK, or from zeros when there is none.
     pub fn new(hash: Hash, psk: Option<&[u8]>) -> Self {
         let psk = psk.unwrap_or(zeros(hash));
-        Self { hash, secret: without_trace::<CIPHER_STACK, _>(|| extract(hash, zeros(hash), psk)) }
+        Self {
+            hash,
+            secret: without_trace::<CIPHER_STACK, _>(|| {
+                Secret::from_slice(extract(hash, zeros(hash), psk).as_ref())
+            }),
+        }
     }
 
     /// Takes one that another process extracted; `None` if it is not as long as the hash.
@@ -142,26 +150,25 @@ impl EarlySecret {
         };
         let empty = self.hash.digest(b"");
         without_trace::<CIPHER_STACK, _>(|| {
-            let binder_key =
-                Expander::new(self.hash, self.secret.expose()).derive_secret(label, empty.as_ref());
-            FinishedKey::new(self.hash, &binder_key)
+            let binder_key = self.expander().derive_secret(label, empty.as_ref());
+            FinishedKey::new(&Expander::new(self.hash, binder_key.as_ref()))
         })
     }
 
     /// Mixes in the (EC)DHE shared secret.
     pub fn handshake(&self, shared_secret: &Secret) -> HandshakeSecret {
-        let secret = without_trace::<CIPHER_STACK, _>(|| {
-            extract(self.hash, derived(self.hash, &self.secret).expose(), shared_secret.expose())
-        });
-        HandshakeSecret { hash: self.hash, secret }
+        HandshakeSecret(without_trace::<CIPHER_STACK, _>(|| {
+            self.expander().extract_next(shared_secret.expose()).boxed()
+        }))
+    }
+
+    fn expander(&self) -> Expander {
+        Expander::new(self.hash, self.secret.expose())
     }
 }
 
 /// The Handshake Secret.
-pub struct HandshakeSecret {
-    hash: Hash,
-    secret: Secret,
-}
+pub struct HandshakeSecret(BoxedExpander);
 
 impl HandshakeSecret {
     /// What [`EarlySecret::handshake`] gives where there is no PSK; up to here it is a constant.
@@ -170,44 +177,43 @@ impl HandshakeSecret {
             Hash::Sha256 => &DERIVED_OF_NO_PSK_SHA256,
             Hash::Sha384 => &DERIVED_OF_NO_PSK_SHA384,
         };
-        Self {
-            hash,
-            secret: without_trace::<CIPHER_STACK, _>(|| extract(hash, salt, shared_secret.expose())),
-        }
+        Self(without_trace::<CIPHER_STACK, _>(|| {
+            Expander::extract(hash, salt, shared_secret.expose()).boxed()
+        }))
     }
 
     /// client_handshake_traffic_secret and server_handshake_traffic_secret, over ClientHello...ServerHello.
     pub fn traffic(&self, suite: CipherSuite, transcript_hash: &[u8]) -> TrafficSecrets {
-        TrafficSecrets::derive(suite, &self.secret, [b"c hs traffic", b"s hs traffic"], transcript_hash)
+        TrafficSecrets::derive(suite, self.0.get(), [b"c hs traffic", b"s hs traffic"], transcript_hash)
     }
 
     /// Goes on to the Master Secret.
     pub fn master(self) -> MasterSecret {
-        let secret = without_trace::<CIPHER_STACK, _>(|| {
-            extract(self.hash, derived(self.hash, &self.secret).expose(), zeros(self.hash))
-        });
-        MasterSecret { hash: self.hash, secret }
+        let Self(secret) = self;
+        MasterSecret(without_trace::<CIPHER_STACK, _>(|| {
+            let secret = secret.get();
+            secret.extract_next(zeros(secret.hash())).boxed()
+        }))
     }
 }
 
 /// The Master Secret.
-pub struct MasterSecret {
-    hash: Hash,
-    secret: Secret,
-}
+pub struct MasterSecret(BoxedExpander);
 
 impl MasterSecret {
     /// client_application_traffic_secret_0 and server_application_traffic_secret_0, over ClientHello...server Finished.
     pub fn traffic(&self, suite: CipherSuite, transcript_hash: &[u8]) -> TrafficSecrets {
-        TrafficSecrets::derive(suite, &self.secret, [b"c ap traffic", b"s ap traffic"], transcript_hash)
+        TrafficSecrets::derive(suite, self.0.get(), [b"c ap traffic", b"s ap traffic"], transcript_hash)
     }
 
     /// exporter_master_secret, over ClientHello...server Finished.
     pub fn exporter(&self, transcript_hash: &[u8]) -> ExporterSecret {
+        let Self(secret) = self;
+        let hash = secret.get().hash();
         let secret = without_trace::<CIPHER_STACK, _>(|| {
-            Expander::new(self.hash, self.secret.expose()).derive_secret(b"exp master", transcript_hash)
+            Secret::from_slice(secret.get().derive_secret(b"exp master", transcript_hash).as_ref())
         });
-        ExporterSecret { hash: self.hash, secret }
+        ExporterSecret { hash, secret }
     }
 }
 
@@ -221,11 +227,13 @@ pub struct TrafficSecrets {
 }
 
 impl TrafficSecrets {
-    fn derive(suite: CipherSuite, secret: &Secret, labels: [&[u8; 12]; 2], transcript_hash: &[u8]) -> Self {
+    fn derive(suite: CipherSuite, secret: &Expander, labels: [&[u8; 12]; 2], transcript_hash: &[u8]) -> Self {
         without_trace::<CIPHER_STACK, _>(|| {
-            let secret = Expander::new(suite.hash(), secret.expose());
-            let [client, server] = labels
-                .map(|label| TrafficSecret { suite, secret: secret.derive_secret(label, transcript_hash) });
+            let derive = |label: &[u8; 12]| {
+                let secret = secret.derive_secret(label, transcript_hash);
+                TrafficSecret { suite, secret: Secret::from_slice(secret.as_ref()) }
+            };
+            let [client, server] = labels.map(derive);
             Self { client, server }
         })
     }
@@ -256,16 +264,18 @@ impl TrafficSecret {
 
     /// What protects this sender's records (RFC 8446, Section 7.3).
     pub fn write_keys(&self) -> WriteKeys {
-        without_trace::<CIPHER_STACK, _>(|| self.expand_write_keys())
+        without_trace::<CIPHER_STACK, _>(|| {
+            let secret = self.expander();
+            WriteKeys {
+                key: secret.label(b"key", b"", self.suite.key_length()),
+                iv: secret.label(b"iv", b"", IV_LENGTH),
+            }
+        })
     }
 
-    /// The same as a step of a longer computation, which wipes its traces.
-    pub(super) fn expand_write_keys(&self) -> WriteKeys {
-        let secret = Expander::new(self.suite.hash(), self.secret.expose());
-        WriteKeys {
-            key: secret.label(b"key", b"", self.suite.key_length()),
-            iv: secret.label(b"iv", b"", 12),
-        }
+    /// What hangs off it, as steps of a longer computation, which wipes its traces.
+    pub(super) fn expander(&self) -> Expander {
+        Expander::new(self.suite.hash(), self.secret.expose())
     }
 
     /// A copy, for record keys that may never be needed.
@@ -275,13 +285,13 @@ impl TrafficSecret {
 
     /// The key of this sender's Finished (RFC 8446, Section 4.4.4).
     pub fn finished(&self) -> FinishedKey {
-        FinishedKey::new(self.suite.hash(), &self.secret)
+        without_trace::<CIPHER_STACK, _>(|| FinishedKey::new(&self.expander()))
     }
 
     /// `application_traffic_secret_N+1`, after a KeyUpdate (RFC 8446, Section 7.2).
     pub fn next(&self) -> Self {
         let secret = without_trace::<CIPHER_STACK, _>(|| {
-            Expander::new(self.suite.hash(), self.secret.expose()).derive_secret(b"traffic upd", b"")
+            Secret::from_slice(self.expander().derive_secret(b"traffic upd", b"").as_ref())
         });
         Self { suite: self.suite, secret }
     }
@@ -296,15 +306,17 @@ pub struct WriteKeys {
     pub iv: Secret,
 }
 
-/// The key of a Finished message or of a PSK binder, by the secret that it is derived from where it is used (RFC 8446, Section 4.4.4).
+/// The key of a Finished message or of a PSK binder (RFC 8446, Section 4.4.4).
 pub struct FinishedKey {
     hash: Hash,
-    base: Secret,
+    key: Secret,
 }
 
 impl FinishedKey {
-    pub(crate) fn new(hash: Hash, base: &Secret) -> Self {
-        Self { hash, base: Secret::from_slice(base.expose()) }
+    /// Derives it from what a sender's keys, or a PSK's binder key, are expanded from; a step of a computation without trace.
+    pub(crate) fn new(base: &Expander) -> Self {
+        let key = base.derive_secret(b"finished", b"");
+        Self { hash: base.hash(), key: Secret::from_slice(key.as_ref()) }
     }
 
     /// verify_data over a transcript hash; public bytes.
@@ -320,8 +332,7 @@ impl FinishedKey {
     }
 
     fn hmac(&self) -> hmac::Key {
-        let key = Expander::new(self.hash, self.base.expose()).derive_secret(b"finished", b"");
-        hmac::Key::new(self.hash.hmac(), key.expose())
+        hmac::Key::new(self.hash.hmac(), self.key.expose())
     }
 }
 
@@ -354,7 +365,7 @@ impl ExporterSecret {
         let (empty, context) = (self.hash.digest(b""), self.hash.digest(context));
         Some(without_trace::<CIPHER_STACK, _>(|| {
             let secret = Expander::new(self.hash, self.secret.expose()).derive_secret(label, empty.as_ref());
-            Expander::new(self.hash, secret.expose()).label(b"exporter", context.as_ref(), length)
+            Expander::new(self.hash, secret.as_ref()).label(b"exporter", context.as_ref(), length)
         }))
     }
 }
@@ -379,10 +390,12 @@ mod tests {
     #[test]
     fn the_early_secret_of_no_psk_is_a_constant() {
         let shared = Secret::from_slice(&[7; 32]);
-        for hash in [Hash::Sha256, Hash::Sha384] {
+        for suite in [CipherSuite::Aes128GcmSha256, CipherSuite::Aes256GcmSha384] {
+            let hash = suite.hash();
             let computed = EarlySecret::new(hash, None).handshake(&shared);
             let constant = HandshakeSecret::without_psk(hash, &shared);
-            assert_eq!(computed.secret.expose(), constant.secret.expose());
+            let traffic = |secret: HandshakeSecret| secret.traffic(suite, hash.digest(b"").as_ref()).client;
+            assert_eq!(traffic(computed).expose(), traffic(constant).expose());
         }
     }
 }

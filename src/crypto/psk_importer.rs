@@ -2,7 +2,7 @@
 
 use super::{
     hash::Hash,
-    hkdf::{Expander, extract},
+    hkdf::Expander,
     secret::{CIPHER_STACK, Secret, without_trace},
 };
 
@@ -16,7 +16,7 @@ use super::{
 pub(crate) fn import_psk(hash: Hash, base_key: &[u8], imported_identity: &[u8], target: Hash) -> Secret {
     let context = hash.digest(imported_identity);
     without_trace::<CIPHER_STACK, _>(|| {
-        let epskx = Expander::new(hash, extract(hash, b"", base_key).expose());
+        let epskx = Expander::extract(hash, b"", base_key);
         epskx.label(b"derived psk", context.as_ref(), target.output_length())
     })
 }

@@ -28,7 +28,7 @@ fn every_extraction_and_every_expansion() {
         for step in Trace::read(text).steps {
             if let (Some(salt), Some(input)) = (step.value("salt"), step.value("IKM")) {
                 let secret = extract(Hash::Sha256, salt, input);
-                assert_eq!(Some(secret.expose()), step.value("secret"), "{}", step.heading);
+                assert_eq!(Some(secret.as_ref()), step.value("secret"), "{}", step.heading);
                 extracted += 1;
             }
             for prefix in ["", "key ", "iv "] {
@@ -81,7 +81,7 @@ fn the_binder_of_the_resumed_handshake() {
     let binder = |name| trace.value("{client}  calculate PSK binder", name);
     let hash = Hash::Sha256.digest(binder("ClientHello prefix"));
     assert_eq!(hash.as_ref(), binder("binder hash"));
-    let key = FinishedKey::new(Hash::Sha256, &Secret::from_slice(binder("PRK")));
+    let key = FinishedKey::new(&Expander::new(Hash::Sha256, binder("PRK")));
     assert_eq!(key.verify_data(&hash).as_ref(), binder("finished"));
     let hello = trace.records("{client}")[0];
     assert!(hello.ends_with(binder("finished")), "it stands at the end of the ClientHello");
