@@ -29,11 +29,24 @@ impl ServerName {
             return Some(Self::Ip(address.to_canonical()));
         }
         let name = text.strip_suffix('.').unwrap_or(text);
-        let labels_fit =
-            name.split('.').all(|label| (1..=63).contains(&label.len()) && label.bytes().all(is_host_byte));
-        let looks_numeric = name.rsplit('.').next().is_some_and(|l| l.bytes().all(|b| b.is_ascii_digit()));
-        (labels_fit && name.len() <= 253 && !looks_numeric).then(|| Self::Dns(name.to_ascii_lowercase()))
+        is_host_name(name).then(|| Self::Dns(name.to_ascii_lowercase()))
     }
+
+    /// Whether it is written as [`ServerName::parse`] would write it.
+    pub(crate) fn is_canonical(&self) -> bool {
+        match self {
+            Self::Dns(name) => is_host_name(name) && !name.bytes().any(|byte| byte.is_ascii_uppercase()),
+            Self::Ip(address) => address.to_canonical() == *address,
+        }
+    }
+}
+
+/// Whether it is made of labels, the last of which is no number: or else it would be an address.
+fn is_host_name(name: &str) -> bool {
+    let labels_fit =
+        name.split('.').all(|label| (1..=63).contains(&label.len()) && label.bytes().all(is_host_byte));
+    let looks_numeric = name.rsplit('.').next().is_some_and(|l| l.bytes().all(|b| b.is_ascii_digit()));
+    labels_fit && name.len() <= 253 && !looks_numeric
 }
 
 fn is_host_byte(byte: u8) -> bool {

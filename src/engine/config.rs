@@ -1,6 +1,6 @@
 //! What a handshake is allowed and what it has to offer: shared by many handshakes, holding no private key.
 
-use alloc::{string::ToString, sync::Arc, vec, vec::Vec};
+use alloc::{sync::Arc, vec, vec::Vec};
 use core::fmt;
 
 use super::{
@@ -151,9 +151,7 @@ impl ClientConfig {
             return Err(ConfigError::NoSuites);
         }
         match &self.server_name {
-            Some(name) if ServerName::parse(&name.to_string()).as_ref() != Some(name) => {
-                Err(ConfigError::ServerName)
-            }
+            Some(name) if !name.is_canonical() => Err(ConfigError::ServerName),
             None if self.verifier.is_some() => Err(ConfigError::NoAuthentication),
             _ if self.psks.is_empty() && self.verifier.is_none() => Err(ConfigError::NoAuthentication),
             _ => Ok(()),
