@@ -8,8 +8,7 @@ use super::{
     config::{Credential, KeyLog},
     error::{Error, Violation},
     message::{
-        self, Certificate, CertificateVerify, DistinguishedNames, Finished, HandshakeType, Side,
-        signed_content,
+        Certificate, CertificateVerify, DistinguishedNames, Finished, HandshakeType, Side, signed_content,
     },
     record::Records,
     session::{ApplicationSecrets, Negotiated},
@@ -41,9 +40,7 @@ pub(super) fn send(
     records: &mut Records,
     body: impl FnOnce(&mut Writer),
 ) -> Result<(), Error> {
-    let message = message::write(handshake_type, body)?;
-    transcript.add(&message);
-    records.send(&message);
+    transcript.add(records.write(handshake_type, body)?);
     Ok(())
 }
 

@@ -130,9 +130,9 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// A writer with room for so many bytes, and for more if need be.
-    pub(crate) fn with_room(room: usize) -> Self {
-        Self { bytes: Vec::with_capacity(room), too_long: false }
+    /// A writer that goes on after these bytes.
+    pub(crate) fn after(bytes: Vec<u8>) -> Self {
+        Self { bytes, too_long: false }
     }
 
     pub(crate) fn bytes(&mut self, bytes: &[u8]) {

@@ -180,9 +180,19 @@ pub(crate) fn write(
     handshake_type: HandshakeType,
     body: impl FnOnce(&mut Writer),
 ) -> Result<Vec<u8>, TooLong> {
+    append(Vec::new(), handshake_type, body)
+}
+
+/// Writes a whole message after others.
+pub(crate) fn append(
+    mut messages: Vec<u8>,
+    handshake_type: HandshakeType,
+    body: impl FnOnce(&mut Writer),
+) -> Result<Vec<u8>, TooLong> {
     /// Enough for any message but a long chain, or a hybrid's key share.
     const ROOM: usize = 1 << 9;
-    let mut w = Writer::with_room(ROOM);
+    messages.reserve(ROOM);
+    let mut w = Writer::after(messages);
     w.u8(handshake_type.code());
     w.vector24(body);
     w.finish()

@@ -3,10 +3,16 @@
 use core::mem;
 
 use super::{
-    ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, MAX_CIPHERTEXT, MAX_PLAINTEXT, Records, header,
-    protection::Protection,
+    ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, HEADER_LENGTH, MAX_CIPHERTEXT, MAX_PLAINTEXT,
+    Records, header, protection::Protection,
 };
-use crate::engine::{alert::AlertDescription, config::Way, error::Error};
+use crate::engine::{
+    alert::AlertDescription,
+    codec::{TooLong, Writer},
+    config::Way,
+    error::Error,
+    message::{self, HandshakeType},
+};
 
 impl Records {
     /// Sends a change_cipher_spec (Section D.4).
@@ -31,6 +37,19 @@ impl Records {
     pub(crate) fn send(&mut self, message: &[u8]) {
         self.trace_message(Way::Sent, message);
         self.queued.extend_from_slice(message);
+    }
+
+    /// Writes a handshake message to the end of the queue, and shows it.
+    pub(crate) fn write(
+        &mut self,
+        handshake_type: HandshakeType,
+        body: impl FnOnce(&mut Writer),
+    ) -> Result<&[u8], TooLong> {
+        let start = self.queued.len();
+        self.queued = message::append(mem::take(&mut self.queued), handshake_type, body)?;
+        let message = self.queued.get(start..).unwrap_or_default();
+        self.trace_message(Way::Sent, message);
+        Ok(message)
     }
 
     /// Turns the queued messages into records.
@@ -93,6 +112,7 @@ impl Records {
                 //= rfc8446#section-5.1
                 //# a record containing a second ClientHello or a ServerHello MUST have version 0x0303
                 let minor = if mem::take(&mut self.says_tls10) { 1 } else { 3 };
+                self.outgoing.reserve(fragment.len().saturating_add(HEADER_LENGTH));
                 self.outgoing.extend_from_slice(&header(content_type, minor, fragment.len()));
                 self.outgoing.extend_from_slice(fragment);
             }
