@@ -24,7 +24,7 @@ type Choice = Option<(usize, SignatureScheme)>;
 /// After EncryptedExtensions, without a PSK.
 #[derive(Debug)]
 pub(in crate::engine) struct WaitCertificate {
-    pub(super) protected: Protected,
+    pub(super) protected: Box<Protected>,
     /// Whether the server asked for our certificate, and which one it will get.
     pub(super) requested: Option<Choice>,
 }
@@ -32,7 +32,7 @@ pub(in crate::engine) struct WaitCertificate {
 /// After the server's Certificate: its path was verified, its key was not yet proved.
 #[derive(Debug)]
 pub(in crate::engine) struct WaitCertificateVerify {
-    protected: Protected,
+    protected: Box<Protected>,
     requested: Option<Choice>,
     chain: Vec<Vec<u8>>,
     key: PublicKey,
@@ -41,7 +41,7 @@ pub(in crate::engine) struct WaitCertificateVerify {
 /// After everything but the server's Finished.
 #[derive(Debug)]
 pub(in crate::engine) struct WaitFinished {
-    protected: Protected,
+    protected: Box<Protected>,
     requested: Option<Choice>,
     peer: Peer,
     scheme: Option<SignatureScheme>,
@@ -57,7 +57,7 @@ pub(in crate::engine) struct WaitSignature {
 /// What is left to do is ours.
 #[derive(Debug)]
 struct Finishing {
-    protected: Protected,
+    protected: Box<Protected>,
     peer: Peer,
     scheme: Option<SignatureScheme>,
     proof: VerifiedFinished,
@@ -65,7 +65,7 @@ struct Finishing {
 }
 
 impl WaitCertificate {
-    pub(super) fn new(protected: Protected) -> Self {
+    pub(super) fn new(protected: Box<Protected>) -> Self {
         Self { protected, requested: None }
     }
 
@@ -113,7 +113,7 @@ impl WaitCertificateVerify {
 }
 
 impl WaitFinished {
-    pub(super) fn under_psk(protected: Protected, peer: Peer) -> Self {
+    pub(super) fn under_psk(protected: Box<Protected>, peer: Peer) -> Self {
         Self { protected, requested: None, peer, scheme: None }
     }
 
@@ -167,7 +167,7 @@ impl Finishing {
         choice: (usize, SignatureScheme),
         records: &mut Records,
     ) -> Result<WaitSignature, Error> {
-        let Protected { config, transcript, .. } = &mut self.protected;
+        let Protected { config, transcript, .. } = &mut *self.protected;
         let signature =
             PendingSignature::new(Side::Client, &config.credentials, choice, transcript, records)?;
         Ok(WaitSignature { finishing: self, signature })

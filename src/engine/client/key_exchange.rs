@@ -45,14 +45,14 @@ struct Offered {
 /// After the first ClientHello.
 #[derive(Debug)]
 pub(in crate::engine) struct WaitServerHello {
-    offered: Offered,
+    offered: Box<Offered>,
     client_hello: Vec<u8>,
 }
 
 /// After a HelloRetryRequest and the second ClientHello.
 #[derive(Debug)]
 pub(in crate::engine) struct WaitSecondServerHello {
-    offered: Offered,
+    offered: Box<Offered>,
     suite: CipherSuite,
     transcript: Transcript,
 }
@@ -89,7 +89,7 @@ impl WaitServerHello {
         let key_shares = KeyShares::generate(config.offered_shares(), &mut *random)?;
         let psks = (0..config.psks.len()).collect();
         let log = Log { key_log: config.key_log.clone(), client_random };
-        let offered = Offered { config, now, log, random, session_id, key_shares, psks };
+        let offered = Box::new(Offered { config, now, log, random, session_id, key_shares, psks });
         //= rfc8446#section-4.2.2
         //# Clients MUST NOT use cookies in their initial ClientHello in subsequent connections.
         let client_hello = offered.client_hello(None, None)?;
@@ -324,7 +324,8 @@ impl Offered {
         records.send_with(&keys.client)?;
         let negotiated =
             Negotiated { suite, group, alpn: None, server_name: None, record_size_limits: None, hello_retry };
-        Ok(WaitEncryptedExtensions::new(Protected { config, now, log, negotiated, transcript, keys }, peer))
+        let protected = Box::new(Protected { config, now, log, negotiated, transcript, keys });
+        Ok(WaitEncryptedExtensions::new(protected, peer))
     }
 
     /// The PSK that the server selected, and its index in the configuration (RFC 8446, Section 4.2.11).

@@ -1,5 +1,7 @@
 //! The server parameters phase of a client: EncryptedExtensions, CertificateRequest (RFC 8446, Section 4.3).
 
+use alloc::boxed::Box;
+
 use super::{Protected, State, WaitCertificate, WaitFinished};
 use crate::engine::{
     authentication::choose_credential,
@@ -12,13 +14,13 @@ use crate::engine::{
 /// After the ServerHello.
 #[derive(Debug)]
 pub(in crate::engine) struct WaitEncryptedExtensions {
-    protected: Protected,
+    protected: Box<Protected>,
     /// Who the server is, if it selected a PSK.
     psk: Option<Peer>,
 }
 
 impl WaitEncryptedExtensions {
-    pub(super) fn new(protected: Protected, psk: Option<Peer>) -> Self {
+    pub(super) fn new(protected: Box<Protected>, psk: Option<Peer>) -> Self {
         Self { protected, psk }
     }
 

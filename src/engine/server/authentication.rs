@@ -18,14 +18,14 @@ use crate::{
 /// After our Finished, when a certificate was asked for.
 #[derive(Debug)]
 pub(in crate::engine) struct WaitCertificate {
-    protected: Protected,
+    protected: Box<Protected>,
     secrets: ApplicationSecrets,
 }
 
 /// After the client's Certificate: its path was verified, its key was not yet proved.
 #[derive(Debug)]
 pub(in crate::engine) struct WaitCertificateVerify {
-    protected: Protected,
+    protected: Box<Protected>,
     secrets: ApplicationSecrets,
     chain: Vec<Vec<u8>>,
     key: PublicKey,
@@ -34,14 +34,14 @@ pub(in crate::engine) struct WaitCertificateVerify {
 /// After everything but the client's Finished.
 #[derive(Debug)]
 pub(in crate::engine) struct WaitFinished {
-    protected: Protected,
+    protected: Box<Protected>,
     secrets: ApplicationSecrets,
     peer: Peer,
     scheme: Option<SignatureScheme>,
 }
 
 impl WaitCertificate {
-    pub(super) fn new(protected: Protected, secrets: ApplicationSecrets) -> Self {
+    pub(super) fn new(protected: Box<Protected>, secrets: ApplicationSecrets) -> Self {
         Self { protected, secrets }
     }
 
@@ -84,7 +84,7 @@ impl WaitCertificateVerify {
 }
 
 impl WaitFinished {
-    pub(super) fn new(protected: Protected, secrets: ApplicationSecrets, peer: Peer) -> Self {
+    pub(super) fn new(protected: Box<Protected>, secrets: ApplicationSecrets, peer: Peer) -> Self {
         Self { protected, secrets, peer, scheme: None }
     }
 

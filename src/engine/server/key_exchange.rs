@@ -42,7 +42,7 @@ struct Listening {
     config: Arc<ServerConfig>,
     random: Box<dyn Random>,
     now: UnixTime,
-    retry: Option<Retry>,
+    retry: Option<Box<Retry>>,
 }
 
 /// What a HelloRetryRequest asked for, and what must not have changed in the answer.
@@ -280,7 +280,8 @@ impl Listening {
         }
         let psk_identity = selection.psk().map(|found| found.psk.identity().to_vec());
         let unchanging = unchanging(hello);
-        self.retry = Some(Retry { suite, group, psk_identity, cookie, unchanging, transcript });
+        let retry = Retry { suite, group, psk_identity, cookie, unchanging, transcript };
+        self.retry = Some(Box::new(retry));
         Ok(State::WaitSecondClientHello(WaitSecondClientHello(self)))
     }
 
@@ -319,7 +320,7 @@ impl Listening {
         let server_name = hello.extensions.server_name.map(String::from);
         let negotiated =
             Negotiated { suite, group, alpn: protocol, server_name, record_size_limits, hello_retry };
-        let protected = Protected { config, now, log, negotiated, transcript, keys };
+        let protected = Box::new(Protected { config, now, log, negotiated, transcript, keys });
         server_parameters::send(protected, authentication, records)
     }
 

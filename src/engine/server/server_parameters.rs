@@ -1,6 +1,8 @@
 //! The server parameters phase of a server, and its own authentication: EncryptedExtensions, CertificateRequest, Certificate,
 //! CertificateVerify, Finished (RFC 8446, Sections 4.3 and 4.4).
 
+use alloc::boxed::Box;
+
 use super::{
     Protected, State, WaitCertificate, WaitFinished,
     negotiate::{Authentication, FoundPsk},
@@ -20,7 +22,7 @@ use crate::engine::{
 /// After our Certificate: its CertificateVerify waits for a signature.
 #[derive(Debug)]
 pub(in crate::engine) struct WaitSignature {
-    protected: Protected,
+    protected: Box<Protected>,
     signature: PendingSignature,
 }
 
@@ -29,7 +31,7 @@ pub(in crate::engine) struct WaitSignature {
 //# Protocol messages MUST be sent in the order defined in Section 4.4.1 and shown in the diagrams in Section
 //# 2.
 pub(super) fn send(
-    mut protected: Protected,
+    mut protected: Box<Protected>,
     authentication: Authentication<'_>,
     records: &mut Records,
 ) -> Result<State, Error> {
@@ -42,7 +44,7 @@ pub(super) fn send(
             //= rfc8446#section-4.3.2
             //# This message, if sent, MUST follow EncryptedExtensions.
             protected.send_certificate_request(records)?;
-            let Protected { config, transcript, .. } = &mut protected;
+            let Protected { config, transcript, .. } = &mut *protected;
             let credentials = &config.credentials;
             let choice = (credential, scheme);
             //= rfc8446#section-4.4.2
@@ -110,7 +112,7 @@ impl Protected {
     }
 
     /// Sends our Finished, derives the application's secrets, and waits for the client's flight. K_send = application.
-    fn finish(mut self, psk_peer: Option<Peer>, records: &mut Records) -> Result<State, Error> {
+    fn finish(mut self: Box<Self>, psk_peer: Option<Peer>, records: &mut Records) -> Result<State, Error> {
         send_finished(&self.keys.server, &mut self.transcript, records)?;
         let secrets = self.keys.application(&self.transcript, &self.log);
         records.send_with(&secrets.server)?;

@@ -15,7 +15,7 @@ impl WaitServerHello {
         let (session_id, key_shares) = (hello.session_id.into(), KeyShares::of(key_share));
         let (now, psks) = (UnixTime(0), Vec::new());
         let offered = Offered { config, now, log, random, session_id, key_shares, psks };
-        Self { offered, client_hello: client_hello.into() }
+        Self { offered: offered.into(), client_hello: client_hello.into() }
     }
 }
 
