@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`key_schedule`] (the drawing of RFC 8446, Section 7.1), [`secret`], [`suite`], [`aead`], [`kx`], [`sign`].
 //! All primitives are ring's, but for ML-KEM, which is libcrux's. What is ours to keep is wiped ([`secret::Secret`]). ring and libcrux wipe
-//! nothing: so ring's contexts are boxed, and overwritten with another key when they are dropped, and the stack is wiped after each
+//! nothing: so ring's contexts are boxed, and overwritten when they are dropped, and the stack is wiped after each
 //! computation. What is left is a private key that was dropped ([`sign::SigningKey`]); tests/residue and tests/ml_kem_residue.rs look for
 //! everything in a process's memory.
 #![forbid(unsafe_code)]
