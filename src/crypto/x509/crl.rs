@@ -21,7 +21,7 @@ use super::{
     budget::Budget,
     certificate::{Certificate, Signed, serial_octets},
     distinguished_name,
-    extensions::{AuthorityKeyIdentifier, Extension, for_each, implicit},
+    extensions::{AuthorityKeyIdentifier, Extension, for_each, for_each_extension, implicit},
     oid::Oid,
     problem::Problem,
     time::{self, Rfc3339},
@@ -336,15 +336,9 @@ fn reason(code: u8) -> &'static str {
 fn read_extensions<'a>(reader: &mut SliceReader<'a>) -> Result<Option<&'a [u8]>, Problem> {
     const NUMBER_MISSING: Problem = Problem::Profile("a CRL must have a cRLNumber (Section 5.2.3)");
     let contents = implicit(reader, 0, true)?.ok_or(NUMBER_MISSING)?;
-    let mut key_identifier = None;
-    let mut seen = Vec::new();
+    let (mut has_number, mut key_identifier) = (false, None);
     let mut inner = SliceReader::new(contents)?;
-    for_each(&mut inner, |r, _| {
-        let extension = Extension::read(r)?;
-        if seen.contains(&extension.oid) {
-            return Err(Problem::Malformed("an extension stands twice"));
-        }
-        seen.push(extension.oid);
+    for_each_extension(&mut inner, |extension| {
         let mut value = SliceReader::new(extension.value)?;
         match extension.oid {
             //= rfc5280#section-5.2.3
@@ -354,7 +348,10 @@ fn read_extensions<'a>(reader: &mut SliceReader<'a>) -> Result<Option<&'a [u8]>,
             //# CRL verifiers MUST be able to handle CRLNumber values up to 20 octets.
             //= rfc5280#appendix-B
             //# CRL validators MUST be able to handle cRLNumber values up to 20 octets in length.
-            CRL_NUMBER if !extension.critical => drop(UintRef::decode(&mut value)?),
+            CRL_NUMBER if !extension.critical => {
+                UintRef::decode(&mut value)?;
+                has_number = true;
+            }
             AUTHORITY_KEY_IDENTIFIER if !extension.critical => {
                 key_identifier = AuthorityKeyIdentifier::read(&mut value)?.key_identifier;
             }
@@ -373,7 +370,7 @@ fn read_extensions<'a>(reader: &mut SliceReader<'a>) -> Result<Option<&'a [u8]>,
         Ok(value.finish()?)
     })?;
     inner.finish()?;
-    if seen.contains(&CRL_NUMBER) { Ok(key_identifier) } else { Err(NUMBER_MISSING) }
+    if has_number { Ok(key_identifier) } else { Err(NUMBER_MISSING) }
 }
 
 #[cfg(test)]
@@ -403,5 +400,29 @@ mod tests {
         let stranger = key(include_bytes!("../../../tests/vectors/x509/root.pem"));
         assert!(matches!(crl.check_signature(&stranger, &mut budget), Err(Problem::Malformed(_))));
         assert!(matches!(crl.check_signature(&issuer, &mut budget), Err(Problem::Budget(_))));
+    }
+
+    fn tlv(tag: u8, contents: &[u8]) -> Vec<u8> {
+        let length = contents.len().to_be_bytes();
+        let length = match contents.len() {
+            0..=127 => &length[7..],
+            _ => &[&[0x82], &length[6..]].concat(),
+        };
+        [&[tag], length, contents].concat()
+    }
+
+    /// A cRLNumber, and so many extensions that nobody knows.
+    fn extensions(unknown: u8) -> Vec<u8> {
+        let extension = |oid: &[u8], value: &[u8]| tlv(0x30, &[tlv(6, oid), tlv(4, value)].concat());
+        let number = extension(&[0x55, 0x1d, 20], &[2, 1, 7]);
+        let unknown = (0..unknown).flat_map(|number| extension(&[0x2a, number], &[5, 0]));
+        tlv(0xa0, &tlv(0x30, &[number, unknown.collect()].concat()))
+    }
+
+    #[test]
+    fn extensions_are_compared_with_each_other_in_bounded_number() {
+        let read = |der: &[u8]| read_extensions(&mut SliceReader::new(der).unwrap()).map(drop);
+        assert_eq!(read(&extensions(39)), Ok(()));
+        assert_eq!(read(&extensions(40)), Err(Problem::Malformed("too many extensions")));
     }
 }

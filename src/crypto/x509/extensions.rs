@@ -44,7 +44,7 @@ const UNDERSTOOD: &[Oid<'static>] = &[
     INHIBIT_ANY_POLICY,
 ];
 
-/// No honest certificate comes near; duplicates are sought among so many.
+/// No honest certificate or CRL comes near; duplicates are sought among so many.
 const MAX_EXTENSIONS: usize = 40;
 
 /// What the extensions of one certificate say.
@@ -67,17 +67,7 @@ impl<'a> Extensions<'a> {
     /// Reads Extensions.
     pub(super) fn read(reader: &mut SliceReader<'a>) -> Result<Self, Problem> {
         let mut extensions = Self::default();
-        let mut seen = [None; MAX_EXTENSIONS];
-        for_each(reader, |r, index| {
-            let extension = Extension::read(r)?;
-            //= rfc5280#section-4.2
-            //# A certificate MUST NOT include more than one instance of a particular extension.
-            if seen.iter().take(index).any(|oid| *oid == Some(extension.oid)) {
-                return Err(Problem::Malformed("an extension stands twice"));
-            }
-            *seen.get_mut(index).ok_or(Problem::Malformed("too many extensions"))? = Some(extension.oid);
-            extensions.take(&extension)
-        })?;
+        for_each_extension(reader, |extension| extensions.take(extension))?;
         Ok(extensions)
     }
 
@@ -335,6 +325,24 @@ pub(super) fn for_each<'a>(
             }
         }
         Ok(())
+    })
+}
+
+/// Reads Extensions, of a certificate or a CRL: one after another, none of them twice.
+pub(super) fn for_each_extension<'a>(
+    reader: &mut SliceReader<'a>,
+    mut read: impl FnMut(&Extension<'a>) -> Result<(), Problem>,
+) -> Result<(), Problem> {
+    let mut seen = [None; MAX_EXTENSIONS];
+    for_each(reader, |r, index| {
+        let extension = Extension::read(r)?;
+        //= rfc5280#section-4.2
+        //# A certificate MUST NOT include more than one instance of a particular extension.
+        if seen.iter().take(index).any(|oid| *oid == Some(extension.oid)) {
+            return Err(Problem::Malformed("an extension stands twice"));
+        }
+        *seen.get_mut(index).ok_or(Problem::Malformed("too many extensions"))? = Some(extension.oid);
+        read(&extension)
     })
 }
 

@@ -24,6 +24,9 @@ pub struct TrustStore {
     set_aside: Vec<String>,
 }
 
+/// Each is compared with those before it, and its signature costs a part of every path's budget.
+const MAX_CRLS_OF_ONE_NAME: usize = 64;
+
 /// A certificate of the trust store: an issuer if it is a CA's, and in any case itself trusted as an end entity.
 #[derive(Debug)]
 pub(super) struct Anchor {
@@ -127,9 +130,14 @@ impl TrustStore {
     pub fn add_crl(&mut self, der: &[u8], origin: &str) -> Result<(), StoreError> {
         let crl = Crl::read(der).map_err(|problem| StoreError(format!("{origin}: CRL: {problem}")))?;
         let same_name = self.crls.entry(crl.issuer.clone()).or_default();
-        if !same_name.iter().any(|known| known.is(der)) {
-            same_name.push(crl);
+        if same_name.iter().any(|known| known.is(der)) {
+            return Ok(());
         }
+        if same_name.len() >= MAX_CRLS_OF_ONE_NAME {
+            let error = format!("{origin}: more than {MAX_CRLS_OF_ONE_NAME} CRLs of one issuer");
+            return Err(StoreError(error));
+        }
+        same_name.push(crl);
         Ok(())
     }
 
@@ -188,5 +196,19 @@ mod tests {
         assert!(store.set_aside()[0].starts_with("ca.pem: line 2: malformed"), "{:?}", store.set_aside());
         let error = TrustStore::from_pem(&text[..30], "ca.pem").unwrap_err().to_string();
         assert_eq!(error, "ca.pem: line 2: the block does not end");
+    }
+
+    #[test]
+    fn crls_of_one_name_are_bounded() {
+        let text = include_bytes!("../../../tests/vectors/x509/crl-clear.pem");
+        let mut der = pem::Blocks::new(text).next().unwrap().unwrap().contents.expose().to_vec();
+        let mut store = TrustStore::default();
+        let mut add = |last_octet| {
+            *der.last_mut().unwrap() = last_octet;
+            store.add_crl(&der, "crl").map_err(|error| error.to_string())
+        };
+        (0..64).for_each(|number| add(number).unwrap());
+        assert_eq!(add(7), Ok(()), "it is known already");
+        assert_eq!(add(64).unwrap_err(), "crl: more than 64 CRLs of one issuer");
     }
 }
