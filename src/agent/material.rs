@@ -36,6 +36,10 @@ const SYSTEM_STORES: [&str; 4] = [
     "/etc/ssl/cert.pem",
 ];
 
+/// A chain that is longer than what the engine takes of a peer is a bundle that was taken for one.
+const MAX_CERTIFICATES: usize = 64;
+const MAX_CHAIN: usize = 1 << 16;
+
 /// Who we are: a certificate chain and its private key.
 #[derive(Debug)]
 pub(super) struct Identity {
@@ -179,6 +183,13 @@ fn load_identity(config: &Config, [certificate, private_key]: &[FileAt; 2]) -> R
 /// Puts a chain and a key together, if they belong together.
 pub(super) fn identity(chain: Vec<Vec<u8>>, key: SigningKey) -> Result<Identity, String> {
     let certificate = chain.first().ok_or("there is no certificate")?;
+    let size = chain.iter().map(Vec::len).sum::<usize>();
+    if chain.len() > MAX_CERTIFICATES || size > MAX_CHAIN {
+        return Err(format!(
+            "{} certificates of {size} bytes are more than any peer takes (needed: its own and its intermediates)",
+            chain.len()
+        ));
+    }
     let public_key =
         x509::public_key(certificate).map_err(|problem| format!("the certificate: {problem}"))?;
     if !key.fits(&public_key) {
@@ -277,5 +288,23 @@ fn config_error(config: &Config, file: &FileAt, problem: String) -> ConfigError 
         path: config.path.clone(),
         line: file.line,
         problem: format!("{}: {problem}", file.path.display()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bundle_is_not_taken_for_a_chain() {
+        let pem = include_bytes!("../../tests/vectors/agent/server.pem");
+        let key = include_bytes!("../../tests/vectors/agent/server.key");
+        let put_together = |number| {
+            let certificate = pem::certificates(pem).unwrap().remove(0);
+            identity(vec![certificate; number], SigningKey::from_pem(key).unwrap())
+        };
+        assert!(put_together(64).is_ok());
+        let error = put_together(65).unwrap_err();
+        assert!(error.starts_with("65 certificates of "), "{error}");
     }
 }
