@@ -162,10 +162,7 @@ impl PublicKey {
     pub(crate) fn new(algorithm: KeyAlgorithm, bytes: &[u8]) -> Result<Self, KeyError> {
         let well_formed = match algorithm {
             KeyAlgorithm::Rsa | KeyAlgorithm::RsaPss(_) => {
-                let bits = rsa_modulus_bits(bytes)?;
-                if !RSA_BITS.contains(&bits) || bits % 8 != 0 {
-                    return Err(KeyError::RsaSize(bits));
-                }
+                check_rsa_size(rsa_modulus_bits(bytes)?)?;
                 true
             }
             KeyAlgorithm::EcdsaP256 => bytes.len() == 65 && bytes.first() == Some(&4),
@@ -305,6 +302,21 @@ impl SignatureScheme {
     }
 }
 
+fn check_rsa_size(bits: usize) -> Result<(), KeyError> {
+    if RSA_BITS.contains(&bits) && bits % 8 == 0 { Ok(()) } else { Err(KeyError::RsaSize(bits)) }
+}
+
+/// Refuses an RSAPrivateKey for the size of its modulus (RFC 8017, Section A.1.2).
+pub(crate) fn check_rsa_private_key(der: &[u8]) -> Result<(), KeyError> {
+    let modulus = SliceReader::new(der)?.sequence(|r| {
+        let _version: u8 = r.decode()?;
+        let modulus = UintRef::decode(r)?;
+        r.drain(r.remaining_len())?;
+        Ok::<_, der::Error>(modulus)
+    })?;
+    check_rsa_size(bits(modulus))
+}
+
 /// The size of the modulus of an RSAPublicKey (RFC 8017, Section A.1.1).
 fn rsa_modulus_bits(rsa_public_key: &[u8]) -> Result<usize, KeyError> {
     let mut reader = SliceReader::new(rsa_public_key)?;
@@ -314,9 +326,13 @@ fn rsa_modulus_bits(rsa_public_key: &[u8]) -> Result<usize, KeyError> {
         Ok::<_, der::Error>(modulus)
     })?;
     reader.finish()?;
-    let bytes = modulus.as_bytes();
+    Ok(bits(modulus))
+}
+
+fn bits(number: UintRef<'_>) -> usize {
+    let bytes = number.as_bytes();
     let leading = bytes.first().map_or(0, |b| usize::try_from(b.leading_zeros()).unwrap_or(0));
-    Ok(bytes.len().saturating_mul(8).saturating_sub(leading))
+    bytes.len().saturating_mul(8).saturating_sub(leading)
 }
 
 #[cfg(test)]

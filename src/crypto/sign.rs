@@ -17,7 +17,9 @@ use ring::{
 use super::{
     algorithm_identifier::{AlgorithmIdentifier, curve, explicit},
     pem,
-    public_key::{KeyAlgorithm, KeyError, PublicKey, SignatureAlgorithm, SignatureHash},
+    public_key::{
+        KeyAlgorithm, KeyError, PublicKey, SignatureAlgorithm, SignatureHash, check_rsa_private_key,
+    },
     secret::{CURVE_STACK, without_trace},
     signature_scheme::SignatureScheme,
 };
@@ -124,6 +126,7 @@ impl SigningKey {
 
     /// RSAPrivateKey (RFC 8017, Section A.1.2).
     fn from_pkcs1(der: &[u8], algorithm: KeyAlgorithm) -> Result<Self, KeyError> {
+        check_rsa_private_key(der)?;
         let key = RsaKeyPair::from_der(der).map_err(|_| KeyError::Inconsistent)?;
         PublicKey::new(algorithm, key.public().as_ref())?;
         Ok(Self { algorithm, key: Box::new(Key::Rsa(key)) })
@@ -194,5 +197,16 @@ fn sign_rsa(
 impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SigningKey({:?})", self.algorithm)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_rsa_key_is_refused_for_its_length() {
+        let pem = include_bytes!("../../tests/vectors/x509/key-rsa-1024.pem");
+        assert_eq!(SigningKey::from_pem(pem).err(), Some(KeyError::RsaSize(1024)));
     }
 }

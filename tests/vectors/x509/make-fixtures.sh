@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes the certificates and CRLs of tests/x509.rs beside this script, with openssl 3; the private keys are thrown away.
+# Makes the certificates and CRLs of tests/x509.rs beside this script, with openssl 3; the private keys but one are thrown away.
 # They are valid from the day they are made, most for a hundred years; the tests set their clock to 2030 (and 2040).
 set -eu
 cd "$(dirname "$0")"
@@ -85,6 +85,7 @@ certificate appliance-no-ca /CN=appliance appliance self "$ids\nbasicConstraints
 # Algorithms: those accepted, and those refused.
 key rsa-2048 RSA -pkeyopt rsa_keygen_bits:2048
 key rsa-1024 RSA -pkeyopt rsa_keygen_bits:1024
+cp "$work/rsa-1024.key" key-rsa-1024.pem # the only one that is kept: it must be refused
 key ed25519 ED25519
 ec p384 P-384
 ec p521 P-521

@@ -116,7 +116,7 @@ fn certified(flags: &CredentialFlags, number: i32) -> Result<Option<Certified>, 
     let (Some(cert_file), Some(key_file)) = (&flags.cert_file, &flags.key_file) else { return Ok(None) };
     let key = match SigningKey::from_pem(&fs::read(key_file)?) {
         Ok(key) => key,
-        Err(error @ (KeyError::Algorithm | KeyError::Inconsistent)) => {
+        Err(error @ (KeyError::Algorithm | KeyError::RsaSize(_) | KeyError::Inconsistent)) => {
             return Err(FlagError::Unimplemented(format!("-key-file: {error}")).into());
         }
         Err(error) => return Err(Failure::Unexpected(format!("{key_file}: {error}"))),
