@@ -203,6 +203,7 @@ const CLIENT_HELLOS: &[Case] = &[
     (Cert, CH, |m| ext(m, |e| { set(e, 10, &[0, 2, 0, 29]); set(e, 51, &vector16(b"\0\x1d\0\x01a")) }), "BadKeyShare", A::IllegalParameter, "4.2.8.2"),
     (Retry, CH, |m| ext(m, |e| if is_retry(e) { set(e, 44, b"\0\x01a") }), "CookieNotEchoed", A::IllegalParameter, "4.2.2"),
     (Retry, CH, |m| ext(m, |e| if is_retry(e) { set(e, 51, &[0, 0]) }), "RetryGroupChanged", A::IllegalParameter, "4.2.8"),
+    (Retry, CH, |m| if m.windows(4).any(|w| w == [0, 44, 0, 34]) { m[5] ^= 7 }, "SecondHelloChanged", A::IllegalParameter, "4.1.2"),
     (Retry, CH, |m| if m.windows(4).any(|w| w == [0, 44, 0, 34]) { m[6] ^= 1 }, "SecondHelloChanged", A::IllegalParameter, "4.1.2"),
     (Psk, CH, |m| ext(m, drop_a_binder), "BinderCount", A::IllegalParameter, "4.2.11"),
     //= rfc8446#section-4.2
@@ -662,7 +663,7 @@ const ORDERS: &[Order] = &[
     (Role::Server, Cert, |m| m.retain(|m| m[0] != CV), "UnexpectedMessage { message: Finished, state: \"WAIT_CV\" }"),
     (Role::Server, Cert, |m| m.retain(|m| m[0] != EE), "UnexpectedMessage { message: Certificate, state: \"WAIT_EE\" }"),
     (Role::Server, Cert, |m| m.retain(|m| m[0] != CT && m[0] != CV), "UnexpectedMessage { message: Finished, state: \"WAIT_CERT_CR\" }"),
-    (Role::Server, Mutual, |m| if m.len() > 2 { m.insert(1, m[1].clone()) }, "UnexpectedMessage { message: CertificateRequest, state: \"WAIT_CERT_CR\" }"),
+    (Role::Server, Mutual, |m| if m.len() > 2 { m.insert(1, m[1].clone()) }, "UnexpectedMessage { message: CertificateRequest, state: \"WAIT_CERT\" }"),
     //= rfc8446#section-5.1
     //= type=test
     //# Handshake messages MUST NOT span key changes.

@@ -113,6 +113,10 @@ impl<'a> Codes<'a> {
         self.0.iter().map(|code| u16::from_be_bytes(*code))
     }
 
+    pub(crate) fn len(self) -> usize {
+        self.0.len()
+    }
+
     pub(crate) fn contains(self, code: u16) -> bool {
         self.iter().any(|c| c == code)
     }

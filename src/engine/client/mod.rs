@@ -13,10 +13,12 @@
 //!        or |           +--------+--------+
 //!      data |     Using |                 | Using certificate
 //!           |       PSK |                 v
-//!           |           |              WAIT_CERT_CR   <--+ Recv CertificateRequest (once; a datum, not a state)
-//!           |           |        Recv     |           ---+
-//!           |           |     Certificate |
-//!           |           |                 v
+//!           |           |            WAIT_CERT_CR
+//!           |           |        Recv |       | Recv CertificateRequest
+//!           |           | Certificate |       v
+//!           |           |             |    WAIT_CERT     (WaitCertificate, too: it keeps the request)
+//!           |           |             |       | Recv Certificate
+//!           |           |             v       v
 //!           |           |              WAIT_CV
 //!           |           |                 | Recv CertificateVerify
 //!           |           +> WAIT_FINISHED <+
@@ -129,6 +131,7 @@ impl State {
         match self {
             Self::WaitServerHello(_) | Self::WaitSecondServerHello(_) => "WAIT_SH",
             Self::WaitEncryptedExtensions(_) => "WAIT_EE",
+            Self::WaitCertificate(s) if s.was_requested() => "WAIT_CERT",
             Self::WaitCertificate(_) => "WAIT_CERT_CR",
             Self::WaitCertificateVerify(_) => "WAIT_CV",
             Self::WaitFinished(_) | Self::WaitSignature(_) => "WAIT_FINISHED",

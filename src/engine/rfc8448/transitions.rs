@@ -28,7 +28,7 @@ const CLIENT: &[Row] = &[
     ("WAIT_SH", client_after_retry, &[T::ServerHello]),
     ("WAIT_EE", || client(1), &[T::EncryptedExtensions]),
     ("WAIT_CERT_CR", || client(2), &[T::CertificateRequest, T::Certificate]),
-    ("WAIT_CERT_CR", || client(3), &[T::Certificate]),
+    ("WAIT_CERT", || client(3), &[T::Certificate]),
     ("WAIT_CV", || client(4), &[T::CertificateVerify]),
     ("WAIT_FINISHED", || client(5), &[T::Finished]),
     ("WAIT_FINISHED", || client(6), &[]),

@@ -156,8 +156,10 @@ fn unchanging(hello: &ClientHello<'_>) -> Digest {
         context.update(&part.len().to_be_bytes());
         context.update(part);
     };
+    add(&hello.legacy_version.to_be_bytes());
     add(hello.random);
     add(hello.session_id);
+    add(&hello.cipher_suites.len().to_be_bytes());
     hello.cipher_suites.iter().for_each(|suite| add(&suite.to_be_bytes()));
     for (extension, content) in hello.unchanging_extensions() {
         add(&extension.to_be_bytes());
