@@ -182,14 +182,6 @@ impl KeyShares {
     }
 }
 
-#[cfg(test)]
-impl KeyShares {
-    /// As if another implementation had made it.
-    pub(crate) fn of(share: Box<dyn KeyShare>) -> Self {
-        Self { groups: Vec::from([share.group()]), shares: Vec::from([share]) }
-    }
-}
-
 /// ring's private key.
 type PrivateKey = Overwritten<agreement::EphemeralPrivateKey, { words::<agreement::EphemeralPrivateKey>() }>;
 
@@ -257,4 +249,12 @@ pub struct Response {
     pub public: Vec<u8>,
     /// What both sides now share.
     pub shared_secret: Secret,
+}
+
+#[cfg(test)]
+impl KeyShares {
+    /// As if another implementation had made it.
+    pub(crate) fn of(share: Box<dyn KeyShare>) -> Self {
+        Self { groups: Vec::from([share.group()]), shares: Vec::from([share]) }
+    }
 }
