@@ -100,15 +100,27 @@ pub(super) trait Answer {
 impl Kernel {
     /// In the namespace that we are in.
     pub(super) fn open() -> Result<Self, KernelError> {
-        Self::new(sockets().map_err(|error| KernelError::Io("netlink socket", error))?)
+        Self::new(own_sockets()?)
+    }
+
+    /// To look only: the kernel queues no requests for who has not joined the group.
+    pub(super) fn look() -> Result<Self, KernelError> {
+        Ok(Self::find(own_sockets()?)?.0)
     }
 
     /// Finds the family and joins its group; from then on the kernel queues the requests of the sockets' namespace for us.
     pub(super) fn new(sockets: Sockets) -> Result<Self, KernelError> {
+        let (kernel, group) = Self::find(sockets)?;
+        kernel.events.join(group).map_err(|error| KernelError::Io("joining the tlshd group", error))?;
+        Ok(kernel)
+    }
+
+    /// The family, and the number of its group.
+    fn find(sockets: Sockets) -> Result<(Self, u32), KernelError> {
         let [mut socket, events] = sockets.map(Socket::new);
-        let family = resolve(&mut socket)?;
-        events.join(family.group).map_err(|error| KernelError::Io("joining the tlshd group", error))?;
-        Ok(Self { events, requests: Rc::new(Requests { socket: RefCell::new(socket), family: family.id }) })
+        let Family { id, group } = resolve(&mut socket)?;
+        let requests = Rc::new(Requests { socket: RefCell::new(socket), family: id });
+        Ok((Self { events, requests }, group))
     }
 
     /// Asks which attributes the kernel takes.
@@ -197,6 +209,10 @@ fn result(socket: RawFd, status: u32, remote_auth: Option<u32>) -> Vec<Attribute
 struct Family {
     id: u16,
     group: u32,
+}
+
+fn own_sockets() -> Result<Sockets, KernelError> {
+    sockets().map_err(|error| KernelError::Io("netlink socket", error))
 }
 
 fn resolve(socket: &mut Socket) -> Result<Family, KernelError> {

@@ -24,7 +24,7 @@ pub(super) fn check() -> Vec<Finding> {
 }
 
 fn service() -> Finding {
-    match Kernel::open()
+    match Kernel::look()
         .and_then(|kernel| kernel.policy().map_err(|error| KernelError::Io("its policy", error)))
     {
         Ok(policy) if policy.takes_results() => {
