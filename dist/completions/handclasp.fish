@@ -11,7 +11,7 @@ for command in \
         check\t'Tell whether this host is ready' \
         connect\t'A TLS 1.3 client' \
         serve\t'A TLS 1.3 server' \
-        status\t'Tell how the agent is' \
+        status\t'Print the status of the agent' \
         verify\t'Validate a certificate chain'
     set --local parts (string split \t $command)
     complete -c handclasp -n __fish_use_subcommand -a $parts[1] -d $parts[2]

@@ -69,7 +69,7 @@ pub(super) struct Options {
     pub(super) path: Option<PathBuf>,
     pub(super) workers: usize,
     pub(super) log_format: log::Format,
-    /// Where to write the sessions' secrets, for who debugs.
+    /// Where to write the sessions' secrets, for debugging.
     pub(super) key_log: Option<PathBuf>,
     /// Where to tell the status, if anywhere.
     pub(super) status: Option<PathBuf>,

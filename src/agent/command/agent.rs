@@ -22,7 +22,7 @@ Usage: handclasp agent [OPTIONS]
   -l, --log-format F  human (the default) or json: an object on each line, as monitoring.md tells
   -s, --status PATH   the socket that `handclasp status` asks, of mode 0660 and the agent's own group
                       (/run/handclasp/status); none: there is none
-  --keylog FILE       for who debugs a capture: write the secrets of each session, in NSS key log format, to a new
+  --keylog FILE       for debugging a capture: write the secrets of each session, in NSS key log format, to a new
                       file of mode 0600 (no restart while it is there); they undo all protection
   --netns NAME        serve this network namespace, too: a name of `ip netns`, or the path of its file; may be
                       given often, and the namespace may come and go

@@ -42,7 +42,7 @@ pub const COMMANDS: &[Command] = &[
     Command::new("connect", Some("a TLS 1.3 client for standard input and output"), tools::connect::run),
     #[cfg(feature = "tools")]
     Command::new("serve", Some("a TLS 1.3 server"), tools::serve::run),
-    Command::new("status", Some("tell how the agent is"), status::run),
+    Command::new("status", Some("print the agent's status"), status::run),
     #[cfg(feature = "tools")]
     Command::new("verify", Some("validate a certificate chain"), tools::verify::run),
     Command::new("doorman", None, doorman::run),

@@ -12,7 +12,7 @@ use super::{Argument, Arguments, CommandError, unexpected_operand, unknown_optio
 use crate::agent::status::{Form, SOCKET};
 
 const USAGE: &str = "\
-Tells how the agent is: since when it runs, which handshakes succeeded with which group and which failed and
+Prints the agent's status: how long it has been running, which handshakes succeeded with which group, which failed and
 why, how long they took, how many are in flight, its workers, its certificates, its configuration.
 
 Usage: handclasp status [OPTIONS]
