@@ -165,24 +165,21 @@ impl Trust {
     }
 }
 
-/// Writes trust stores; the error is for people.
+/// Writes trust stores, each after its length in three bytes; the error is for people.
 pub(crate) fn write(trusts: &[Trust]) -> Result<Vec<u8>, String> {
     let mut w = Writer::default();
-    trusts.iter().for_each(|trust| trust.write(&mut w));
-    w.finish().map_err(|TooLong| "the trust stores and CRLs are larger than 16 MiB".into())
+    trusts.iter().for_each(|trust| w.vector24(|w| trust.write(w)));
+    w.finish().map_err(|TooLong| "the trust stores and CRLs of one side are larger than 16 MiB".into())
 }
 
-/// Makes verifiers of what [`write()`] wrote, in its order.
-pub(crate) fn read_verifiers(bytes: &[u8]) -> Result<Vec<Verifier>, String> {
-    let mut r = Reader::new(bytes, "trust stores");
-    let mut verifiers = Vec::new();
-    while !r.is_empty() {
-        let trust = Trust::read(&mut r).map_err(|error| format!("malformed {}", error.0))?;
-        let mut store = TrustStore::empty();
-        trust.add_to(&mut store)?;
-        verifiers.push(verifier(store, trust.demands));
-    }
-    Ok(verifiers)
+/// Makes a verifier of one trust store that [`write()`] wrote, without its length.
+pub(crate) fn read_verifier(bytes: &[u8]) -> Result<Verifier, String> {
+    let mut r = Reader::new(bytes, "trust store");
+    let trust = Trust::read(&mut r).and_then(|trust| r.finish().map(|()| trust));
+    let trust = trust.map_err(|error| format!("malformed {}", error.0))?;
+    let mut store = TrustStore::empty();
+    trust.add_to(&mut store)?;
+    Ok(verifier(store, trust.demands))
 }
 
 /// How anchors begin, with one dash of five: a line that lost some is an error of the file, no reason to pass the file over.
@@ -233,19 +230,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_demand_that_is_not_understood_ends_the_worker() {
+    fn a_demand_that_is_not_understood_is_refused() {
         let mut demands = Demands { min_rsa_bits: 3072, ..Demands::default() };
         demands.allowed.add(Property::Subject, "CN=a").unwrap();
-        let bytes = write(&[Trust { demands, ..Trust::default() }]).unwrap();
-        assert_eq!(read_verifiers(&bytes).unwrap().len(), 1);
-        assert!(read_verifiers(&bytes[..bytes.len() - 1]).is_err());
+        let bytes = write(&[Trust { demands, ..Trust::default() }]).unwrap().split_off(3);
+        read_verifier(&bytes).unwrap();
+        read_verifier(&bytes[..bytes.len() - 1]).unwrap_err();
         for (known, unknown) in
             [("\0\0", "\x09\0"), ("\0\0", "\0\x09"), ("allow.dn", "allow.dx"), ("CN=a", "XY=a")]
         {
             let at = bytes.windows(known.len()).position(|window| window == known.as_bytes()).unwrap();
             let mut changed = bytes.clone();
             changed[at..at + known.len()].copy_from_slice(unknown.as_bytes());
-            assert!(read_verifiers(&changed).is_err(), "{unknown:?}");
+            assert!(read_verifier(&changed).is_err(), "{unknown:?}");
         }
     }
 }

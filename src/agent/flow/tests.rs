@@ -4,7 +4,7 @@ use crate::{
         border::{self, Established, Order, Proved, Report, Verifiers},
         driver::Answers,
         trust_store,
-        worker::Worker,
+        worker::{Worker, trust},
     },
     crypto::{certificate::UnixTime, kx::NamedGroup},
 };
@@ -77,8 +77,7 @@ impl End {
     fn start(request: &Request, settings: &Settings, socket: UnixStream) -> Self {
         let Flow { config, trust, broker, .. } = flow(request, settings).unwrap();
         let trusts = trust_store::write(&settings.trusts).unwrap();
-        let verifiers = trust_store::read_verifiers(&trusts).unwrap().into_iter();
-        let verifiers = verifiers.map(|verifier| Arc::new(verifier) as _).collect();
+        let verifiers = trust::verifiers(trust::tests::file(&trusts)).unwrap();
         let we_are_server = request.role == Role::Server;
         let mut end = Self { worker: Worker::default(), verifiers, broker, we_are_server, result: None };
         end.order(Order::Begin { config, trust, now: NOW, socket: socket.into() });

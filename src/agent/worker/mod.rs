@@ -5,6 +5,7 @@
 pub(super) mod probe;
 pub(super) mod process;
 mod sandbox;
+pub(super) mod trust;
 
 use std::{
     collections::VecDeque,

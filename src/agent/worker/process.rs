@@ -3,29 +3,19 @@
 use std::{
     io,
     mem::replace,
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    os::fd::{AsFd, BorrowedFd},
     panic,
-    sync::Arc,
 };
 
-use nix::{
-    errno::Errno,
-    poll::PollFlags,
-    sys::{socket::MsgFlags, uio::pread},
-};
+use nix::{errno::Errno, poll::PollFlags, sys::socket::MsgFlags};
 use zeroize::Zeroize;
 
-use super::{Worker, sandbox};
-use crate::{
-    agent::{
-        border::{self, MAX_MESSAGE, Number, Order, Report, Verifiers},
-        failure::Failure,
-        log, passing,
-        system::retry,
-        trust_store,
-        wait::wait,
-    },
-    crypto::certificate::CertificateVerifier,
+use super::{Worker, sandbox, trust};
+use crate::agent::{
+    border::{self, MAX_MESSAGE, Number, Order, Report, Verifiers},
+    failure::Failure,
+    log, passing,
+    wait::wait,
 };
 
 /// Works until the broker hangs up. The error says why it cannot.
@@ -89,7 +79,7 @@ impl Post<'_> {
             match order.map_err(|error| format!("an order is malformed: {}", error.0))? {
                 (_, Order::Trust { file, is_debug }) => {
                     log::set_debug(is_debug);
-                    self.verifiers = read_verifiers(&file)?;
+                    self.verifiers = trust::verifiers(file)?;
                     if !replace(&mut self.is_ready, true) {
                         self.send(0, &Report::Ready)?;
                     }
@@ -105,23 +95,5 @@ impl Post<'_> {
         let parts = [&parcel.public[..], parcel.secrets.expose()];
         passing::send(self.broker, &parts, &[], MsgFlags::empty())
             .map_err(|error| format!("a report: {error}"))
-    }
-}
-
-fn read_verifiers(file: &OwnedFd) -> Result<Verifiers, String> {
-    let bytes = read_file(file).map_err(|error| format!("the trust stores: {error}"))?;
-    let verifiers = trust_store::read_verifiers(&bytes)?.into_iter();
-    Ok(verifiers.map(|verifier| Arc::new(verifier) as Arc<dyn CertificateVerifier>).collect())
-}
-
-/// Reads from the start: the file's position is the broker's and every worker's.
-fn read_file(file: &OwnedFd) -> nix::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let mut chunk = [0; 16 * 1024];
-    loop {
-        match retry(|| pread(file, &mut chunk, i64::try_from(bytes.len()).unwrap_or(i64::MAX)))? {
-            0 => return Ok(bytes),
-            length => bytes.extend_from_slice(chunk.get(..length).unwrap_or_default()),
-        }
     }
 }
