@@ -59,11 +59,12 @@ pub(super) struct Pool {
 
 impl Crew {
     /// Starts so many workers, and waits until the first is ready; none: this process does it. The error is for people.
-    pub(super) fn start(count: usize, settings: &Settings) -> Result<Self, String> {
+    pub(super) fn start(count: usize, settings: &mut Settings) -> Result<Self, String> {
         if count == 0 {
             return Ok(Self::Alone(Worker::default()));
         }
         let mut crew = Self::Processes(Pool::start(count, Recruitment::new(settings)?));
+        settings.hand_trust_over();
         let deadline = Instant::now() + LONGEST_START;
         while !crew.is_able() {
             let patience = deadline.checked_duration_since(Instant::now());
@@ -154,9 +155,10 @@ impl Crew {
     }
 
     /// New settings: who starts a handshake from now on starts it with these. Nothing changes if they cannot be handed over.
-    pub(super) fn renew(&mut self, settings: &Settings) -> Result<(), String> {
+    pub(super) fn renew(&mut self, settings: &mut Settings) -> Result<(), String> {
         if let Self::Processes(pool) = self {
             pool.recruitment = Recruitment::new(settings)?;
+            settings.hand_trust_over();
             pool.members.iter_mut().for_each(|member| member.renew(&pool.recruitment));
         }
         Ok(())

@@ -97,6 +97,14 @@ impl Settings {
         Ok(Self { client, server, profiles, trusts, stamps, config })
     }
 
+    /// Leaves it to workers, who have the trust stores by now, to verify peers: here a verifier of nobody stands for each.
+    pub(super) fn hand_trust_over(&mut self) {
+        let nobody = Arc::new(trust_store::verifier(TrustStore::empty(), Demands::default()));
+        let sides = [&mut self.client, &mut self.server].into_iter().chain(&mut self.profiles);
+        sides.filter_map(|side| side.verifier.as_mut()).for_each(|verifier| *verifier = Arc::clone(&nobody));
+        self.trusts.clear();
+    }
+
     /// The first profile that is for a connection, else the side itself.
     pub(super) fn choose(&self, role: Role, connection: &Connection<'_>) -> Choice<'_> {
         let is_for = |profile: &Profile| profile.role == role && profile.is_for(connection);

@@ -96,13 +96,13 @@ impl Service {
         process::harden();
         process::be_prompt();
         let signals = process::take_signals().map_err(|error| format!("signals: {error}"))?;
-        let settings = Settings::load(path.as_deref()).map_err(|error| error.to_string())?;
+        let mut settings = Settings::load(path.as_deref()).map_err(|error| error.to_string())?;
         log::set_debug(settings.config.debug);
         // The workers have our limit of descriptors.
         let room = process::room(namespaces.limit());
         let namespaces = Namespaces::start(&namespaces)?;
         process::give_up_rights();
-        let flights = Flights::new(room, Crew::start(workers, &settings)?, key_log);
+        let flights = Flights::new(room, Crew::start(workers, &mut settings)?, key_log);
         let mut service = Self {
             path,
             calendar: Calendar::new(&settings),
@@ -308,9 +308,8 @@ impl Service {
         let loaded = Settings::load(self.path.as_deref())
             .and_then(|settings| settings.config.replaces(former).map(|()| settings))
             .map_err(|error| error.to_string());
-        match loaded
-            .and_then(|settings| self.reception.flights.crew_mut().renew(&settings).map(|()| settings))
-        {
+        let crew = self.reception.flights.crew_mut();
+        match loaded.and_then(|mut settings| crew.renew(&mut settings).map(|()| settings)) {
             Ok(settings) => {
                 self.reception.settings = settings;
                 self.apply("reloaded");

@@ -6,7 +6,11 @@ use crate::{
         trust_store,
         worker::{Worker, trust},
     },
-    crypto::{certificate::UnixTime, kx::NamedGroup},
+    crypto::{
+        certificate::{Purpose, UnixTime},
+        kx::NamedGroup,
+    },
+    engine::config::ClientAuthentication,
 };
 use std::{
     os::unix::net::UnixStream,
@@ -364,6 +368,23 @@ fn a_profile_has_trust_and_identity_of_its_own() {
     let flow = flow(&super::tests::request(Role::Server, Authentication::X509), &one).unwrap();
     assert_eq!(flow.limit, Duration::from_secs(1));
     assert_eq!(flow.profile.as_deref(), Some("authenticate.server.x"));
+}
+
+#[test]
+fn who_has_handed_trust_over_asks_for_certificates_and_takes_none() {
+    let mut settings = settings(&[SERVER, MUTUAL, ANONYMOUS].concat());
+    settings.hand_trust_over();
+    assert!(settings.trusts.is_empty());
+    let chain =
+        crate::crypto::pem::certificates(include_bytes!("../../../tests/vectors/agent/client.pem")).unwrap();
+    let Config::Server(config) =
+        flow(&request(Role::Server, Authentication::X509), &settings).unwrap().config
+    else {
+        panic!("a server");
+    };
+    assert_eq!(config.client_authentication, ClientAuthentication::Optional);
+    config.verifier.unwrap().verify(&chain, Purpose::Client, NOW).unwrap_err();
+    assert!(flow(&request(Role::Client, Authentication::Unauthenticated), &settings).is_ok());
 }
 
 #[test]
