@@ -1,5 +1,6 @@
 //! Our handshake messages, alerts and application data to records.
 
+use alloc::vec::Vec;
 use core::mem;
 
 use super::{
