@@ -36,10 +36,13 @@ demo: tools
 test: lint unit fuzz-smoke peers bogo kernel
 	@echo "make test: lint, unit, fuzz-smoke, peers, bogo and kernel have passed"
 
+# With valgrind also of what an optimiser makes of the code: it may turn a selection into a branch.
+unit: export HANDCLASP_VALGRIND = required
 unit: tools
 	@tests/need valgrind:valgrind
 	$(CARGO) test --locked --lib --bins --tests
 	$(CARGO) test --locked --doc
+	$(CARGO) test --locked --profile quick --no-default-features --features pq --test constant_time
 
 # Every fuzz target from its kept corpus, 60 seconds in all, under AddressSanitizer.
 fuzz-smoke: tools

@@ -301,8 +301,9 @@ fn under_valgrind() -> ExitCode {
             ExitCode::FAILURE
         }
         Err(error) => {
-            println!("constant_time: skipped, valgrind does not run ({error}); `make unit` installs it");
-            ExitCode::SUCCESS
+            println!("constant_time: not run, for there is no valgrind ({error}); `make unit` installs it");
+            // `make unit` says so: there it must run.
+            if env::var_os("HANDCLASP_VALGRIND").is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
         }
     }
 }
