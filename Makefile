@@ -44,6 +44,14 @@ unit: tools
 	$(CARGO) test --locked --doc
 	$(CARGO) test --locked --profile quick --no-default-features --features pq --test constant_time
 
+# Outside texts that two tests compare with where somebody has them: the RFCs, and x509-limbo. Nothing else depends on them.
+ifneq ($(wildcard ../shared/rfc),)
+unit: export HANDCLASP_RFC = $(abspath ../shared/rfc)
+endif
+ifneq ($(wildcard ../shared/limbo/limbo.json),)
+unit: export HANDCLASP_LIMBO = $(abspath ../shared/limbo/limbo.json)
+endif
+
 # Every fuzz target from its kept corpus, 60 seconds in all, under AddressSanitizer.
 fuzz-smoke: tools
 	@tests/need c++:g++
