@@ -88,9 +88,13 @@ soak: tools
 	tests/kernel/soak
 
 lint: tools
+	@tests/need python3:python3
+	@! git grep -nE '^(<{7}|[|]{7}|>{7})( |$$)' || { echo "lint: left over from a merge" >&2; exit 1; }
+	PYTHONPYCACHEPREFIX=$(TARGET_DIR)/python python3 -m py_compile $$(git ls-files '*.py')
 	$(CARGO) fmt --check
 	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
 	$(CARGO) fmt --check --manifest-path benches/Cargo.toml
+	$(CARGO) fmt --check --manifest-path tests/bogo/shim/Cargo.toml
 	$(CARGO) clippy --locked --all-targets -- --deny warnings
 	$(CARGO) check --locked --lib --no-default-features
 	@tests/need mandoc:mandoc
