@@ -31,7 +31,7 @@ pub(super) struct Flights {
 
 impl Flights {
     pub(super) fn new(room: Room, crew: Crew, key_log: Option<KeyLogFile>) -> Self {
-        Self { flights: BTreeMap::new(), last: 1, room, crew, key_log }
+        Self { flights: BTreeMap::new(), last: 0, room, crew, key_log }
     }
 
     pub(super) fn count(&self) -> usize {

@@ -120,7 +120,7 @@ fn read_description(bytes: &[u8]) -> Option<Description> {
 /// Finds the PSK of an identity in a keyring and those linked to it, by its whole description.
 ///
 /// The kernel's search compares only as far as the shorter of the two goes, so "host subsystem" may find "host subsystem2".
-/// Then the keys of the keyring are gone through one by one, which is an answer only if it is unambiguous.
+/// Then the keyring's own keys are gone through one by one, which is an answer only if it is unambiguous.
 pub(super) fn find_psk(keyring: KeySerial, identity: &[u8]) -> io::Result<Option<KeySerial>> {
     let Ok(identity) = CString::new(identity) else { return Ok(None) };
     let found = match system::keyctl_search(keyring.0, c"psk", &identity) {
@@ -186,7 +186,7 @@ pub(super) fn possess(keyring: KeySerial) -> io::Result<()> {
     system::keyctl_link(keyring.0, THREAD_KEYRING.0)
 }
 
-/// Possesses the keyring of a request until the next request.
+/// Possesses a keyring that a request is served from until the next request.
 pub(super) fn possess_requested(keyring: KeySerial) -> io::Result<()> {
     system::keyctl_link(keyring.0, PROCESS_KEYRING.0)
 }

@@ -237,7 +237,7 @@ impl ServerConfig {
     }
 }
 
-/// Each at least once, and none twice: two key shares for one group are forbidden (RFC 8446, Section 4.2.8).
+/// At least one of each, and no group twice: two key shares for one are forbidden (RFC 8446, Section 4.2.8).
 fn check_suites_and_groups(suites: &[CipherSuite], groups: &[NamedGroup]) -> Result<(), ConfigError> {
     if suites.is_empty() {
         return Err(ConfigError::NoSuites);

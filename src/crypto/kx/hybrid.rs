@@ -22,7 +22,7 @@ struct HybridKey {
 /// Makes a client's share, of an X25519 share and of randomness for ML-KEM.
 pub fn generate<R: Random + ?Sized>(random: &mut R) -> Result<Box<dyn KeyShare>, KeyExchangeError> {
     let x25519 = random.key_share(NamedGroup::X25519)?;
-    let seed = secret(random, ml_kem::SEED)?;
+    let seed = secret(random, ml_kem::SEED_LENGTH)?;
     let (mut public, decapsulation_key) = ml_kem::generate(&seed).ok_or(KeyExchangeError::Random)?;
     public.extend_from_slice(x25519.public());
     Ok(Box::new(HybridKey { public, decapsulation_key, x25519 }))
@@ -35,8 +35,9 @@ pub(in crate::crypto) fn respond<R: Random + ?Sized>(
     random: &mut R,
     peer: &[u8],
 ) -> Result<Response, KeyExchangeError> {
-    let (key, point) = peer.split_at_checked(ml_kem::ENCAPSULATION_KEY).ok_or(KeyExchangeError::PeerShare)?;
-    let message = secret(random, ml_kem::MESSAGE)?;
+    let (key, point) =
+        peer.split_at_checked(ml_kem::ENCAPSULATION_KEY_LENGTH).ok_or(KeyExchangeError::PeerShare)?;
+    let message = secret(random, ml_kem::MESSAGE_LENGTH)?;
     let (mut public, shared) = ml_kem::encapsulate(key, &message).ok_or(KeyExchangeError::PeerShare)?;
     let x25519 = random.respond(NamedGroup::X25519, point)?;
     public.extend_from_slice(&x25519.public);
@@ -56,7 +57,7 @@ impl KeyShare for HybridKey {
     // illegal_parameter alert if it fails."
     fn agree(self: Box<Self>, peer: &[u8]) -> Result<Secret, KeyExchangeError> {
         let (ciphertext, point) =
-            peer.split_at_checked(ml_kem::CIPHERTEXT).ok_or(KeyExchangeError::PeerShare)?;
+            peer.split_at_checked(ml_kem::CIPHERTEXT_LENGTH).ok_or(KeyExchangeError::PeerShare)?;
         let shared = self.decapsulation_key.decapsulate(ciphertext).ok_or(KeyExchangeError::PeerShare)?;
         Ok(join(&shared, &self.x25519.agree(point)?))
     }
