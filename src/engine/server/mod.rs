@@ -32,7 +32,8 @@
 //!                                v
 //!                            CONNECTED
 //! ```
-//! There is no 0-RTT, so there is no WAIT_FLIGHT2 with its early data.
+//! There is no 0-RTT, so there is no WAIT_EOED. WAIT_FLIGHT2 only forks, so it is no state here. K_recv comes first, before anything is
+//! sent (`exchange`): it refuses a ClientHello with bytes behind it in its record.
 
 mod authentication;
 mod key_exchange;
