@@ -37,7 +37,7 @@
 //! ```
 //!
 //! Reading order, about an hour: [`crypto::key_schedule`] (the drawing of Section 7.1), `engine::transcript`, `engine::client`
-//! (Appendix A.1, then the three phases of Figure 1), `engine::record`, `engine::server` (Appendix A.2), `agent`.
+//! (Appendix A.1, then the three phases of Figure 1, which [`engine`] draws), `engine::record`, `engine::server` (Appendix A.2), `agent`.
 //!
 //! Section numbers without another name are RFC 8446's. RFC 9846 revises it: there 4.1.x became 4.2.x, 4.2.x became 4.3.x, and
 //! 4.4.2 to 4.4.4 became 4.5.1 to 4.5.3; Sections 5 to 7 kept their numbers.

@@ -1,6 +1,7 @@
 //! The architecture's import rules, read from src/: a diagram that fails the build.
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
 };
@@ -116,6 +117,23 @@ fn the_spine_stays_readable() {
         }
     }
     assert!((1..2000).contains(&spine), "the spine has {spine} lines");
+}
+
+/// The words of a text that begin with "on_": handlers of messages and answers.
+fn handlers(text: &str) -> BTreeSet<String> {
+    let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    words.filter(|word| word.starts_with("on_")).map(String::from).collect()
+}
+
+#[test]
+fn the_figure_names_every_handler_of_a_message() {
+    let engine = sources("engine");
+    let root = &engine.iter().find(|(path, _)| path.ends_with("engine/mod.rs")).unwrap().1;
+    let figure: String = root.lines().take_while(|line| line.starts_with("//!")).collect();
+    let sides =
+        engine.iter().filter(|(p, _)| p.starts_with("engine/client") || p.starts_with("engine/server"));
+    let defined = sides.flat_map(|(_, text)| text.lines()).filter_map(|line| line.split_once(" fn "));
+    assert_eq!(handlers(&figure), defined.flat_map(|(_, rest)| handlers(rest)).collect(), "left the figure");
 }
 
 /// The lengths of all functions in formatted code, signature to closing brace.

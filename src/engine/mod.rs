@@ -11,6 +11,33 @@
 //!   Done(session): the two secrets that kTLS needs      Failed(error): after its alert was handed out
 //! ```
 //!
+//! RFC 8446's Figure 1, the full handshake: on each side of a message the function that sends or takes it, and the file that this stands
+//! in. The three files are the three phases; a server sends its own authentication where it sends its parameters.
+//!
+//! ```text
+//! client/                                      Client                           Server                              server/
+//!
+//! key_exchange      ^ start                    ClientHello                              on_client_hello           ^ key_exchange
+//!                   |                          + key_share*                             [on_psk]                  |
+//!                   |                          + signature_algorithms*                                            |
+//!                   |                          + psk_key_exchange_modes*                                          |
+//!                   |                          + pre_shared_key*             -------->                            |
+//!                   | on_server_hello                                      ServerHello  exchange                  |
+//!                   |                                                     + key_share*                            |
+//!                   v                                                + pre_shared_key*                            v
+//! server_parameters ^ on_encrypted_extensions                    {EncryptedExtensions}  send_encrypted_extensions ^ server_parameters
+//!                   v on_certificate_request                     {CertificateRequest*}  send_certificate_request  |
+//! authentication    ^ on_certificate                                    {Certificate*}  send                      |
+//!                   | on_certificate_verify                       {CertificateVerify*}  on_signature              |
+//!                   | on_finished              <--------                    {Finished}  finish                    v
+//!                   | [send_certificate]       {Certificate*}                           on_certificate            ^ authentication
+//!                   | [on_signature]           {CertificateVerify*}                     on_certificate_verify     |
+//!                   v finish                   {Finished}                    -------->  on_finished               v
+//!                                            [Application Data]<->[Application Data]
+//! ```
+//! Where no share fits (Figure 2) `send_hello_retry_request` answers the first ClientHello, and `on_hello_retry_request` sends the second.
+//! `*` and `[]` around a function: not always; `{}`: protected by a handshake traffic secret; `[]`: by an application traffic secret.
+//!
 //! Whatever the peer sends, the engine neither panics nor keeps more than [`HANDSHAKE_MEMORY`]: see the constants in `record` and
 //! `message` that bound it.
 #![forbid(unsafe_code)]
