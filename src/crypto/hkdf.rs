@@ -92,6 +92,14 @@ impl Expander {
 }
 
 /// Writes the struct HkdfLabel into `buffer` and returns the part written (RFC 8446, Section 7.1).
+///
+/// ```text
+/// struct {
+///     uint16 length = Length;
+///     opaque label<7..255> = "tls13 " + Label;
+///     opaque context<0..255> = Context;
+/// } HkdfLabel;
+/// ```
 fn write_hkdf_label<'a>(buffer: &'a mut [u8], label: &[u8], context: &[u8], length: u16) -> &'a [u8] {
     const PREFIX: &[u8] = b"tls13 ";
     let label_length =

@@ -23,7 +23,13 @@
 //!              |
 //!              +-----> "c ap traffic"                MasterSecret::traffic
 //!              +-----> "s ap traffic"                MasterSecret::traffic
-//!              +-----> "exp master"                  MasterSecret::exporter
+//!              +-----> "exp master"                  MasterSecret::exporter, and from that ExporterSecret::export
+//!
+//!    a traffic secret
+//!              |
+//!              +-----> "key", "iv"                   TrafficSecret::write_keys (Section 7.3)
+//!              +-----> "finished"                    TrafficSecret::finished (Section 4.4.4; below the handshake's two)
+//!              +-----> "traffic upd"                 TrafficSecret::next (Section 7.2; below the application's two)
 //! ```
 //!
 //! Each secret is a type of its own that offers only what hangs off it, so that the wrong order does not type-check.
@@ -31,16 +37,8 @@
 //!
 //! The values of RFC 8448, Section 3 ("Simple 1-RTT Handshake"), one by one:
 //! ```
-//! use handclasp::crypto::{
-//!     hash::Hash,
-//!     key_schedule::{EarlySecret, TrafficSecrets, WriteKeys},
-//!     secret::Secret,
-//!     suite::CipherSuite,
-//! };
-//! # fn hex(s: &str) -> Vec<u8> {
-//! #     let digits: Vec<u8> = s.bytes().filter(|b| *b != b' ').map(|b| (b as char).to_digit(16).unwrap() as u8).collect();
-//! #     digits.chunks(2).map(|d| d[0] << 4 | d[1]).collect()
-//! # }
+//! use handclasp::crypto::{hash::Hash, key_schedule::{EarlySecret, TrafficSecrets, WriteKeys}, secret::Secret, suite::CipherSuite};
+//! # let hex = |s: &str| (0..s.len()).step_by(2).map(|i| u8::from_str_radix(&s[i..i + 2], 16).unwrap()).collect::<Vec<u8>>();
 //! let shared = Secret::from_slice(&hex("8bd4054fb55b9d63fdfbacf9f04b9f0d35e6d63f537563efd46272900f89492d"));
 //! let hello_hash = hex("860c06edc07858ee8e78f0e7428c58edd6b43f2ca3e6e95f02ed063cf0e1cad8");
 //! let handshake = EarlySecret::new(Hash::Sha256, None).handshake(&shared);

@@ -233,7 +233,21 @@ impl<'a> KeyShares<'a> {
 /// PskKeyExchangeMode psk_dhe_ke.
 const PSK_DHE_KE: u8 = 1;
 
-/// `OfferedPsks` (RFC 8446, Section 4.2.11).
+/// What pre_shared_key holds in a ClientHello (RFC 8446, Section 4.2.11).
+///
+/// ```text
+/// struct {
+///     opaque identity<1..2^16-1>;
+///     uint32 obfuscated_ticket_age;
+/// } PskIdentity;
+///
+/// opaque PskBinderEntry<32..255>;
+///
+/// struct {
+///     PskIdentity identities<7..2^16-1>;
+///     PskBinderEntry binders<33..2^16-1>;
+/// } OfferedPsks;
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OfferedPsks<'a> {
     identities: Reader<'a>,

@@ -1,4 +1,10 @@
-//! EncryptedExtensions (RFC 8446, Section 4.3.1): the answers that need no protection of their own.
+//! EncryptedExtensions (RFC 8446, Section 4.3.1): the first answers that are protected, those that no key depends on.
+//!
+//! ```text
+//! struct {
+//!     Extension extensions<0..2^16-1>;
+//! } EncryptedExtensions;
+//! ```
 
 use super::{
     super::{

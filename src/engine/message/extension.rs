@@ -247,7 +247,14 @@ pub(crate) fn read_record_size_limit(mut content: Reader<'_>) -> Result<u16, Vio
     if limit < *RECORD_SIZE_LIMITS.start() { Err(Violation::RecordSizeLimit) } else { Ok(limit) }
 }
 
-/// `KeyShareEntry` (RFC 8446, Section 4.2.8).
+/// One share (RFC 8446, Section 4.2.8).
+///
+/// ```text
+/// struct {
+///     NamedGroup group;
+///     opaque key_exchange<1..2^16-1>;
+/// } KeyShareEntry;
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct KeyShareEntry<'a> {
     pub(crate) group: u16,

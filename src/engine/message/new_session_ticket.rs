@@ -1,4 +1,14 @@
 //! NewSessionTicket (RFC 8446, Section 4.6.1): read to its end, and ignored; there is no resumption.
+//!
+//! ```text
+//! struct {
+//!     uint32 ticket_lifetime;
+//!     uint32 ticket_age_add;
+//!     opaque ticket_nonce<0..255>;
+//!     opaque ticket<1..2^16-1>;
+//!     Extension extensions<0..2^16-2>;
+//! } NewSessionTicket;
+//! ```
 
 use super::{
     super::{codec::Reader, error::Violation},

@@ -1,6 +1,18 @@
 //! The record layer (RFC 8446, Section 5): records to handshake messages and back, and the keys of both directions.
 //!
 //! ```text
+//! struct {
+//!     ContentType type;
+//!     ProtocolVersion legacy_record_version;
+//!     uint16 length;
+//!     opaque fragment[TLSPlaintext.length];
+//! } TLSPlaintext;
+//!
+//! enum { invalid(0), change_cipher_spec(20), alert(21), handshake(22), application_data(23), (255) } ContentType;
+//! ```
+//! What a record looks like once there are keys is drawn in `protection`. The two moments when they change (Appendix A):
+//!
+//! ```text
 //! K_recv   receive_with    replaces the keys for reading, and so checks the alignment rule of Section 5.1; the application's keys are
 //!                          the session's: after the peer's Finished, end_flight checks it
 //! K_send   send_with       replaces the keys for writing, after everything queued under the old ones

@@ -1,4 +1,19 @@
 //! One direction's keys: TLSInnerPlaintext to TLSCiphertext and back (RFC 8446, Section 5.2).
+//!
+//! ```text
+//! struct {
+//!     opaque content[TLSPlaintext.length];
+//!     ContentType type;
+//!     uint8 zeros[length_of_padding];
+//! } TLSInnerPlaintext;
+//!
+//! struct {
+//!     ContentType opaque_type = application_data; /* 23 */
+//!     ProtocolVersion legacy_record_version = 0x0303; /* TLS v1.2 */
+//!     uint16 length;
+//!     opaque encrypted_record[TLSCiphertext.length];
+//! } TLSCiphertext;
+//! ```
 
 use alloc::vec::Vec;
 
