@@ -2,7 +2,7 @@
 
 use super::{
     Search,
-    link::{Link, MAX_LINKS},
+    link::{Link, MAX_INTERMEDIATES, MAX_LINKS},
 };
 use crate::crypto::x509::{
     authority::Authority,
@@ -98,7 +98,7 @@ impl<'p> Search<'p> {
         }
         let limit = self.policy.max_intermediates;
         if intermediates > limit || path.len() >= MAX_LINKS {
-            return Err(child.blame(Problem::Depth(limit.min(MAX_LINKS))));
+            return Err(child.blame(Problem::Depth(limit.min(MAX_INTERMEDIATES))));
         }
         Ok(())
     }

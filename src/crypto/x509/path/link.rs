@@ -75,6 +75,8 @@ impl<'p> Link<'p> {
 
 /// The longest path below its anchor, whatever the configuration says: the search recurses so deep.
 pub(super) const MAX_LINKS: usize = 25;
+/// What that leaves beside the end entity, and room for one more link that is looked for.
+pub(super) const MAX_INTERMEDIATES: usize = MAX_LINKS - 2;
 
 /// A path under construction, from the end entity upward.
 #[derive(Debug)]
