@@ -43,9 +43,10 @@ impl ServerName {
 
 /// Whether it is made of labels, the last of which is no number: or else it would be an address.
 fn is_host_name(name: &str) -> bool {
+    let mut labels = name.as_bytes().split(|byte| *byte == b'.');
+    let looks_numeric = labels.clone().next_back().is_some_and(|label| label.iter().all(u8::is_ascii_digit));
     let labels_fit =
-        name.split('.').all(|label| (1..=63).contains(&label.len()) && label.bytes().all(is_host_byte));
-    let looks_numeric = name.rsplit('.').next().is_some_and(|l| l.bytes().all(|b| b.is_ascii_digit()));
+        labels.all(|label| (1..=63).contains(&label.len()) && label.iter().copied().all(is_host_byte));
     labels_fit && name.len() <= 253 && !looks_numeric
 }
 

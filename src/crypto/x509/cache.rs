@@ -8,7 +8,7 @@
 use alloc::boxed::Box;
 use core::fmt;
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     sync::{Mutex, PoisonError},
 };
 
@@ -23,7 +23,7 @@ const MAX_CERTIFICATE: usize = 4096;
 pub(super) type Fact<'p> = (&'p [u8], &'p PublicKey);
 
 /// Certificates, and the key of each one's issuer.
-type Known = HashMap<Box<[u8]>, PublicKey>;
+type Known = BTreeMap<Box<[u8]>, PublicKey>;
 
 /// The signatures that are known to be right.
 #[derive(Default)]

@@ -113,7 +113,7 @@ pub(super) fn ip_address(octets: &[u8]) -> Option<IpAddr> {
 //# The name MUST be in the "preferred name syntax", as specified by Section 3.5 of [RFC1034] and as modified
 //# by Section 2.1 of [RFC1123].
 pub(super) fn is_host(name: &str) -> bool {
-    name.len() <= 253 && name.split('.').all(is_label)
+    name.len() <= 253 && name.as_bytes().split(|byte| *byte == b'.').all(is_label)
 }
 
 //= rfc5280#section-4.2.1.6
@@ -122,11 +122,11 @@ pub(super) fn is_host(name: &str) -> bool {
 //= rfc5280#section-4.2.1.6
 //# Unlike the subject field, conforming CAs MUST NOT issue certificates with subjectAltNames containing empty
 //# GeneralName fields.
-fn is_label(label: &str) -> bool {
+fn is_label(label: &[u8]) -> bool {
     (1..=63).contains(&label.len())
-        && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-        && !label.starts_with('-')
-        && !label.ends_with('-')
+        && label.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
+        && !label.starts_with(b"-")
+        && !label.ends_with(b"-")
 }
 
 /// Splits a mailbox; an '@' within quotes is not understood, and refused.
