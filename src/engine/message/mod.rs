@@ -189,9 +189,11 @@ pub(crate) fn append(
     handshake_type: HandshakeType,
     body: impl FnOnce(&mut Writer),
 ) -> Result<Vec<u8>, TooLong> {
-    /// Enough for any message but a long chain, or a hybrid's key share.
-    const ROOM: usize = 1 << 9;
-    messages.reserve(ROOM);
+    /// Enough for any flight but one with a long chain, or with a hybrid's key share.
+    const ROOM: usize = 1 << 10;
+    if messages.is_empty() {
+        messages.reserve(ROOM);
+    }
     let mut w = Writer::after(messages);
     w.u8(handshake_type.code());
     w.vector24(body);
