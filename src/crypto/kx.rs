@@ -144,26 +144,21 @@ impl KeyShares {
         groups: Vec<NamedGroup>,
         random: &mut dyn Random,
     ) -> Result<Self, KeyExchangeError> {
-        let mut made = Self { groups: Vec::new(), shares: Vec::new() };
         // Hybrids first, whatever their place: the others may be parts of theirs.
-        let (whole, parts): (Vec<_>, Vec<_>) =
-            groups.iter().copied().partition(|group| group.part().is_some());
-        for group in whole.into_iter().chain(parts) {
-            made.groups.push(group);
-            if !made.has(group) {
-                made.shares.push(random.key_share(group)?);
+        let mut shares: Vec<Box<dyn KeyShare>> = Vec::with_capacity(groups.len());
+        for is_hybrid in [true, false] {
+            for group in groups.iter().filter(|group| group.part().is_some() == is_hybrid) {
+                if find(&shares, *group).is_none() {
+                    shares.push(random.key_share(*group)?);
+                }
             }
         }
-        Ok(Self { groups, ..made })
+        Ok(Self { groups, shares })
     }
 
     /// What is offered, in the order of the groups: each group, and its `key_exchange`.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (NamedGroup, &[u8])> {
-        self.groups.iter().filter_map(|group| {
-            let mut shares = self.shares.iter().flat_map(|share| [Some(&**share), share.part()]).flatten();
-            let share = shares.find(|share| share.group() == *group)?;
-            Some((*group, share.public()))
-        })
+        self.groups.iter().filter_map(|group| Some((*group, find(&self.shares, *group)?.public())))
     }
 
     pub(crate) fn has(&self, group: NamedGroup) -> bool {
@@ -180,6 +175,12 @@ impl KeyShares {
             share.into_part().filter(|part| part.group() == group)
         })
     }
+}
+
+/// The share for a group, alone or within a hybrid.
+fn find(shares: &[Box<dyn KeyShare>], group: NamedGroup) -> Option<&dyn KeyShare> {
+    let mut shares = shares.iter().flat_map(|share| [Some(&**share), share.part()]).flatten();
+    shares.find(|share| share.group() == group)
 }
 
 /// ring's private key.
