@@ -123,7 +123,8 @@ fn comparison_of_verify_data() {
         let transcript = hash.digest(b"a transcript");
         let counts = [None, Some(0), Some(1), Some(hash.length() - 1)].map(|difference| {
             let psk = KEY;
-            let key = EarlySecret::new(hash, Some(secret(&psk))).binder(PskKind::External);
+            let early = EarlySecret::new(hash, Some(secret(&psk)));
+            let key = early.binder(PskKind::External);
             let mut verify_data = public(key.verify_data(&transcript).as_ref()).to_vec();
             if let Some(at) = difference {
                 verify_data[at] ^= 1;

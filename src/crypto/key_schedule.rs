@@ -141,16 +141,12 @@ impl EarlySecret {
     }
 
     /// The key that binds a PSK to a ClientHello (RFC 8446, Section 4.2.11.2).
-    pub fn binder(&self, kind: PskKind) -> FinishedKey {
-        let label: &[u8] = match kind {
+    pub fn binder(&self, kind: PskKind) -> FinishedKey<'_> {
+        let label = match kind {
             PskKind::External => b"ext binder",
             PskKind::Imported => b"imp binder",
         };
-        let empty = self.hash.digest(b"");
-        without_trace::<CIPHER_STACK, _>(|| {
-            let binder_key = self.expander().derive_secret(label, empty.as_ref());
-            FinishedKey::new(&Expander::new(self.hash, binder_key.as_ref()))
-        })
+        FinishedKey { hash: self.hash, secret: &self.secret, binder: Some(label) }
     }
 
     /// Mixes in the (EC)DHE shared secret.
@@ -282,8 +278,8 @@ impl TrafficSecret {
     }
 
     /// The key of this sender's Finished (RFC 8446, Section 4.4.4).
-    pub fn finished(&self) -> FinishedKey {
-        without_trace::<CIPHER_STACK, _>(|| FinishedKey::new(&self.expander()))
+    pub fn finished(&self) -> FinishedKey<'_> {
+        FinishedKey { hash: self.suite.hash(), secret: &self.secret, binder: None }
     }
 
     /// `application_traffic_secret_N+1`, after a KeyUpdate (RFC 8446, Section 7.2).
@@ -304,19 +300,23 @@ pub struct WriteKeys {
     pub iv: Secret,
 }
 
-/// The key of a Finished message or of a PSK binder (RFC 8446, Section 4.4.4).
-pub struct FinishedKey {
+/// The key of a Finished message or of a PSK binder, derived where it is used (RFC 8446, Section 4.4.4).
+pub struct FinishedKey<'a> {
     hash: Hash,
-    key: Secret,
+    secret: &'a Secret,
+    /// The label of the binder key, where that comes in between.
+    binder: Option<&'static [u8; 10]>,
 }
 
-impl FinishedKey {
-    /// Derives it from what a sender's keys, or a PSK's binder key, are expanded from; a step of a computation without trace.
-    pub(crate) fn new(base: &Expander) -> Self {
-        let key = base.derive_secret(b"finished", b"");
-        Self { hash: base.hash(), key: Secret::from_slice(key.as_ref()) }
+#[cfg(test)]
+impl<'a> FinishedKey<'a> {
+    /// Takes a vector's binder key.
+    pub(crate) fn of_base(hash: Hash, secret: &'a Secret) -> Self {
+        Self { hash, secret, binder: None }
     }
+}
 
+impl FinishedKey<'_> {
     /// verify_data over a transcript hash; public bytes.
     pub fn verify_data(&self, transcript_hash: &Digest) -> hmac::Tag {
         without_trace::<CIPHER_STACK, _>(|| hmac::sign(&self.hmac(), transcript_hash.as_ref()))
@@ -330,7 +330,12 @@ impl FinishedKey {
     }
 
     fn hmac(&self) -> hmac::Key {
-        hmac::Key::new(self.hash.hmac(), self.key.expose())
+        let mut base = Expander::new(self.hash, self.secret.expose());
+        if let Some(label) = self.binder {
+            let binder_key = base.derive_secret(label, self.hash.digest(b"").as_ref());
+            base = Expander::new(self.hash, binder_key.as_ref());
+        }
+        hmac::Key::new(self.hash.hmac(), base.derive_secret(b"finished", b"").as_ref())
     }
 }
 
@@ -370,7 +375,7 @@ impl ExporterSecret {
 
 /// None of the secrets shows its bytes.
 macro_rules! redacted_debug {
-    ($($name:ident),*) => {$(
+    ($($name:ty),*) => {$(
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(concat!(stringify!($name), "(..)"))
@@ -378,7 +383,7 @@ macro_rules! redacted_debug {
         }
     )*};
 }
-redacted_debug!(EarlySecret, HandshakeSecret, MasterSecret, TrafficSecret, FinishedKey, ExporterSecret);
+redacted_debug!(EarlySecret, HandshakeSecret, MasterSecret, TrafficSecret, FinishedKey<'_>, ExporterSecret);
 
 #[cfg(test)]
 mod tests {

@@ -81,7 +81,8 @@ fn the_binder_of_the_resumed_handshake() {
     let binder = |name| trace.value("{client}  calculate PSK binder", name);
     let hash = Hash::Sha256.digest(binder("ClientHello prefix"));
     assert_eq!(hash.as_ref(), binder("binder hash"));
-    let key = FinishedKey::new(&Expander::new(Hash::Sha256, binder("PRK")));
+    let base = Secret::from_slice(binder("PRK"));
+    let key = FinishedKey::of_base(Hash::Sha256, &base);
     assert_eq!(key.verify_data(&hash).as_ref(), binder("finished"));
     let hello = trace.records("{client}")[0];
     assert!(hello.ends_with(binder("finished")), "it stands at the end of the ClientHello");
