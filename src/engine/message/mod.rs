@@ -180,20 +180,17 @@ pub(crate) fn write(
     handshake_type: HandshakeType,
     body: impl FnOnce(&mut Writer),
 ) -> Result<Vec<u8>, TooLong> {
-    append(Vec::new(), handshake_type, body)
+    /// Enough for any message but a long chain, or a hybrid's key share.
+    const ROOM: usize = 1 << 9;
+    append(Vec::with_capacity(ROOM), handshake_type, body)
 }
 
 /// Writes a whole message after others.
 pub(crate) fn append(
-    mut messages: Vec<u8>,
+    messages: Vec<u8>,
     handshake_type: HandshakeType,
     body: impl FnOnce(&mut Writer),
 ) -> Result<Vec<u8>, TooLong> {
-    /// Enough for any flight but one with a long chain, or with a hybrid's key share.
-    const ROOM: usize = 1 << 10;
-    if messages.is_empty() {
-        messages.reserve(ROOM);
-    }
     let mut w = Writer::after(messages);
     w.u8(handshake_type.code());
     w.vector24(body);

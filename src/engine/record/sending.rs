@@ -46,6 +46,11 @@ impl Records {
         handshake_type: HandshakeType,
         body: impl FnOnce(&mut Writer),
     ) -> Result<&[u8], TooLong> {
+        /// Enough for any flight but one with a long chain.
+        const ROOM: usize = 1 << 10;
+        if self.queued.is_empty() {
+            self.queued.reserve(ROOM);
+        }
         let start = self.queued.len();
         self.queued = message::append(mem::take(&mut self.queued), handshake_type, body)?;
         let message = self.queued.get(start..).unwrap_or_default();
