@@ -138,9 +138,12 @@ impl Connection {
             Content::Alert(AlertDescription::CloseNotify) => Ok(Event::Closed),
             Content::Alert(alert) => Err(Error::Alert(alert)),
             Content::Handshake => {
-                while let Some(message) = self.records.take_message()? {
-                    self.receive_message(Message::read(&message)?)?;
+                let received = self.records.take_received();
+                let mut rest = &received[..];
+                while let Some(message) = self.records.next_message(&mut rest)? {
+                    self.receive_message(Message::read(message)?)?;
                 }
+                self.records.put_back(received);
                 Ok(Event::Nothing)
             }
         }

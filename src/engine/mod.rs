@@ -271,15 +271,18 @@ impl Handshake {
 
     /// Handles every whole message that is there, until a question stands in the way.
     fn take_messages(&mut self) -> Result<(), Error> {
+        let received = self.records.take_received();
+        let mut rest = &received[..];
         while !self.waits_for_an_answer() {
-            let Some(bytes) = self.records.take_message()? else { return Ok(()) };
-            let message = Message::read(&bytes)?;
+            let Some(bytes) = self.records.next_message(&mut rest)? else { break };
+            let message = Message::read(bytes)?;
             self.state = match mem::replace(&mut self.state, State::InHand) {
                 State::Client(state) => State::Client(state.step(message, &mut self.records)?),
                 State::Server(state) => State::Server(state.step(message, &mut self.records)?),
                 other => other,
             };
         }
+        self.records.put_back(received);
         Ok(())
     }
 

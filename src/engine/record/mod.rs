@@ -85,9 +85,10 @@ pub(crate) struct Records {
     writing: Option<Protection>,
     /// The header of the record being read, once it is there.
     header: Option<[u8; HEADER_LENGTH]>,
-    /// Handshake bytes; the first `taken` are gone as messages.
+    /// Handshake bytes that were received, unless somebody handles them.
     joined: Vec<u8>,
-    taken: usize,
+    /// How many handshake bytes are not yet taken as messages.
+    unread: usize,
     /// Handshake messages that wait to share a record.
     queued: Vec<u8>,
     /// Records to hand out; the first `sent` bytes are gone.

@@ -138,6 +138,7 @@ impl Records {
                     true => self.joined = body,
                     false => self.joined.extend_from_slice(&body),
                 }
+                self.unread = self.joined.len();
                 self.useless_records = 0;
                 Ok(Content::Handshake)
             }
@@ -192,31 +193,40 @@ impl Records {
         left.is_some() && length > 0
     }
 
-    /// Takes the next whole handshake message, header included, if it is there.
-    pub(crate) fn take_message(&mut self) -> Result<Option<Vec<u8>>, Violation> {
-        let unread = self.joined.get(self.taken..).unwrap_or_default();
-        let Some([_, a, b, c]) = unread.first_chunk::<MESSAGE_HEADER_LENGTH>() else { return Ok(None) };
+    /// Takes what was received of handshake messages, to be handled one by one and put back ([`Self::put_back`]).
+    pub(crate) fn take_received(&mut self) -> Vec<u8> {
+        mem::take(&mut self.joined)
+    }
+
+    /// Takes the next whole message, header included, from the front of what was received, if it is there.
+    pub(crate) fn next_message<'a>(
+        &mut self,
+        received: &mut &'a [u8],
+    ) -> Result<Option<&'a [u8]>, Violation> {
+        let Some([_, a, b, c]) = received.first_chunk::<MESSAGE_HEADER_LENGTH>() else { return Ok(None) };
         let body = usize::try_from(u32::from_be_bytes([0, *a, *b, *c])).unwrap_or(usize::MAX);
         if body > MAX_HANDSHAKE_MESSAGE {
             return Err(Violation::MessageTooLong);
         }
-        let Some(message) = unread.get(..body.saturating_add(MESSAGE_HEADER_LENGTH)) else { return Ok(None) };
+        let length = body.saturating_add(MESSAGE_HEADER_LENGTH);
+        let Some((message, rest)) = received.split_at_checked(length) else { return Ok(None) };
         self.trace_message(Way::Received, message);
-        if message.len() == self.joined.len() {
-            return Ok(Some(mem::take(&mut self.joined)));
-        }
-        let message = Vec::from(message);
-        self.taken = self.taken.saturating_add(message.len());
-        if self.taken >= MAX_PLAINTEXT || self.taken == self.joined.len() {
-            self.joined.drain(..self.taken);
-            self.taken = 0;
-        }
+        *received = rest;
+        self.unread = rest.len();
         Ok(Some(message))
+    }
+
+    /// Keeps what was received and not yet taken as messages.
+    pub(crate) fn put_back(&mut self, mut received: Vec<u8>) {
+        if self.unread > 0 {
+            received.drain(..received.len().saturating_sub(self.unread));
+            self.joined = received;
+        }
     }
 
     /// Whether the peer began a handshake message and has not ended it, or sent more than the one that is being handled.
     pub(super) fn has_partial_message(&self) -> bool {
-        self.joined.len() > self.taken
+        self.unread > 0
     }
 
     /// Checks that the peer stops after the message that is being handled: only our answer lets it go on, or other keys (Section 5.1).

@@ -140,9 +140,12 @@ pub(super) fn receive(handshake: &mut Handshake, record: &[u8]) {
     handshake.records.receive(header).unwrap();
     assert_eq!(handshake.records.wanted(), body.len());
     handshake.records.receive(body).unwrap();
-    while let Some(bytes) = handshake.records.take_message().unwrap() {
-        step(handshake, &bytes);
+    let received = handshake.records.take_received();
+    let mut rest = &received[..];
+    while let Some(bytes) = handshake.records.next_message(&mut rest).unwrap() {
+        step(handshake, bytes);
     }
+    handshake.records.put_back(received);
 }
 
 /// Gives a message to the state.
