@@ -58,21 +58,24 @@ pub(super) struct Pool {
 }
 
 impl Crew {
-    /// Starts so many workers, and waits until the first is ready; none: this process does it. The error is for people.
-    pub(super) fn start(count: usize, settings: &mut Settings) -> Result<Self, String> {
-        if count == 0 {
-            return Ok(Self::Alone(Worker::default()));
+    /// Starts so many workers, who wait for [`Self::renew`]; none: this process does it.
+    pub(super) fn start(count: usize) -> Self {
+        match count {
+            0 => Self::Alone(Worker::default()),
+            _ => Self::Processes(Pool::start(count, Recruitment::default())),
         }
-        let mut crew = Self::Processes(Pool::start(count, Recruitment::new(settings)?));
-        settings.hand_trust_over();
+    }
+
+    /// Waits until the first is ready. The error is for people.
+    pub(super) fn get_ready(&mut self) -> Result<(), String> {
         let deadline = Instant::now() + LONGEST_START;
-        while !crew.is_able() {
+        while !self.is_able() {
             let patience = deadline.checked_duration_since(Instant::now());
             let patience = patience.ok_or("no worker got ready (--workers 0 does without)")?;
-            let ready = wait(crew.interests(), Some(patience.min(FIRST_LOOKS)));
-            crew.advance(&ready.map_err(|error| format!("poll: {error}"))?);
+            let ready = wait(self.interests(), Some(patience.min(FIRST_LOOKS)));
+            self.advance(&ready.map_err(|error| format!("poll: {error}"))?);
         }
-        Ok(crew)
+        Ok(())
     }
 
     /// Whether there is somebody to do a handshake.

@@ -96,17 +96,22 @@ impl Service {
         process::harden();
         process::be_prompt();
         let signals = process::take_signals().map_err(|error| format!("signals: {error}"))?;
-        let mut settings = Settings::load(path.as_deref()).map_err(|error| error.to_string())?;
-        log::set_debug(settings.config.debug);
         // The workers have our limit of descriptors.
         let room = process::room(namespaces.limit());
         let namespaces = Namespaces::start(&namespaces)?;
         process::give_up_rights();
-        let flights = Flights::new(room, Crew::start(workers, &mut settings)?, key_log);
+        // They start while we read.
+        let mut crew = Crew::start(workers);
+        let mut settings = Settings::load(path.as_deref()).map_err(|error| error.to_string())?;
+        log::set_debug(settings.config.debug);
+        crew.renew(&mut settings)?;
+        let abilities = process::probe_ktls();
+        crew.get_ready()?;
+        let flights = Flights::new(room, crew, key_log);
         let mut service = Self {
             path,
             calendar: Calendar::new(&settings),
-            reception: Reception::new(settings, flights, process::probe_ktls()),
+            reception: Reception::new(settings, flights, abilities),
             namespaces,
             signals,
             status: Status::start(status.as_deref()),

@@ -129,7 +129,8 @@ impl Member {
 
     /// Hands over the trust stores, for the handshakes from here on.
     pub(super) fn renew(&mut self, recruitment: &Recruitment) {
-        match recruitment.trust.try_clone() {
+        let Some(trust) = &recruitment.trust else { return };
+        match trust.try_clone() {
             Ok(file) => self.send(0, Order::Trust { file, is_debug: recruitment.is_debug }),
             Err(error) => self.replace_if(Err(format!("it could not be given the trust stores: {error}"))),
         }

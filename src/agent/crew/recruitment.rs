@@ -24,12 +24,19 @@ const LONGEST_SERVICE: u32 = 10_000;
 pub(in crate::agent) struct Recruitment {
     pub(super) program: PathBuf,
     pub(super) arguments: Vec<&'static str>,
-    /// The trust stores, in a sealed file without a name.
-    pub(super) trust: OwnedFd,
+    /// The trust stores, in a sealed file without a name, as soon as they are known: a worker is not ready without them.
+    pub(super) trust: Option<OwnedFd>,
     /// Whether to write debug messages.
     pub(super) is_debug: bool,
     /// After how many handshakes it is replaced.
     pub(super) service: u32,
+}
+
+impl Default for Recruitment {
+    fn default() -> Self {
+        let (program, arguments) = ("/proc/self/exe".into(), vec!["worker"]);
+        Self { program, arguments, trust: None, is_debug: false, service: LONGEST_SERVICE }
+    }
 }
 
 impl Recruitment {
@@ -48,9 +55,7 @@ impl Recruitment {
             Ok(file.into())
         };
         let trust = write().map_err(|error| format!("the trust stores for the workers: {error}"))?;
-        let is_debug = settings.config.debug;
-        let (program, arguments) = ("/proc/self/exe".into(), vec!["worker"]);
-        Ok(Self { program, arguments, trust, is_debug, service: LONGEST_SERVICE })
+        Ok(Self { trust: Some(trust), is_debug: settings.config.debug, ..Self::default() })
     }
 
     /// Starts a worker; returns its process, our end of the socket, and what it says on standard error.
