@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use common::{End, client_config, connect, identity, server_config};
 use handclasp::engine::{
-    AlertDescription, HandshakeType,
+    AlertDescription, Glimpse,
     config::{ClientConfig, Trace, Way},
 };
 
@@ -30,8 +30,8 @@ impl Notes {
 }
 
 impl Trace for Notes {
-    fn message(&self, way: Way, handshake_type: HandshakeType, length: usize) {
-        self.add(way, &handshake_type.to_string(), length);
+    fn message(&self, way: Way, message: &Glimpse<'_>) {
+        self.add(way, &message.handshake_type.to_string(), message.length);
     }
 
     fn alert(&self, way: Way, alert: AlertDescription) {

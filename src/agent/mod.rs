@@ -38,6 +38,7 @@ mod service;
 mod stamps;
 mod status;
 mod system;
+mod tracer;
 mod trust_store;
 mod wait;
 mod worker;

@@ -4,10 +4,7 @@ use alloc::{sync::Arc, vec, vec::Vec};
 use core::fmt;
 
 use super::{
-    alert::AlertDescription,
-    error::ConfigError,
-    message::{HandshakeType, RECORD_SIZE_LIMITS},
-    psk::Psk,
+    alert::AlertDescription, error::ConfigError, glimpse::Glimpse, message::RECORD_SIZE_LIMITS, psk::Psk,
 };
 use crate::crypto::{
     certificate::{CertificateVerifier, ServerName},
@@ -52,10 +49,10 @@ pub enum Way {
     Received,
 }
 
-/// Watches a handshake's messages pass, for debugging; it sees nothing of what is in them.
+/// Watches a handshake's messages pass, for debugging and for learning; it sees no secret.
 pub trait Trace: Send + Sync + fmt::Debug {
-    /// A handshake message of this type and length, its header included.
-    fn message(&self, way: Way, handshake_type: HandshakeType, length: usize);
+    /// A handshake message.
+    fn message(&self, way: Way, message: &Glimpse<'_>);
 
     /// An alert.
     fn alert(&self, way: Way, alert: AlertDescription);

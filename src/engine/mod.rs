@@ -62,6 +62,7 @@ mod error;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
+mod glimpse;
 mod message;
 mod psk;
 mod record;
@@ -75,6 +76,7 @@ use core::mem;
 pub use alert::AlertDescription;
 pub use connection::{Connection, Event};
 pub use error::{ConfigError, Error, LocalError, Violation};
+pub use glimpse::Glimpse;
 pub use message::{ExtensionType, HandshakeType};
 #[cfg(feature = "agent")]
 pub(crate) use message::{Side, signed_content};

@@ -9,7 +9,7 @@ pub(super) mod trust;
 
 use std::{
     collections::VecDeque,
-    fmt, mem,
+    mem,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     panic::{self, AssertUnwindSafe},
     sync::Arc,
@@ -25,13 +25,11 @@ use super::{
     failure::{Cause, Failure},
     key_log::Collector,
     log,
+    tracer::Tracer,
 };
 use crate::{
     crypto::{certificate::UnixTime, random::SystemRandom, x509},
-    engine::{
-        AlertDescription, Handshake, HandshakeType, Peer, Psk, PskOffer, Session, SignRequest, Step,
-        config::{Trace, Way},
-    },
+    engine::{Handshake, Peer, Psk, PskOffer, Session, SignRequest, Step, config::Trace},
 };
 
 /// How many handshakes go on in one turn, however many could: each turn takes milliseconds, and reports and orders wait for its end.
@@ -112,11 +110,11 @@ impl Worker {
         let key_log = collector.clone().map(|collector| collector as _);
         let (psk, handshake) = match config {
             Config::Client(mut config) => {
-                (config.trace, config.key_log) = (Tracer::of(number), key_log);
+                (config.trace, config.key_log) = (tracer(number), key_log);
                 (!config.psks.is_empty(), Handshake::client(Arc::new(config), random, now))
             }
             Config::Server(mut config) => {
-                (config.trace, config.key_log) = (Tracer::of(number), key_log);
+                (config.trace, config.key_log) = (tracer(number), key_log);
                 (config.psk, Handshake::server(Arc::new(config), random, now))
             }
         };
@@ -194,29 +192,9 @@ impl Course {
     }
 }
 
-/// Writes a debug message for each message of a handshake.
-#[derive(Debug)]
-struct Tracer(Number);
-
-impl Tracer {
-    fn of(number: Number) -> Option<Arc<dyn Trace>> {
-        log::is_debug().then(|| Arc::new(Self(number)) as _)
-    }
-
-    fn log(&self, way: Way, what: fmt::Arguments<'_>) {
-        let verb = if way == Way::Sent { "sends" } else { "receives" };
-        log::debug(format_args!("handshake {} {verb} {what}", self.0));
-    }
-}
-
-impl Trace for Tracer {
-    fn message(&self, way: Way, handshake_type: HandshakeType, length: usize) {
-        self.log(way, format_args!("{handshake_type}, {length} bytes"));
-    }
-
-    fn alert(&self, way: Way, alert: AlertDescription) {
-        self.log(way, format_args!("alert {alert}"));
-    }
+/// A debug message for each message of a handshake.
+fn tracer(number: Number) -> Option<Arc<dyn Trace>> {
+    log::is_debug().then(|| Tracer::of(format!("handshake {number}"), log::debug))
 }
 
 /// An answer that has come.

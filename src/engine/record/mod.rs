@@ -34,6 +34,7 @@ use super::{
     alert::AlertDescription,
     config::{Trace, Way},
     error::{Error, Violation},
+    glimpse::Glimpse,
     message::Message,
 };
 use crate::crypto::key_schedule::TrafficSecret;
@@ -195,10 +196,10 @@ impl Records {
     }
 
     fn trace_message(&self, way: Way, message: &[u8]) {
-        if let (Some(trace), Ok(Message { handshake_type, bytes, .. })) =
-            (&self.trace, Message::read(message))
-        {
-            trace.message(way, handshake_type, bytes.len());
+        let Some(trace) = &self.trace else { return };
+        let protection = if way == Way::Sent { &self.writing } else { &self.reading };
+        if let Ok(message) = Message::read(message) {
+            trace.message(way, &Glimpse::new(&message, protection.is_some()));
         }
     }
 
