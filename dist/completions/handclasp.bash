@@ -26,5 +26,5 @@ _handclasp() {
     *) mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word" && compgen -f -- "$word") ;;
     esac
 }
-_handclasp_tls='--cafile --cert --key --psk-identity --psk --psk-file --psk-hash --alpn --groups --suites --keylog --keymatexport --ktls -h --help'
+_handclasp_tls='--cafile --cert --key --psk-identity --psk --psk-file --psk-hash --alpn --groups --suites --keylog --keymatexport --trace --ktls -h --help'
 complete -F _handclasp handclasp

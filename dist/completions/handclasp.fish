@@ -45,6 +45,7 @@ for command in connect serve
     __handclasp $command -l suites -x -d 'Cipher suites'
     __handclasp $command -l keylog -r -F -d 'Append the secrets'
     __handclasp $command -l keymatexport -x -d 'Print exported keying material'
+    __handclasp $command -l trace -d 'Show each handshake message'
     __handclasp $command -l ktls -d 'Let the kernel encrypt'
     __handclasp $command -s h -l help -d 'Print the options'
 end

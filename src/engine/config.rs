@@ -168,7 +168,7 @@ pub enum ClientAuthentication {
 }
 
 /// What a server accepts and demands.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ServerConfig {
     /// Cipher suites in order of preference; the server's preference decides.
     pub suites: Vec<CipherSuite>,

@@ -103,6 +103,7 @@ fn configuration(material: &mut Material, name: ServerName, ktls: bool) -> Clien
         alpn: material.alpn.clone(),
         record_size_limit: tls::record_size_limit(ktls),
         key_log: material.key_log.take(),
+        trace: material.tracer("client".into()),
         ..ClientConfig::default()
     }
 }

@@ -141,6 +141,16 @@ impl ServeOptions {
     }
 }
 
+impl Server {
+    /// The configuration for one connection: whoever watches its messages knows whose they are.
+    fn config(&self, address: SocketAddr) -> Arc<ServerConfig> {
+        match self.material.tracer(format!("{address}: server")) {
+            None => Arc::clone(&self.config),
+            trace => Arc::new(ServerConfig { trace, ..ServerConfig::clone(&self.config) }),
+        }
+    }
+}
+
 /// Accepts connections, each on a thread of its own: a silent peer delays nobody.
 fn serve(
     server: &Arc<Server>,
@@ -185,7 +195,7 @@ fn start(server: &Arc<Server>, socket: TcpStream, address: SocketAddr) -> io::Re
 fn handle(server: &Server, socket: &TcpStream, address: SocketAddr) -> Result<(), String> {
     let broken = |error: io::Error| error.to_string();
     socket.set_nodelay(true).map_err(broken)?;
-    let handshake = Handshake::server(Arc::clone(&server.config), Box::new(SystemRandom), now());
+    let handshake = Handshake::server(server.config(address), Box::new(SystemRandom), now());
     let handshake = handshake.map_err(|error| error.to_string())?;
     let session = tls::establish(handshake, socket, &mut &server.material.keys)?;
     let description = Description::new(&session);

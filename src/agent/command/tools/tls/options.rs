@@ -17,6 +17,7 @@ use crate::{
         driver::Answers,
         key_log::KeyLogFile,
         material::{self, Identity},
+        tracer::Tracer,
         trust_store::{self, Demands, Trust},
     },
     crypto::{
@@ -25,7 +26,7 @@ use crate::{
     },
     engine::{
         Psk, PskOffer, Session, SignRequest,
-        config::{Credential, KeyLog},
+        config::{Credential, KeyLog, Trace},
     },
 };
 
@@ -46,6 +47,7 @@ pub(crate) struct TlsOptions {
     suites: Option<Vec<CipherSuite>>,
     keylog: Option<PathBuf>,
     export: Option<String>,
+    trace: bool,
     pub(crate) ktls: bool,
 }
 
@@ -60,6 +62,7 @@ pub(crate) struct Material {
     pub(crate) key_log: Option<Arc<dyn KeyLog>>,
     pub(crate) keys: Keys,
     export: Option<String>,
+    trace: bool,
 }
 
 /// The secrets that answer the engine's questions.
@@ -94,6 +97,8 @@ impl TlsOptions {
   --keylog FILE           append the secrets in NSS key log format, for Wireshark:
                           they undo all protection
   --keymatexport LABEL    print 32 bytes of exported keying material (RFC 8446, 7.5)
+  --trace                 show each handshake message as it passes, on standard error;
+                          in braces what is protected
   --ktls                  let the kernel encrypt, if it can
   -h, --help              this
 ";
@@ -113,6 +118,7 @@ impl TlsOptions {
             "suites" => self.suites = Some(arguments.list(CipherSuite::from_name)?),
             "keylog" => self.keylog = Some(arguments.path()?),
             "keymatexport" => self.export = Some(arguments.text()?),
+            "trace" => self.trace = true,
             "ktls" => self.ktls = true,
             _ => return Ok(false),
         }
@@ -160,6 +166,7 @@ impl TlsOptions {
             key_log: self.keylog.as_deref().map(open_key_log).transpose()?,
             keys: Keys { signing, psk },
             export: self.export,
+            trace: self.trace,
         })
     }
 
@@ -177,6 +184,11 @@ impl TlsOptions {
 }
 
 impl Material {
+    /// Who shows the messages of a handshake, with `--trace`; each line begins with `subject`.
+    pub(crate) fn tracer(&self, subject: String) -> Option<Arc<dyn Trace>> {
+        self.trace.then(|| Tracer::of(subject, say))
+    }
+
     /// Prints what is asked for with `--keymatexport`.
     pub(crate) fn export(&self, session: &Session) {
         let Some(label) = &self.export else { return };
