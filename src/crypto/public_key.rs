@@ -303,7 +303,7 @@ impl SignatureScheme {
 }
 
 fn check_rsa_size(bits: usize) -> Result<(), KeyError> {
-    if RSA_BITS.contains(&bits) && bits % 8 == 0 { Ok(()) } else { Err(KeyError::RsaSize(bits)) }
+    if RSA_BITS.contains(&bits) && bits.is_multiple_of(8) { Ok(()) } else { Err(KeyError::RsaSize(bits)) }
 }
 
 /// Refuses an RSAPrivateKey for the size of its modulus (RFC 8017, Section A.1.2).
