@@ -78,8 +78,10 @@ bogo: tools
 kernel: tools
 	tests/kernel/test
 
-# The static agent in an initramfs, and the Debian package under systemd: with their builds a quarter of an hour, and no part of `make test`.
+# The static agent in an initramfs, the Debian package under systemd, and the memory of an optimised program, which uses the stack
+# otherwise than the tests' build does: with their builds a quarter of an hour, and no part of `make test`.
 shipped: tools
+	$(released) $(CARGO) test --release --locked --test residue --test ml_kem_residue
 	tests/kernel/initramfs
 	tests/kernel/service
 
