@@ -8,6 +8,7 @@
 //! that the states computed, and then taken as verified.
 
 mod client;
+mod drawing;
 mod peer;
 mod rsa_pss;
 mod schedule;
