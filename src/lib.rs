@@ -37,15 +37,17 @@
 //! ```
 //!
 //! Reading order, about an hour: [`crypto::key_schedule`] (the drawing of Section 7.1), `engine::transcript`, `engine::client`
-//! (Appendix A.1, then the three phases of Figure 1, which [`engine`] draws), `engine::record`, `engine::server` (Appendix A.2), `agent`.
+//! (Appendix A.1, then the three phases of Figure 1, which [`engine`] draws), `engine::record`, `engine::server` (Appendix A.2). Another
+//! hour: `agent`, in the order that its documentation gives.
 //!
 //! Section numbers without another name are RFC 8446's. RFC 9846 revises it: there 4.1.x became 4.2.x, 4.2.x became 4.3.x, and
 //! 4.4.2 to 4.4.4 became 4.5.1 to 4.5.3; Sections 5 to 7 kept their numbers.
 //!
 //! The limits, with candour: TLS 1.3 only, without 0-RTT, resumption and post-handshake authentication; post-quantum key exchange
 //! (feature `pq`), but no post-quantum certificates. Every secret is wiped when it is dropped, ring's contexts included, but for private
-//! keys ([`crypto::sign::SigningKey`]), whose copy in ring stays in freed memory. The key schedule, the comparison of MACs and the removal of padding are constant-time, as ring's primitives
-//! are; identities, names and certificates are public and are compared plainly. The engine has been reviewed and tested, and not audited.
+//! keys ([`crypto::sign::SigningKey`]), whose copy in ring stays in freed memory. The key schedule, the comparison of MACs and the
+//! removal of padding are constant-time, as ring's primitives are; identities, names and certificates are public and are compared
+//! plainly. The engine has been reviewed and tested, and not audited.
 #![cfg_attr(not(feature = "x509"), no_std)]
 
 extern crate alloc;

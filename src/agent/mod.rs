@@ -1,6 +1,19 @@
 //! The handshake agent and the command line: Linux only, and the only place with I/O.
 //!
-//! Reading order: `ktls` (what the kernel is given in the end) and `driver` (how a handshake meets a socket).
+//! Reading order, about an hour, as a request meets them:
+//!
+//! ```text
+//!   request        what the kernel asks for
+//!   reception      what must be known before the handshake can begin
+//!   flow           what the request becomes for the engine
+//!   flight         from the accepted request to its DONE
+//!   border/mod     what passes between those who have the keys and those who parse
+//!   worker/mod     who parses
+//!   driver         how the engine meets a socket
+//!   broker         who answers its questions
+//!   ktls           what the kernel is given in the end
+//! ```
+//! Around them turns the loop of `service`.
 #![deny(unsafe_code)]
 
 mod border;
