@@ -19,14 +19,17 @@ use handclasp::{
         aead::RecordKey,
         hash::Hash,
         key_schedule::{EarlySecret, PskKind, WriteKeys},
-        kx::NamedGroup,
+        kx::{KeyExchangeError, KeyShare, NamedGroup, hybrid},
         pem::Blocks,
         random::{Random, SystemRandom},
         secret::Secret,
         sign::SigningKey,
         suite::CipherSuite,
     },
-    engine::{Connection, ExternalPsk, Psk, Session},
+    engine::{
+        Connection, ExternalPsk, Psk, Session,
+        config::{ClientConfig, ServerConfig},
+    },
 };
 
 /// So many bytes of a secret in a row are no accident.
@@ -173,8 +176,201 @@ fn no_type_of_the_key_schedule_shows_its_bytes() {
         write!(text, "{error:?} {error}").unwrap();
     }
     let share = SystemRandom.key_share(NamedGroup::X25519).unwrap();
-    show!(text, share, SystemRandom);
-    Printed::new(&text).hides(&psk);
+    show!(text, share, SystemRandom, &Chosen(psk) as &dyn Random);
+    let share = hybrid::generate(&mut Chosen(psk)).unwrap();
+    let response = SystemRandom.respond(share.group(), share.public()).unwrap();
+    show!(text, share, response.shared_secret);
+    let agreed = share.agree(&response.public).unwrap();
+    show!(text, agreed);
+    let printed = Printed::new(&text);
+    [&psk, agreed.expose()].into_iter().for_each(|secret| printed.hides(secret));
+}
+
+/// Gives these bytes where ML-KEM asks for randomness.
+struct Chosen([u8; 32]);
+
+impl Random for Chosen {
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), KeyExchangeError> {
+        bytes.iter_mut().zip(self.0.iter().cycle()).for_each(|(to, byte)| *to = *byte);
+        Ok(())
+    }
+
+    fn key_share(&mut self, group: NamedGroup) -> Result<Box<dyn KeyShare>, KeyExchangeError> {
+        SystemRandom.key_share(group)
+    }
+}
+
+/// What a panic says of a value: `unwrap_err` shows what is there instead of an error.
+#[test]
+fn no_panic_shows_a_secret() {
+    let psk: [u8; 32] = std::array::from_fn(|i| (i * 37 + 11) as u8);
+    let pem = fs::read(key_file("server.key")).unwrap();
+    let secret = Blocks::new(&pem).next().unwrap().unwrap().contents.expose()[36..68].to_vec();
+    let panics: [Box<dyn Fn() + std::panic::RefUnwindSafe>; 4] = [
+        Box::new(|| _ = Psk::external(b"id", &psk, Hash::Sha256).unwrap_err()),
+        Box::new(|| _ = hybrid::generate(&mut Chosen(psk)).unwrap_err()),
+        Box::new(|| _ = SigningKey::from_pem(&pem).unwrap_err()),
+        Box::new(|| _ = Blocks::new(&pem).next().unwrap().unwrap_err()),
+    ];
+    for panic in panics {
+        let said = std::panic::catch_unwind(&panic).unwrap_err();
+        let printed = Printed::new(said.downcast_ref::<String>().expect("words"));
+        assert!(printed.0.contains("unwrap"), "{}", printed.0);
+        [&psk[..], &secret].into_iter().for_each(|secret| printed.hides(secret));
+    }
+}
+
+/// What can hold a secret, and is printed in these tests under its name.
+const HOLDERS: &[&str] = &[
+    "Block",
+    "Blocks",
+    "ClientConfig",
+    "Connection",
+    "Direction",
+    "EarlySecret",
+    "ExporterSecret",
+    "ExternalPsk",
+    "FinishedKey",
+    "Handshake",
+    "HandshakeSecret",
+    "MasterSecret",
+    "Psk",
+    "RecordKey",
+    "Secret",
+    "ServerConfig",
+    "Session",
+    "SigningKey",
+    "SystemRandom",
+    "TrafficSecret",
+    "TrafficSecrets",
+    "WriteKeys",
+];
+
+/// What holds none, or cannot be printed, and why.
+const OTHERS: &[(&str, &[&str])] = &[
+    (
+        "numbers and names of the protocol",
+        &[
+            "AlertDescription",
+            "CipherSuite",
+            "ClientAuthentication",
+            "ExtensionType",
+            "HandshakeType",
+            "Hash",
+            "NamedGroup",
+            "PskKind",
+            "Role",
+            "SignatureAlgorithm",
+            "SignatureHash",
+            "SignatureScheme",
+            "Way",
+        ],
+    ),
+    (
+        "names a kind of failure; what it quotes is of the wire or of a configuration, and the tests above print those that are about keys",
+        &[
+            "AeadError",
+            "BadSignature",
+            "ConfigError",
+            "Error",
+            "KeyError",
+            "KeyExchangeError",
+            "LocalError",
+            "PemError",
+            "Reason",
+            "Rejection",
+            "SigningError",
+            "Violation",
+        ],
+    ),
+    (
+        "public: it is sent, or stands in a certificate",
+        &[
+            "AlgorithmIdentifier",
+            "Credential",
+            "Digest",
+            "KeyAlgorithm",
+            "Peer",
+            "PskOffer",
+            "PublicKey",
+            "Purpose",
+            "ServerName",
+            "SignRequest",
+            "UnixTime",
+        ],
+    ),
+    ("a transcript's running hash, of what is sent", &["Context"]),
+    ("types, lengths and directions of messages alone", &["Glimpse"]),
+    ("holds application data, which is its caller's to print", &["Event"]),
+    ("has no Debug", &["Response"]),
+    ("prints what it holds: what is sent, or a Session", &["Step"]),
+];
+
+/// A new public type has to be put on one of the two lists. Those of x509 are of certificates, which are public.
+#[test]
+fn every_public_type_is_shown_or_holds_no_secret() {
+    let mut types = Vec::new();
+    let mut folders = vec!["src/crypto", "src/engine"].into_iter().map(PathBuf::from).collect::<Vec<_>>();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() && !path.ends_with("x509") {
+                folders.push(path);
+            } else if path.is_file() {
+                let text = fs::read_to_string(path).unwrap();
+                let lines = text.lines().map(str::trim_start);
+                let names =
+                    lines.filter_map(|l| l.strip_prefix("pub struct ").or(l.strip_prefix("pub enum ")));
+                types.extend(
+                    names.map(|n| n.split(|c: char| !c.is_alphanumeric()).next().unwrap().to_owned()),
+                );
+            }
+        }
+    }
+    let listed = HOLDERS.iter().chain(OTHERS.iter().flat_map(|(_, names)| *names));
+    let mut listed: Vec<String> = listed.map(|name| name.to_string()).collect();
+    types.sort();
+    types.dedup();
+    listed.sort();
+    assert_eq!(types, listed, "each on one list");
+    let text = one_of_each();
+    for name in HOLDERS {
+        assert!(text.split(|c: char| !c.is_alphanumeric()).any(|word| word == *name), "{name} is not shown");
+    }
+}
+
+/// One of each holder, printed, as in the tests above.
+fn one_of_each() -> String {
+    let cast = Cast::new();
+    let mut text = String::new();
+    let (mut client, _) = cast.ends(Flow::Psk, 1);
+    show!(text, client.handshake.step(), client.handshake);
+    let [session, other] = sessions(&cast, Flow::ClientCertificate, &mut text);
+    let pem = fs::read(key_file("server.key")).unwrap();
+    let mut blocks = Blocks::new(&pem);
+    show!(text, blocks, blocks.next(), SigningKey::from_pem(&pem), SystemRandom);
+    let early = EarlySecret::new(Hash::Sha256, Some(&[7; 32]));
+    let external = ExternalPsk { identity: b"id", secret: &[7; 32], hash: Hash::Sha256, context: b"" };
+    show!(text, external, Psk::imported(&external, Hash::Sha256), early, early.binder(PskKind::External));
+    let handshake = early.handshake(&Secret::from_slice(&[7; 32]));
+    show!(text, handshake, handshake.traffic(CipherSuite::Aes128GcmSha256, b""), handshake.master());
+    show!(
+        text,
+        session.tx,
+        session.tx.secret.write_keys(),
+        RecordKey::new(&session.tx.secret),
+        session.exporter
+    );
+    show!(text, session, Connection::new(*other));
+    show!(
+        text,
+        ClientConfig {
+            psks: vec![Psk::imported(&external, Hash::Sha256).unwrap()],
+            ..ClientConfig::default()
+        }
+    );
+    show!(text, ServerConfig::default());
+    text
 }
 
 fn key_file(name: &str) -> PathBuf {
