@@ -136,6 +136,34 @@ fn the_figure_names_every_handler_of_a_message() {
     assert_eq!(handlers(&figure), defined.flat_map(|(_, rest)| handlers(rest)).collect(), "left the figure");
 }
 
+/// A cell of a table names files, and after them what is in them: `a/b.rs`, `name`, `name`; ... A group without a file names settings.
+fn check_cell(cell: &str, folder: &str) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    for group in cell.split(';') {
+        let quoted = group.split('`').skip(1).step_by(2);
+        let (paths, names): (Vec<&str>, Vec<&str>) = quoted.partition(|name| name.ends_with(".rs"));
+        let text: String =
+            paths.iter().map(|path| fs::read_to_string(root.join(path)).expect(path)).collect();
+        let words: BTreeSet<&str> = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).collect();
+        let missing: Vec<&&str> = names.iter().filter(|name| !words.contains(**name)).collect();
+        assert!(paths.is_empty() || missing.is_empty(), "{paths:?} have no {missing:?}");
+    }
+}
+
+#[test]
+fn what_stops_an_attack_and_what_tries_it_is_there() {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md")).unwrap();
+    let table = text.split("| Attack |").nth(1).unwrap().split("\n\n").next().unwrap();
+    let rows: Vec<Vec<&str>> = table.lines().skip(2).map(|line| line.split('|').collect()).collect();
+    assert!(rows.len() > 20);
+    for row in rows {
+        let [_, _, stopped, tried, _] = row[..] else { panic!("{row:?}") };
+        check_cell(stopped, "src");
+        check_cell(tried, "");
+        assert!(tried.contains(".rs`") || stopped.contains("**not stopped**"), "{row:?}");
+    }
+}
+
 /// The lengths of all functions in formatted code, signature to closing brace.
 fn function_lengths(text: &str) -> Vec<usize> {
     let lines: Vec<&str> = text.lines().collect();

@@ -25,6 +25,9 @@ pub struct Psk {
 impl Psk {
     /// Takes an external PSK for handshakes with `hash`; the caller wipes `secret`.
     ///
+    /// It is for one client and one server: where one node uses it in both roles, whoever is between can make that node talk to itself
+    /// (Selfie), and neither end can tell. An import whose context names client and server prevents that (RFC 9258, Appendix A).
+    ///
     /// Errors: an identity that is empty or longer than 65535 bytes; a secret shorter than 16 bytes or all zero, which everybody
     /// knows (RFC 9257, Section 6).
     //= rfc8446#section-2.2
@@ -102,7 +105,7 @@ pub struct ExternalPsk<'a> {
     //= rfc9258#section-4
     //# each external PSK fed to the importer process MUST be associated with one hash function at most.
     pub hash: Hash,
-    /// What the PSK was derived for, if anything; it is sent in the clear.
+    /// What the PSK was derived for, if anything, and for which client and server (RFC 9257, Section 6); it is sent in the clear.
     pub context: &'a [u8],
 }
 
