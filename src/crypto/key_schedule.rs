@@ -74,7 +74,7 @@ impl Expander {
     /// Derive-Secret(., "derived", ""), which salts the next extraction.
     fn extract_next(&self, input: &[u8]) -> Self {
         let hash = self.hash();
-        let salt = self.derive_secret(b"derived", hash.digest(b"").as_ref());
+        let salt = self.derive_secret(b"derived", hash.of_nothing());
         Self::extract(hash, salt.as_ref(), input)
     }
 }
@@ -332,7 +332,7 @@ impl FinishedKey<'_> {
     fn hmac(&self) -> hmac::Key {
         let mut base = Expander::new(self.hash, self.secret.expose());
         if let Some(label) = self.binder {
-            let binder_key = base.derive_secret(label, self.hash.digest(b"").as_ref());
+            let binder_key = base.derive_secret(label, self.hash.of_nothing());
             base = Expander::new(self.hash, binder_key.as_ref());
         }
         hmac::Key::new(self.hash.hmac(), base.derive_secret(b"finished", b"").as_ref())
@@ -365,9 +365,10 @@ impl ExporterSecret {
         if usize::from(length) > longest || label.len() > 249 {
             return None;
         }
-        let (empty, context) = (self.hash.digest(b""), self.hash.digest(context));
+        let context = self.hash.digest(context);
         Some(without_trace::<CIPHER_STACK, _>(|| {
-            let secret = Expander::new(self.hash, self.secret.expose()).derive_secret(label, empty.as_ref());
+            let secret =
+                Expander::new(self.hash, self.secret.expose()).derive_secret(label, self.hash.of_nothing());
             Expander::new(self.hash, secret.as_ref()).label(b"exporter", context.as_ref(), length)
         }))
     }
