@@ -247,16 +247,23 @@ fn signatures() {
     check_signatures(file!("ecdsa_secp384r1_sha256"), 472, Ecdsa(Sha256));
     check_signatures(file!("ed25519"), 151, Ed25519);
     check_signatures(file!("rsa_signature_2048_sha256"), 259, RsaPkcs1(Sha256));
+    check_signatures(file!("rsa_signature_3072_sha256"), 259, RsaPkcs1(Sha256));
     check_signatures(file!("rsa_signature_4096_sha256"), 258, RsaPkcs1(Sha256));
     check_signatures(file!("rsa_signature_2048_sha384"), 258, RsaPkcs1(Sha384));
     check_signatures(file!("rsa_signature_3072_sha384"), 259, RsaPkcs1(Sha384));
+    check_signatures(file!("rsa_signature_4096_sha384"), 259, RsaPkcs1(Sha384));
     check_signatures(file!("rsa_signature_2048_sha512"), 259, RsaPkcs1(Sha512));
+    check_signatures(file!("rsa_signature_3072_sha512"), 260, RsaPkcs1(Sha512));
+    check_signatures(file!("rsa_signature_4096_sha512"), 259, RsaPkcs1(Sha512));
     check_signatures(file!("rsa_pss_2048_sha256_mgf1_32"), 108, RsaPss(Sha256));
     check_signatures(file!("rsa_pss_2048_sha256_mgf1_32_params"), 108, RsaPss(Sha256));
     check_signatures(file!("rsa_pss_3072_sha256_mgf1_32"), 108, RsaPss(Sha256));
+    check_signatures(file!("rsa_pss_3072_sha256_mgf1_32_params"), 108, RsaPss(Sha256));
+    check_signatures(file!("rsa_pss_4096_sha256_mgf1_32"), 108, RsaPss(Sha256));
     check_signatures(file!("rsa_pss_2048_sha384_mgf1_48"), 141, RsaPss(Sha384));
     check_signatures(file!("rsa_pss_4096_sha384_mgf1_48"), 141, RsaPss(Sha384));
     check_signatures(file!("rsa_pss_4096_sha512_mgf1_64"), 179, RsaPss(Sha512));
+    check_signatures(file!("rsa_pss_4096_sha512_mgf1_64_params"), 179, RsaPss(Sha512));
 }
 
 /// The valid signatures of a file are refused all the same, because of their parameters or of their key's.
