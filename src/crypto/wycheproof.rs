@@ -1,4 +1,4 @@
-//! Project Wycheproof's vectors through our own functions, for every primitive in the way we call it.
+//! Project Wycheproof's vectors through our own functions, for every primitive in the way we call it; and NIST's where it has none.
 
 use alloc::{string::ToString, vec::Vec};
 
@@ -243,6 +243,8 @@ fn signatures() {
     use SignatureAlgorithm::{Ecdsa, Ed25519, RsaPkcs1, RsaPss};
     use SignatureHash::{Sha256, Sha384, Sha512};
     check_signatures(file!("ecdsa_secp256r1_sha256"), 484, Ecdsa(Sha256));
+    let nists = include_str!("../../tests/vectors/nist/ecdsa_secp256r1_sha384.txt");
+    check_signatures(nists, 15, Ecdsa(Sha384));
     check_signatures(file!("ecdsa_secp384r1_sha384"), 504, Ecdsa(Sha384));
     check_signatures(file!("ecdsa_secp384r1_sha256"), 472, Ecdsa(Sha256));
     check_signatures(file!("ed25519"), 151, Ed25519);
