@@ -300,7 +300,7 @@ const OTHERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("a transcript's running hash, of what is sent", &["Context"]),
-    ("types, lengths and directions of messages alone", &["Glimpse"]),
+    ("types, lengths and code points of messages alone", &["Glimpse"]),
     ("holds application data, which is its caller's to print", &["Event"]),
     ("has no Debug", &["Response"]),
     ("prints what it holds: what is sent, or a Session", &["Step"]),

@@ -36,6 +36,7 @@ impl Notes {
 
 impl Trace for Notes {
     fn message(&self, way: Way, message: &Glimpse<'_>) {
+        assert_eq!(format!("{message:?}"), message.to_string(), "no byte of the message");
         self.add(way, &message.handshake_type.to_string(), message.length);
     }
 

@@ -20,7 +20,7 @@ const MOST_SHOWN: usize = 8;
 ///
 /// It is displayed as RFC 8446's Figure 1 has it, in braces if it is protected: `{CertificateVerify}, 79 bytes: ecdsa_secp256r1_sha256`.
 /// No name, identity, certificate, key or MAC is ever shown.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Glimpse<'a> {
     /// Which message it is.
     pub handshake_type: HandshakeType,
@@ -68,6 +68,12 @@ impl fmt::Display for Glimpse<'_> {
             Ok(facts) => write!(f, ": {}", facts.join("; ")),
             Err(_) => f.write_str(": malformed"),
         }
+    }
+}
+
+impl fmt::Debug for Glimpse<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
