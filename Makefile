@@ -61,7 +61,7 @@ fuzz-smoke: tools
 miri: tools
 	rustup toolchain install nightly --profile minimal --component miri --component rust-src
 	$(CARGO) +nightly miri test --locked --lib --no-default-features -- \
-		codec:: secret:: pem:: message:: alert:: --skip no_strict_prefix
+		codec:: record:: secret:: pem:: message:: alert:: --skip no_strict_prefix
 
 # OpenSSL and GnuTLS as peers, in both directions; openssl as a second opinion on certificate paths.
 peers: tools

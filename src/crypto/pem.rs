@@ -150,7 +150,7 @@ mod tests {
     fn passes_over_one_byte_order_mark() {
         let text = "\u{feff}-----BEGIN CERTIFICATE-----\nAAEC\n-----END CERTIFICATE-----";
         assert_eq!(certificates(text.as_bytes()).unwrap(), [[0, 1, 2]]);
-        assert_eq!(certificates(format!("\u{feff}{text}").as_bytes()).unwrap_err().line, 3);
+        assert_eq!(certificates(alloc::format!("\u{feff}{text}").as_bytes()).unwrap_err().line, 3);
     }
 
     #[test]

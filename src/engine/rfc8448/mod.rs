@@ -6,6 +6,9 @@
 //!
 //! The traces' RSA keys have 1024 bits, which our policy refuses: their CertificateVerify is checked by `rsa_pss` here, over the content
 //! that the states computed, and then taken as verified.
+//!
+//! Section 4 resumes, which we never do: of it the key schedule alone is compared, and its binder is derived from the binder key that the
+//! RFC prints, because `EarlySecret` has no label for resumption ("res binder").
 
 mod client;
 mod drawing;
