@@ -35,8 +35,9 @@ use super::{
 
 /// How many refusals of ACCEPT are borne in one go; each takes one request off the kernel's queue (at most 50), or none.
 const MAX_REFUSALS: usize = 50;
-/// How many requests are taken in one go: under a flood they never end.
-const MAX_TAKEN: usize = 256;
+/// How many requests are taken in one go: under a flood they never end, and for each there is a call of the kernel's to be heard.
+/// Where some two hundred of those wait, the kernel refuses whoever asks.
+const MAX_TAKEN: usize = 64;
 
 /// The running agent.
 struct Service {
@@ -286,8 +287,8 @@ impl Service {
         }
     }
 
-    /// Hears every report that is there, and after each takes the requests that have come: the kernel's queue has room for as few as
-    /// three, and an answer can take a signature.
+    /// Hears every report that is there, and after each takes the requests that have come: the kernel's queue has room for as few
+    /// as three, and an answer can take a signature.
     fn hear(&mut self) {
         while self.reception.flights.hear() {
             if self.namespaces.are_calling() {
