@@ -13,7 +13,7 @@ use super::{
     border::Proved,
     driver::Answers,
     flow::read_psk,
-    keyring::{self, KeySerial},
+    keyring::{self, KeySerial, Loan},
     log::Sanitised,
     material::Identity,
 };
@@ -135,7 +135,7 @@ impl Broker {
     fn look_up(&mut self, keyrings: &[KeySerial], identity: &[u8]) -> Option<(KeySerial, Psk)> {
         for keyring in keyrings {
             // One that we may not link may still be one that we may search.
-            let _possessed = keyring::possess_requested(*keyring);
+            let _loan = Loan::of(*keyring);
             let outcome = match keyring::find_psk(*keyring, identity) {
                 Ok(None) => continue,
                 Ok(Some(key)) => read_psk(key).map(|psk| (key, psk)).map_err(|error| error.to_string()),

@@ -51,13 +51,9 @@ impl Flights {
         &mut self.crew
     }
 
-    pub(super) fn is_full(&self) -> bool {
-        self.flights.len() >= self.room.total
-    }
-
-    /// Whether there is room; without a worker a request is better left to the kernel, which keeps it until there is one again.
-    pub(super) fn can_take(&self) -> bool {
-        !self.is_full() && self.crew.is_able()
+    /// Whether there is no room for another beside so many that are yet to begin.
+    pub(super) fn is_full(&self, to_begin: usize) -> bool {
+        self.flights.len() + to_begin >= self.room.total
     }
 
     /// What to wait for.

@@ -13,7 +13,9 @@ const PROCESS_KEYRING: KeySerial = KeySerial(-2);
 const USER_KEYRING: KeySerial = KeySerial(-4);
 /// The user whose keyrings are believed to be what their names say.
 const ROOT: u32 = 0;
-/// The largest payload of a key (keyrings(7): 32767 for "user"; "big_key" holds 1 MiB, which no key of ours needs).
+/// What most payloads fit in, and the largest of a key (keyrings(7): 32767 for "user"; "big_key" holds 1 MiB, which no key of ours
+/// needs): room for the largest takes longer to wipe than to be given the key.
+const USUAL_PAYLOAD: usize = 512;
 const MAX_PAYLOAD: usize = 32 * 1024;
 
 /// The number of a key.
@@ -90,13 +92,15 @@ impl KeyError {
 
 /// Reads a key's payload; it exists nowhere but in the answer.
 pub(super) fn read(key: KeySerial) -> Result<Secret, KeyError> {
-    let mut buffer = Secret::zeroed(MAX_PAYLOAD);
-    let length = system::keyctl_into(libc::KEYCTL_READ, key.0, buffer.expose_mut())
-        .map_err(|error| KeyError::new(key, error))?;
-    match buffer.expose().get(..length) {
-        Some(payload) => Ok(Secret::from_slice(payload)),
-        None => Err(KeyError::Other(key, io::Error::other("its payload is too large"))),
+    for room in [USUAL_PAYLOAD, MAX_PAYLOAD] {
+        let mut buffer = Secret::zeroed(room);
+        let length = system::keyctl_into(libc::KEYCTL_READ, key.0, buffer.expose_mut())
+            .map_err(|error| KeyError::new(key, error))?;
+        if let Some(payload) = buffer.expose().get(..length) {
+            return Ok(Secret::from_slice(payload));
+        }
     }
+    Err(KeyError::Other(key, io::Error::other("its payload is too large")))
 }
 
 /// Tells what a key is.
@@ -186,20 +190,27 @@ pub(super) fn possess(keyring: KeySerial) -> io::Result<()> {
     system::keyctl_link(keyring.0, THREAD_KEYRING.0)
 }
 
-/// Possesses a keyring that a request is served from until the next request.
-pub(super) fn possess_requested(keyring: KeySerial) -> io::Result<()> {
-    system::keyctl_link(keyring.0, PROCESS_KEYRING.0)
+/// A keyring that a request is served from, as long as this lives: no request is served from another one's.
+pub(super) struct Loan(());
+
+impl Loan {
+    /// Whatever the kernel has linked with the request that it has just handed out.
+    pub(super) fn requested() -> Self {
+        Self(())
+    }
+
+    /// Links it, which takes the right to.
+    pub(super) fn of(keyring: KeySerial) -> io::Result<Self> {
+        system::keyctl_link(keyring.0, PROCESS_KEYRING.0).map(|()| Self(()))
+    }
 }
 
-/// Possesses the keyring of a request that waited while others were handed out, and none of theirs.
-pub(super) fn possess_requested_again(keyring: KeySerial) -> io::Result<()> {
-    forget_requested()?;
-    possess_requested(keyring)
-}
-
-/// Gives up the keyrings of requests, so that no request is served from another one's.
-pub(super) fn forget_requested() -> io::Result<()> {
-    system::keyctl_clear(PROCESS_KEYRING.0)
+impl Drop for Loan {
+    fn drop(&mut self) {
+        if let Err(error) = system::keyctl_clear(PROCESS_KEYRING.0) {
+            log::warning(format_args!("the keyring of a request stays linked: {error}"));
+        }
+    }
 }
 
 /// The keyring of the request that was handed out last; kernels before 6.16 link it without telling its number.
@@ -238,6 +249,11 @@ impl Keyrings {
                 }
             }
         }
+    }
+
+    /// Whether this is one of those that were found, and is possessed for good.
+    pub(super) fn possess(&self, keyring: KeySerial) -> bool {
+        self.present().any(|(_, found)| found == keyring)
     }
 
     /// The keyrings that were found, with their names.

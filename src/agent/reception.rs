@@ -1,6 +1,7 @@
 //! From a request that was taken to its handshake: what the configuration has for it, and who the peer is to be.
 
 use std::{
+    collections::VecDeque,
     net::IpAddr,
     os::fd::BorrowedFd,
     rc::Rc,
@@ -15,7 +16,7 @@ use super::{
     flight::{Addresses, Flight, addresses},
     flights::Flights,
     flow::{Abilities, Circumstances, Flow, time_limit},
-    keyring::{self, Keyrings},
+    keyring::{Keyrings, Loan},
     log,
     lookup::{Found, Lookups, Waiting},
     material::Settings,
@@ -26,23 +27,56 @@ use super::{
     status::Counters,
 };
 
+/// How many requests wait for their turn at most. Under a flood there is always another, and for each the kernel calls: where some
+/// two hundred of its calls wait to be heard, it refuses whoever asks.
+const MAX_ARRIVED: usize = 64;
+
 /// Where requests go.
 pub(super) struct Reception {
     pub(super) settings: Settings,
     pub(super) keyrings: Keyrings,
     pub(super) flights: Flights,
     abilities: Abilities,
+    arrived: VecDeque<Arrival>,
     lookups: Lookups,
+}
+
+/// A request that was taken, and is yet to begin.
+struct Arrival {
+    pending: Pending,
+    started: Instant,
+    request: Result<Request, RequestError>,
+    counters: Rc<Counters>,
 }
 
 impl Reception {
     pub(super) fn new(settings: Settings, flights: Flights, abilities: Abilities) -> Self {
-        Self { settings, keyrings: Keyrings::default(), flights, abilities, lookups: Lookups::default() }
+        let (keyrings, arrived, lookups) = Default::default();
+        Self { settings, keyrings, flights, abilities, arrived, lookups }
     }
 
     /// How many requests have no answer yet.
     pub(super) fn count(&self) -> usize {
-        self.flights.count() + self.lookups.len()
+        self.flights.count() + self.to_begin()
+    }
+
+    /// How many requests were taken and have not begun.
+    fn to_begin(&self) -> usize {
+        self.arrived.len() + self.lookups.len()
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.flights.is_full(self.to_begin())
+    }
+
+    /// Whether there is room; without a worker a request is better left to the kernel, which keeps it until there is one again.
+    pub(super) fn can_take(&self) -> bool {
+        !self.is_full() && self.flights.crew().is_able()
+    }
+
+    /// Whether as many as it may be wait for their turn.
+    pub(super) fn has_crowd(&self) -> bool {
+        self.arrived.len() >= MAX_ARRIVED
     }
 
     /// What to wait for: names that are looked up, then handshakes.
@@ -50,8 +84,10 @@ impl Reception {
         self.lookups.interests().chain(self.flights.interests())
     }
 
+    /// When there is something to do without anything to wait for.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.flights.deadline().into_iter().chain(self.lookups.deadline()).min()
+        let arrived = self.arrived.front().map(|arrival| arrival.started);
+        [arrived, self.flights.deadline(), self.lookups.deadline()].into_iter().flatten().min()
     }
 
     /// Goes on where [`Self::interests`] are met.
@@ -66,22 +102,41 @@ impl Reception {
     /// Ends whatever is there.
     pub(super) fn stop(&mut self) {
         self.flights.stop();
+        for Arrival { pending, started, request, counters } in std::mem::take(&mut self.arrived) {
+            self.fly((pending, counters), started, request, Some(Failure::Stopping));
+        }
         for Waiting { pending, request, started, counters } in self.lookups.abandon() {
             self.fly((pending, counters), started, Ok(request), Some(Failure::Stopping));
         }
     }
 
-    /// Begins what a request asks for, now or when its peer's name is known.
-    pub(super) fn begin(&mut self, Call { incoming, answers, counters }: Call) {
+    /// Receives a request that was taken. It begins in its turn, but at once if its keyring is none of those that we possess for
+    /// good: then that is ours only until the next one is taken.
+    pub(super) fn receive(&mut self, Call { incoming, loan: _loan, answers, counters }: Call) {
         let Some(socket) = incoming.socket else {
             log::error(format_args!("the kernel gave a request without a socket"));
             return;
         };
+        let keyring = incoming.request.as_ref().ok().and_then(|request| request.keyring);
         let (pending, started) = (Pending::new(socket, answers), Instant::now());
-        if incoming.request.as_ref().is_ok_and(needs_keyrings) {
+        let arrival = Arrival { pending, started, request: incoming.request, counters };
+        match keyring.is_none_or(|keyring| self.keyrings.possess(keyring)) {
+            true => self.arrived.push_back(arrival),
+            false => self.begin(arrival),
+        }
+    }
+
+    /// Begins what the next request asks for; whether there was one.
+    pub(super) fn begin_next(&mut self) -> bool {
+        self.arrived.pop_front().map(|arrival| self.begin(arrival)).is_some()
+    }
+
+    /// Begins what a request asks for, now or when its peer's name is known.
+    fn begin(&mut self, Arrival { pending, started, request, counters }: Arrival) {
+        if request.as_ref().is_ok_and(|request| self.may_miss_keyrings(request)) {
             self.keyrings.refresh();
         }
-        match incoming.request {
+        match request {
             Ok(request) => match self.name_to_look_up(&request, &pending, &counters) {
                 Some((address, limit)) => {
                     let waiting = Waiting { pending, request, started, counters };
@@ -92,6 +147,12 @@ impl Reception {
             },
             request => self.fly((pending, counters), started, request, None),
         }
+    }
+
+    /// Whether a request has to do with keys, and not in a keyring that we have; finding one takes reading /proc/keys.
+    fn may_miss_keyrings(&self, request: &Request) -> bool {
+        let needs_keys = request.authentication == Authentication::Psk || request.certificate.is_some();
+        needs_keys && !request.keyring.is_some_and(|keyring| self.keyrings.possess(keyring))
     }
 
     /// The address whose name is to be looked up before anything else, and how long the handshake may take.
@@ -112,7 +173,8 @@ impl Reception {
 
     /// Goes on with a request whose peer's name was looked up.
     fn go_on(&mut self, (Waiting { pending, mut request, started, counters }, name): Found) {
-        if let Some(Err(error)) = request.keyring.map(keyring::possess_requested_again) {
+        let loan = request.keyring.map(Loan::of);
+        if let Some(Err(error)) = &loan {
             log::debug(format_args!("the keyring of a request that waited cannot be linked again: {error}"));
         }
         let trouble = match name {
@@ -151,9 +213,4 @@ impl Reception {
 /// What a profile is chosen by; our own network namespace has no name.
 fn connection(Addresses { local, peer }: Addresses, counters: &Counters) -> Connection<'_> {
     Connection { local, peer, netns: Some(counters.netns()).filter(|name| !name.is_empty()) }
-}
-
-/// Whether a request has to do with keys in keyrings; finding those takes reading /proc/keys when one is missing.
-fn needs_keyrings(request: &Request) -> bool {
-    request.authentication == Authentication::Psk || request.certificate.is_some()
 }

@@ -35,9 +35,8 @@ use super::{
 
 /// How many refusals of ACCEPT are borne in one go; each takes one request off the kernel's queue (at most 50), or none.
 const MAX_REFUSALS: usize = 50;
-/// How many requests are taken in one go: under a flood they never end, and for each there is a call of the kernel's to be heard.
-/// Where some two hundred of those wait, the kernel refuses whoever asks.
-const MAX_TAKEN: usize = 64;
+/// How many requests begin in one turn: under a flood they never end.
+const MAX_BEGUN: usize = 64;
 
 /// The running agent.
 struct Service {
@@ -49,7 +48,7 @@ struct Service {
     status: Status,
     calendar: Calendar,
     manager: Manager,
-    /// When to look for changed files.
+    /// When to look for keyrings and changed files.
     look: Instant,
 }
 
@@ -154,7 +153,7 @@ impl Service {
         match self.namespaces.take() {
             None => Ok(()),
             Some(Ok(call)) => {
-                self.reception.begin(call);
+                self.reception.receive(call);
                 Ok(())
             }
             Some(Err(error)) if error.raw_os_error() == Some(libc::EPERM) => {
@@ -170,11 +169,7 @@ impl Service {
 
     /// One turn of the loop; `Ok(false)` at the end.
     fn turn(&mut self) -> Result<bool, String> {
-        if self.namespaces.ask() <= Instant::now() {
-            self.watch_files();
-            self.accept();
-            self.hear();
-        }
+        self.look_around();
         Ok(!self.go_round()? || self.take_signal()?)
     }
 
@@ -233,11 +228,12 @@ impl Service {
         }
     }
 
-    /// Looks now and then whether a file of the configuration was replaced.
-    fn watch_files(&mut self) {
+    /// Looks now and then for keyrings that have come, and whether a file of the configuration was replaced.
+    fn look_around(&mut self) {
         let now = Instant::now();
         if self.look <= now {
             self.look = now + SLOW_TIMER;
+            self.reception.keyrings.refresh();
             if self.reception.settings.stamps.changed() {
                 log::notice(format_args!("the configuration or a file that it names has changed"));
                 self.reload();
@@ -246,16 +242,15 @@ impl Service {
     }
 
     /// Takes requests until there are no more, or no more can be borne.
-    fn accept(&mut self) {
-        let (mut refusals, mut taken) = (0, 0);
-        while self.reception.flights.can_take() && refusals < MAX_REFUSALS {
-            // The others have their turn, and then it goes on.
-            if taken == MAX_TAKEN {
+    fn take(&mut self) {
+        let mut refusals = 0;
+        while self.reception.can_take() && refusals < MAX_REFUSALS {
+            // They begin first, and then it goes on.
+            if self.reception.has_crowd() {
                 return;
             }
-            taken += 1;
             match self.namespaces.take() {
-                Some(Ok(call)) => self.reception.begin(call),
+                Some(Ok(call)) => self.reception.receive(call),
                 None => return,
                 Some(Err(error)) => {
                     refusals += 1;
@@ -269,7 +264,7 @@ impl Service {
                 }
             }
         }
-        if self.reception.flights.is_full() {
+        if self.reception.is_full() {
             self.status.paused();
         }
         self.namespaces.postpone();
@@ -277,23 +272,28 @@ impl Service {
 
     /// Goes on with the handshakes that can, and ends those whose time is over.
     fn advance(&mut self, ready: &[bool]) {
-        let could_take = self.reception.flights.can_take();
+        let could_take = self.reception.can_take();
         self.reception.advance(ready);
-        self.hear();
+        self.work();
         self.reception.flights.give_up_late();
-        self.hear();
-        if !could_take && self.reception.flights.can_take() {
+        self.work();
+        if !could_take && self.reception.can_take() {
             self.namespaces.hurry();
         }
     }
 
-    /// Hears every report that is there, and after each takes the requests that have come: the kernel's queue has room for as few
-    /// as three, and an answer can take a signature.
-    fn hear(&mut self) {
-        while self.reception.flights.hear() {
-            if self.namespaces.are_calling() {
-                self.accept();
+    /// Begins what was taken and hears what the workers report, and before each takes the requests that have come: the kernel's
+    /// queue has room for as few as three, and an answer can take a signature.
+    fn work(&mut self) {
+        for turn in 0.. {
+            if self.namespaces.ask() <= Instant::now() {
+                self.take();
             }
+            let has_begun = turn < MAX_BEGUN && self.reception.begin_next();
+            if !self.reception.flights.hear() && !has_begun {
+                return;
+            }
+            self.namespaces.listen();
         }
     }
 
@@ -333,7 +333,7 @@ impl Service {
     fn stop(&mut self) -> Result<(), String> {
         let count = self.reception.count();
         self.reception.stop();
-        self.hear();
+        self.work();
         while self.reception.count() > 0 {
             // Requests are left to the next agent, and another signal says nothing new.
             self.namespaces.postpone();

@@ -11,7 +11,8 @@ use std::{
 };
 
 use super::{
-    keyring, log,
+    keyring::{self, Loan},
+    log,
     netlink::{Answer, Kernel, KernelError},
     process,
     request::Incoming,
@@ -82,6 +83,8 @@ pub(super) struct Namespace {
 /// A request that was taken, and where its result goes.
 pub(super) struct Call {
     pub(super) incoming: Incoming,
+    /// The keyring that the kernel has linked with it, if any.
+    pub(super) loan: Loan,
     pub(super) answers: Rc<dyn Answer>,
     /// Where its end is counted.
     pub(super) counters: Rc<Counters>,
@@ -127,16 +130,15 @@ impl Namespace {
         }
     }
 
-    /// Takes a request, and makes the keyring that it came with its own.
+    /// Takes a request.
     fn take(&self) -> io::Result<Option<Call>> {
-        if let Err(error) = keyring::forget_requested() {
-            log::debug(format_args!("the keyrings of former requests stay linked: {error}"));
-        }
-        let Some(mut incoming) = self.kernel.accept()? else { return Ok(None) };
+        let Some(accepted) = self.kernel.accept().transpose() else { return Ok(None) };
+        let loan = Loan::requested();
+        let mut incoming = accepted?;
         if let Ok(request) = incoming.request.as_mut() {
             request.keyring = request.keyring.or_else(keyring::requested);
         }
-        Ok(Some(Call { incoming, answers: self.kernel.answers(), counters: self.counters.clone() }))
+        Ok(Some(Call { incoming, loan, answers: self.kernel.answers(), counters: self.counters.clone() }))
     }
 }
 

@@ -81,13 +81,12 @@ impl Namespaces {
         called.for_each(|(namespace, _)| namespace.hear());
     }
 
-    /// Whether the kernel calls right now.
-    pub(in crate::agent) fn are_calling(&mut self) -> bool {
+    /// Takes note of whether the kernel calls right now.
+    pub(in crate::agent) fn listen(&mut self) {
         let ears = self.list.iter().map(|namespace| (namespace.as_fd(), PollFlags::POLLIN));
         // What cannot be asked is asked again in the next turn.
         let ready = wait(ears, Some(Duration::ZERO)).unwrap_or_default();
         self.hear_kernel(&ready);
-        ready.contains(&true)
     }
 
     fn hear_doorman(&mut self) -> Result<(), String> {

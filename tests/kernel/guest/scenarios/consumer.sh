@@ -54,6 +54,7 @@ consumer-keyring() {
     row 'keyring that does not exist' 'c EIO' pair c.psk=keyring=1,peerids="$key" c.wait
     row 'keyring private' "c 0/$key, s 0/$key_s" \
         pair c.psk=keyring="$of_c",peerids="$key" s.psk=keyring="$of_s" $both
+    all_good 20 "$($consumer/driver storm=20:20:psk=keyring="$of_c",peerids="$key":psk=keyring="$of_s")"
     without_keyring 'but one for the request before'
     as_expected
 }
