@@ -1,11 +1,14 @@
 //! AlgorithmIdentifier (RFC 5280, Section 4.1.1.2): which keys and which signatures are known.
 
 use der::{
-    Reader, SliceReader, Tag, Tagged,
+    Reader, Tag, Tagged,
     asn1::{AnyRef, ObjectIdentifier},
 };
 
-use super::public_key::{KeyAlgorithm, KeyError, SignatureAlgorithm, SignatureHash};
+use super::{
+    der_reader::DerReader,
+    public_key::{KeyAlgorithm, KeyError, SignatureAlgorithm, SignatureHash},
+};
 
 const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 const RSASSA_PSS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.10");
@@ -107,7 +110,8 @@ pub(crate) fn curve(oid: ObjectIdentifier) -> Result<KeyAlgorithm, KeyError> {
 fn pss_hash(parameters: AnyRef<'_>) -> Result<SignatureHash, KeyError> {
     //= rfc8446#section-4.2.3
     //# When used in certificate signatures, the algorithm parameters MUST be DER encoded.
-    let (hash, mask_hash, salt_length) = parameters.sequence(|r: &mut SliceReader<'_>| {
+    parameters.tag().assert_eq(Tag::Sequence)?;
+    let (hash, mask_hash, salt_length) = DerReader::whole(parameters.value(), |r| {
         let hash = explicit(r, 0, |r| hash_oid(r))?;
         let mask_hash =
             explicit(r, 1, |r| r.sequence(|r| Ok((r.decode::<ObjectIdentifier>()?, hash_oid(r)?))))?;
@@ -139,7 +143,7 @@ fn oid_of(hash: SignatureHash) -> ObjectIdentifier {
 }
 
 /// A hash's AlgorithmIdentifier: NULL and absent parameters are both legal (RFC 4055, Section 2.1).
-fn hash_oid<'a>(reader: &mut SliceReader<'a>) -> Result<ObjectIdentifier, der::Error> {
+fn hash_oid<'a>(reader: &mut DerReader<'a>) -> Result<ObjectIdentifier, der::Error> {
     let identifier = AlgorithmIdentifier::decode(reader)?;
     match identifier.parameters {
         Some(p) if !p.is_null() => Err(Tag::Null.value_error().into()),
@@ -149,18 +153,15 @@ fn hash_oid<'a>(reader: &mut SliceReader<'a>) -> Result<ObjectIdentifier, der::E
 
 /// Reads an optional EXPLICIT context-specific field.
 pub(crate) fn explicit<'a, T>(
-    reader: &mut SliceReader<'a>,
+    reader: &mut DerReader<'a>,
     number: u8,
-    read: impl FnOnce(&mut SliceReader<'a>) -> Result<T, der::Error>,
+    read: impl FnOnce(&mut DerReader<'a>) -> Result<T, der::Error>,
 ) -> Result<Option<T>, der::Error> {
     if reader.peek_byte() != Some(0xa0 | number) {
         return Ok(None);
     }
     let field = reader.decode::<AnyRef<'a>>()?;
-    let mut inner = SliceReader::new(field.value())?;
-    let value = read(&mut inner)?;
-    inner.finish()?;
-    Ok(Some(value))
+    DerReader::whole(field.value(), read).map(Some)
 }
 
 #[cfg(test)]
@@ -188,7 +189,7 @@ mod tests {
     #[test]
     fn parameters_are_der() {
         let read = |der: &[u8]| {
-            let mut reader = SliceReader::new(der).unwrap();
+            let mut reader = DerReader::new(der);
             AlgorithmIdentifier::decode(&mut reader).unwrap().signature()
         };
         let expected = SignatureAlgorithm::RsaPss(SignatureHash::Sha256);

@@ -20,6 +20,7 @@
 pub mod aead;
 pub mod algorithm_identifier;
 pub mod certificate;
+mod der_reader;
 pub mod hash;
 pub(crate) mod hkdf;
 pub mod key_schedule;

@@ -4,12 +4,14 @@ use alloc::boxed::Box;
 use core::fmt;
 
 use der::{
-    Decode, Reader, SliceReader,
+    Decode, Reader,
     asn1::{BitStringRef, UintRef},
 };
 use ring::signature as ring_signature;
 
-use super::{algorithm_identifier::AlgorithmIdentifier, signature_scheme::SignatureScheme};
+use super::{
+    algorithm_identifier::AlgorithmIdentifier, der_reader::DerReader, signature_scheme::SignatureScheme,
+};
 
 /// RSA moduli in bits: below is weak, above costs a peer nothing to send and us much to verify.
 const RSA_BITS: core::ops::RangeInclusive<usize> = 2048..=4096;
@@ -149,7 +151,7 @@ impl Bytes {
 impl PublicKey {
     /// Reads a SubjectPublicKeyInfo in DER (RFC 5280, Section 4.1.2.7).
     pub fn from_spki(spki: &[u8]) -> Result<Self, KeyError> {
-        let mut reader = SliceReader::new(spki)?;
+        let mut reader = DerReader::new(spki);
         let (algorithm, key) = reader.sequence(|r| {
             let algorithm = AlgorithmIdentifier::decode(r)?;
             Ok::<_, der::Error>((algorithm, r.decode::<BitStringRef<'_>>()?))
@@ -308,7 +310,7 @@ fn check_rsa_size(bits: usize) -> Result<(), KeyError> {
 
 /// Refuses an RSAPrivateKey for the size of its modulus (RFC 8017, Section A.1.2).
 pub(crate) fn check_rsa_private_key(der: &[u8]) -> Result<(), KeyError> {
-    let modulus = SliceReader::new(der)?.sequence(|r| {
+    let modulus = DerReader::new(der).sequence(|r| {
         let _version: u8 = r.decode()?;
         let modulus = UintRef::decode(r)?;
         r.drain(r.remaining_len())?;
@@ -319,7 +321,7 @@ pub(crate) fn check_rsa_private_key(der: &[u8]) -> Result<(), KeyError> {
 
 /// The size of the modulus of an RSAPublicKey (RFC 8017, Section A.1.1).
 fn rsa_modulus_bits(rsa_public_key: &[u8]) -> Result<usize, KeyError> {
-    let mut reader = SliceReader::new(rsa_public_key)?;
+    let mut reader = DerReader::new(rsa_public_key);
     let modulus = reader.sequence(|r| {
         let modulus = UintRef::decode(r)?;
         let _exponent = UintRef::decode(r)?;

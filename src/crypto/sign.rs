@@ -6,7 +6,7 @@ use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
 
 use der::{
-    Decode, Reader, SliceReader, Tag, Tagged,
+    Decode, Reader, Tag, Tagged,
     asn1::{BitStringRef, ObjectIdentifier, OctetStringRef},
 };
 use ring::{
@@ -16,6 +16,7 @@ use ring::{
 
 use super::{
     algorithm_identifier::{AlgorithmIdentifier, curve, explicit},
+    der_reader::DerReader,
     pem,
     public_key::{
         KeyAlgorithm, KeyError, PublicKey, SignatureAlgorithm, SignatureHash, check_rsa_private_key,
@@ -68,13 +69,13 @@ impl SigningKey {
     }
 
     fn read(der: &[u8]) -> Result<Self, KeyError> {
-        let mut reader = SliceReader::new(der)?;
+        let mut reader = DerReader::new(der);
         let body = reader.decode::<der::asn1::AnyRef<'_>>()?;
         reader.finish()?;
         if body.tag() != Tag::Sequence {
             return Err(KeyError::Malformed);
         }
-        let mut inner = SliceReader::new(body.value())?;
+        let mut inner = DerReader::new(body.value());
         if Tag::peek(&inner)? == Tag::Sequence {
             return Err(KeyError::Encrypted);
         }
@@ -88,7 +89,7 @@ impl SigningKey {
     }
 
     /// OneAsymmetricKey after its version (RFC 5958, Section 2).
-    fn from_pkcs8(mut fields: SliceReader<'_>) -> Result<Self, KeyError> {
+    fn from_pkcs8(mut fields: DerReader<'_>) -> Result<Self, KeyError> {
         let algorithm = AlgorithmIdentifier::decode(&mut fields)?.key()?;
         let private_key = <&OctetStringRef>::decode(&mut fields)?.as_bytes();
         match algorithm {
@@ -102,8 +103,8 @@ impl SigningKey {
 
     /// ECPrivateKey (RFC 5915, Section 3); within PKCS#8 the curve stands outside.
     fn from_sec1(der: &[u8], outer: Option<KeyAlgorithm>) -> Result<Self, KeyError> {
-        let mut reader = SliceReader::new(der)?;
-        let (private_key, parameters, public_key) = reader.sequence(|r: &mut SliceReader<'_>| {
+        let mut reader = DerReader::new(der);
+        let (private_key, parameters, public_key) = reader.sequence(|r: &mut DerReader<'_>| {
             let _version: u8 = r.decode()?;
             let private_key = <&OctetStringRef>::decode(r)?.as_bytes();
             let parameters = explicit(r, 0, |r| r.decode::<ObjectIdentifier>())?;

@@ -4,7 +4,7 @@
 //! depends on its place in a path, on time or on names is checked there.
 
 use der::{
-    Decode, Reader, SliceReader, Tag, Tagged,
+    Decode, Reader, Tag, Tagged,
     asn1::{AnyRef, BitStringRef},
 };
 
@@ -18,6 +18,7 @@ use super::{
 };
 use crate::crypto::{
     algorithm_identifier::{AlgorithmIdentifier, explicit},
+    der_reader::DerReader,
     public_key::PublicKey,
 };
 
@@ -42,7 +43,7 @@ impl<'a> Certificate<'a> {
     /// Reads a certificate.
     pub(super) fn read(der: &'a [u8]) -> Result<Self, Problem> {
         let signed = Signed::read(der)?;
-        let mut reader = SliceReader::new(signed.tbs)?;
+        let mut reader = DerReader::new(signed.tbs);
         reader.sequence(|r| {
             read_version(r)?;
             let serial = read_serial(r)?;
@@ -154,7 +155,7 @@ pub(super) struct Signed<'a> {
 impl<'a> Signed<'a> {
     /// Reads the whole of `der`.
     pub(super) fn read(der: &'a [u8]) -> Result<Self, Problem> {
-        let mut reader = SliceReader::new(der)?;
+        let mut reader = DerReader::new(der);
         let signed = reader.sequence(|r| {
             let (tbs, algorithm) = (r.tlv_bytes()?, r.tlv_bytes()?);
             let signature = BitStringRef::decode(r)?.as_bytes();
@@ -167,7 +168,7 @@ impl<'a> Signed<'a> {
 
     /// Verifies the signature with the issuer's key.
     pub(super) fn verify(&self, key: &PublicKey) -> Result<(), Problem> {
-        let algorithm = AlgorithmIdentifier::decode(&mut SliceReader::new(self.algorithm)?)?;
+        let algorithm = AlgorithmIdentifier::decode(&mut DerReader::new(self.algorithm))?;
         let algorithm = algorithm.signature().map_err(Problem::SignatureAlgorithm)?;
         key.verify(algorithm, self.tbs, self.signature).map_err(|_| Problem::Signature)
     }
@@ -186,7 +187,7 @@ impl<'a> Signed<'a> {
 //# The certificate type MUST be X.509v3
 //= rfc8446#section-4.4.2.3
 //# The certificate type MUST be X.509v3
-fn read_version(reader: &mut SliceReader<'_>) -> Result<(), Problem> {
+fn read_version(reader: &mut DerReader<'_>) -> Result<(), Problem> {
     match explicit(reader, 0, |r| r.decode::<u8>())? {
         Some(2) => Ok(()),
         _ => Err(Problem::Malformed("it is not of version 3")),
@@ -194,7 +195,7 @@ fn read_version(reader: &mut SliceReader<'_>) -> Result<(), Problem> {
 }
 
 /// Reads a serial number (Section 4.1.2.2).
-fn read_serial<'a>(reader: &mut SliceReader<'a>) -> Result<&'a [u8], Problem> {
+fn read_serial<'a>(reader: &mut DerReader<'a>) -> Result<&'a [u8], Problem> {
     let integer = AnyRef::decode(reader)?;
     integer.tag().assert_eq(Tag::Integer)?;
     serial_octets(integer.value())
@@ -223,7 +224,7 @@ pub(super) fn serial_octets(contents: &[u8]) -> Option<&[u8]> {
     (octets.len() <= 20).then_some(contents)
 }
 
-fn read_extensions<'a>(r: &mut SliceReader<'a>) -> Result<Extensions<'a>, Problem> {
+fn read_extensions<'a>(r: &mut DerReader<'a>) -> Result<Extensions<'a>, Problem> {
     //= rfc5280#section-4.1.2.8
     //# These fields MUST only appear if the version is 2 or 3 (Section 4.1.2.1).
     //= rfc5280#section-4.1.2.8
@@ -234,7 +235,7 @@ fn read_extensions<'a>(r: &mut SliceReader<'a>) -> Result<Extensions<'a>, Proble
         return Err(Problem::Profile("unique identifiers must not be used (Section 4.1.2.8)"));
     }
     let Some(contents) = implicit(r, 3, true)? else { return Ok(Extensions::default()) };
-    let mut inner = SliceReader::new(contents)?;
+    let mut inner = DerReader::new(contents);
     let extensions = Extensions::read(&mut inner)?;
     inner.finish()?;
     Ok(extensions)

@@ -3,7 +3,7 @@
 //! A name is permitted if it lies wholly within a permitted subtree of its kind (or there is none of its kind), and excluded
 //! if any part of it lies within an excluded one: `*.example.com` is excluded by `bar.example.com`, but not permitted by it.
 
-use der::{Reader, SliceReader};
+use der::Reader;
 
 use super::{
     budget::Budget,
@@ -13,6 +13,7 @@ use super::{
     general_name::{GeneralName, is_host, mailbox, uri_scheme},
     problem::Problem,
 };
+use crate::crypto::der_reader::DerReader;
 
 /// The extension: the contents of both GeneralSubtrees, empty where absent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +23,7 @@ pub(super) struct NameConstraints<'a> {
 }
 
 impl<'a> NameConstraints<'a> {
-    pub(super) fn read(reader: &mut SliceReader<'a>) -> Result<Self, Problem> {
+    pub(super) fn read(reader: &mut DerReader<'a>) -> Result<Self, Problem> {
         let (permitted, excluded) =
             reader.sequence(|r| Ok::<_, Problem>((implicit(r, 0, true)?, implicit(r, 1, true)?)))?;
         //= rfc5280#section-4.2.1.10
@@ -112,14 +113,16 @@ fn applicable<'b>(
         return Ok(None);
     }
     budget.comparisons(1, name.len().saturating_add(base.len()))?;
-    GeneralName::read_loosely(&mut SliceReader::new(base)?).map(Some)
+    GeneralName::read_loosely(&mut DerReader::new(base)).map(Some)
 }
 
 /// The base of each GeneralSubtree, in DER.
 fn bases(subtrees: &[u8]) -> impl Iterator<Item = Result<&[u8], Problem>> {
-    let mut reader = SliceReader::new(subtrees).ok();
+    let mut reader = DerReader::new(subtrees);
     core::iter::from_fn(move || {
-        let reader = reader.as_mut().filter(|r| !r.is_finished())?;
+        if reader.is_finished() {
+            return None;
+        }
         //= rfc5280#section-4.2.1.10
         //# the minimum MUST be zero, and maximum MUST be absent.
         //= rfc5280#section-4.2.1.10
@@ -134,7 +137,7 @@ fn check_subtrees(subtrees: &[u8]) -> Result<(), Problem> {
         return Err(Problem::Malformed("a list of name constraints is empty"));
     }
     bases(subtrees).try_for_each(|base| {
-        let mut reader = SliceReader::new(base?)?;
+        let mut reader = DerReader::new(base?);
         let well_formed = match GeneralName::read_loosely(&mut reader)? {
             GeneralName::Email(base) if base.contains('@') => mailbox(base).is_some(),
             //= rfc5280#section-4.2.1.10
@@ -404,7 +407,7 @@ mod tests {
     //# The constraint MUST be specified as a fully qualified domain name and MAY specify a host or a domain.
     #[test]
     fn subtrees_are_held_to_their_syntax() {
-        let reads = |der: &[u8]| NameConstraints::read(&mut SliceReader::new(der).unwrap()).is_ok();
+        let reads = |der: &[u8]| NameConstraints::read(&mut DerReader::new(der)).is_ok();
         assert!(reads(b"\x30\x07\xa0\x05\x30\x03\x82\x01a"));
         assert!(!reads(b"\x30\x08\xa0\x06\x30\x04\x82\x02.a"), "a leading dot");
         assert!(!reads(b"\x30\x0a\xa0\x08\x30\x06\x82\x01a\x80\x01\x00"), "a default written out");

@@ -12,7 +12,7 @@ use alloc::{
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use der::{
-    Decode, Reader, SliceReader, Tag, Tagged,
+    Decode, Reader, Tag, Tagged,
     asn1::{AnyRef, ObjectIdentifier, UintRef},
 };
 
@@ -26,7 +26,7 @@ use super::{
     problem::Problem,
     time::{self, Rfc3339},
 };
-use crate::crypto::{certificate::UnixTime, public_key::PublicKey};
+use crate::crypto::{certificate::UnixTime, der_reader::DerReader, public_key::PublicKey};
 
 const CRL_NUMBER: Oid<'static> = Oid::known(&ObjectIdentifier::new_unwrap("2.5.29.20"));
 const REASON_CODE: Oid<'static> = Oid::known(&ObjectIdentifier::new_unwrap("2.5.29.21"));
@@ -87,7 +87,7 @@ impl Crl {
     /// Reads a CertificateList.
     pub(super) fn read(der: &[u8]) -> Result<Self, Problem> {
         let signed = Signed::read(der)?;
-        let mut reader = SliceReader::new(signed.tbs)?;
+        let mut reader = DerReader::new(signed.tbs);
         reader.sequence(|r| {
             //= rfc5280#section-5
             //# are REQUIRED to process both version 1 and version 2 complete CRLs
@@ -275,7 +275,7 @@ pub(super) fn check(
 /// revokedCertificates: absent if nothing was revoked. Only those of version 2 have extensions.
 //= rfc5280#section-5.1.2.6
 //# When there are no revoked certificates, the revoked certificates list MUST be absent.
-fn read_revoked(reader: &mut SliceReader<'_>, extensible: bool) -> Result<Vec<Revoked>, Problem> {
+fn read_revoked(reader: &mut DerReader<'_>, extensible: bool) -> Result<Vec<Revoked>, Problem> {
     let mut revoked = Vec::new();
     if reader.is_finished() || Tag::peek(reader)? != Tag::Sequence {
         return Ok(revoked);
@@ -299,7 +299,7 @@ fn read_revoked(reader: &mut SliceReader<'_>, extensible: bool) -> Result<Vec<Re
 }
 
 /// crlEntryExtensions (Section 5.3), and of them the reason.
-fn read_entry_extensions(reader: &mut SliceReader<'_>) -> Result<u8, Problem> {
+fn read_entry_extensions(reader: &mut DerReader<'_>) -> Result<u8, Problem> {
     let mut reason = 0;
     for_each(reader, |r, _| {
         let extension = Extension::read(r)?;
@@ -333,13 +333,13 @@ fn reason(code: u8) -> &'static str {
 }
 
 /// crlExtensions (Section 5.2), and of them the key identifier.
-fn read_extensions<'a>(reader: &mut SliceReader<'a>) -> Result<Option<&'a [u8]>, Problem> {
+fn read_extensions<'a>(reader: &mut DerReader<'a>) -> Result<Option<&'a [u8]>, Problem> {
     const NUMBER_MISSING: Problem = Problem::Profile("a CRL must have a cRLNumber (Section 5.2.3)");
     let contents = implicit(reader, 0, true)?.ok_or(NUMBER_MISSING)?;
     let (mut has_number, mut key_identifier) = (false, None);
-    let mut inner = SliceReader::new(contents)?;
+    let mut inner = DerReader::new(contents);
     for_each_extension(&mut inner, |extension| {
-        let mut value = SliceReader::new(extension.value)?;
+        let mut value = DerReader::new(extension.value);
         match extension.oid {
             //= rfc5280#section-5.2.3
             //# CRL issuers conforming to this profile MUST include this extension in all CRLs and MUST mark
@@ -421,7 +421,7 @@ mod tests {
 
     #[test]
     fn extensions_are_compared_with_each_other_in_bounded_number() {
-        let read = |der: &[u8]| read_extensions(&mut SliceReader::new(der).unwrap()).map(drop);
+        let read = |der: &[u8]| read_extensions(&mut DerReader::new(der)).map(drop);
         assert_eq!(read(&extensions(39)), Ok(()));
         assert_eq!(read(&extensions(40)), Err(Problem::Malformed("too many extensions")));
     }

@@ -6,13 +6,14 @@
 use alloc::borrow::Cow;
 
 use der::{
-    Decode, Header, Reader, SliceReader, Tag, Tagged,
+    Decode, Header, Reader, Tag, Tagged,
     asn1::{AnyRef, ObjectIdentifier},
 };
 
 use super::{
     budget::Budget, extensions::general_names, general_name::GeneralName, oid::Oid, problem::Problem,
 };
+use crate::crypto::der_reader::DerReader;
 
 const COMMON_NAME: Oid<'static> = Oid::known(&ObjectIdentifier::new_unwrap("2.5.4.3"));
 const EMAIL_ADDRESS: Oid<'static> = Oid::known(&ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.1"));
@@ -34,18 +35,18 @@ pub(super) const EMPTY: &[u8] = b"\x30\x00";
 //= rfc5280#section-4.1.2.6
 //# Implementations of this specification MUST be prepared to receive subject names containing the attribute
 //# types required for the issuer field.
-pub(super) fn read<'a>(reader: &mut SliceReader<'a>) -> Result<&'a [u8], Problem> {
+pub(super) fn read<'a>(reader: &mut DerReader<'a>) -> Result<&'a [u8], Problem> {
     let name = reader.tlv_bytes()?;
     let mut names = Rdns::new(name)?;
     names.try_for_each(|set| {
         let mut previous: &[u8] = &[];
-        let mut attributes = SliceReader::new(set?)?;
+        let mut attributes = DerReader::new(set?);
         loop {
             let attribute = attributes.tlv_bytes()?;
             if attribute < previous {
                 return Err(Problem::Malformed("a name's attributes are not in DER's order"));
             }
-            Attribute::read(&mut SliceReader::new(attribute)?)?;
+            Attribute::read(&mut DerReader::new(attribute))?;
             previous = attribute;
             if attributes.is_finished() {
                 return Ok(());
@@ -137,13 +138,13 @@ pub(super) fn levels<'a>(
 }
 
 /// The contents of each RelativeDistinguishedName in turn.
-struct Rdns<'a>(SliceReader<'a>);
+struct Rdns<'a>(DerReader<'a>);
 
 impl<'a> Rdns<'a> {
     fn new(name: &'a [u8]) -> Result<Self, Problem> {
         let sequence = AnyRef::from_der(name)?;
         sequence.tag().assert_eq(Tag::Sequence)?;
-        Ok(Self(SliceReader::new(sequence.value())?))
+        Ok(Self(DerReader::new(sequence.value())))
     }
 }
 
@@ -151,7 +152,7 @@ impl<'a> Iterator for Rdns<'a> {
     type Item = Result<&'a [u8], der::Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let read = |r: &mut SliceReader<'a>| {
+        let read = |r: &mut DerReader<'a>| {
             let header = Header::decode(r)?;
             header.tag().assert_eq(Tag::Set)?;
             r.read_slice(header.length())
@@ -167,7 +168,7 @@ impl<'a> Iterator for Attributes<'a> {
     type Item = Attribute<'a>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let mut reader = SliceReader::new(self.0).ok()?;
+        let mut reader = DerReader::new(self.0);
         let attribute = Attribute::decode(&mut reader).ok()?;
         self.0 = reader.read_slice(reader.remaining_len()).ok()?;
         Some(attribute)
@@ -181,11 +182,11 @@ struct Attribute<'a> {
 }
 
 impl<'a> Attribute<'a> {
-    fn decode(reader: &mut SliceReader<'a>) -> Result<Self, der::Error> {
+    fn decode(reader: &mut DerReader<'a>) -> Result<Self, der::Error> {
         reader.sequence(|r| Ok(Self { oid: r.decode()?, value: r.decode()? }))
     }
 
-    fn read(reader: &mut SliceReader<'a>) -> Result<Self, Problem> {
+    fn read(reader: &mut DerReader<'a>) -> Result<Self, Problem> {
         let attribute = Self::decode(reader)?;
         let is_text =
             !matches!(attribute.value.tag(), Tag::Utf8String | Tag::PrintableString | Tag::Ia5String)
@@ -356,7 +357,7 @@ mod tests {
     //# Where it is non-empty, the subject field MUST contain an X.500 distinguished name (DN).
     #[test]
     fn refuses_names_that_are_not_in_form() {
-        let reads = |der: &[u8]| read(&mut SliceReader::new(der).unwrap()).is_ok();
+        let reads = |der: &[u8]| read(&mut DerReader::new(der)).is_ok();
         assert!(reads(EMPTY) && reads(&name(&[rdn(0x0c, b"a"), rdn(0x13, b"b")])));
         assert!(!reads(b"\x30\x02\x31\x00"), "an empty RDN");
         assert!(!reads(&name(&[rdn(0x0c, b"\xff")])), "not UTF-8");

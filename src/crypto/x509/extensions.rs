@@ -3,7 +3,7 @@
 use alloc::string::ToString;
 
 use der::{
-    Decode, Reader, SliceReader, Tag, Tagged,
+    Decode, Reader, Tag, Tagged,
     asn1::{AnyRef, BitStringRef, ObjectIdentifier, OctetStringRef, UintRef},
 };
 
@@ -11,6 +11,7 @@ use super::{
     constraints::NameConstraints, general_name::GeneralName, oid::Oid, policy::PolicyExtensions,
     problem::Problem, purpose::KeyPurposes,
 };
+use crate::crypto::der_reader::DerReader;
 
 const SUBJECT_KEY_IDENTIFIER: Oid<'static> = Oid::known(&ObjectIdentifier::new_unwrap("2.5.29.14"));
 const KEY_USAGE: Oid<'static> = Oid::known(&ObjectIdentifier::new_unwrap("2.5.29.15"));
@@ -65,7 +66,7 @@ pub(super) struct Extensions<'a> {
 
 impl<'a> Extensions<'a> {
     /// Reads Extensions.
-    pub(super) fn read(reader: &mut SliceReader<'a>) -> Result<Self, Problem> {
+    pub(super) fn read(reader: &mut DerReader<'a>) -> Result<Self, Problem> {
         let mut extensions = Self::default();
         for_each_extension(reader, |extension| extensions.take(extension))?;
         Ok(extensions)
@@ -78,7 +79,7 @@ impl<'a> Extensions<'a> {
     //# certificate or CRL containing the unrecognized extension.
     fn take(&mut self, extension: &Extension<'a>) -> Result<(), Problem> {
         self.fault = self.fault.take().or(extension.criticality_fault());
-        let mut reader = SliceReader::new(extension.value)?;
+        let mut reader = DerReader::new(extension.value);
         let r = &mut reader;
         match extension.oid {
             SUBJECT_KEY_IDENTIFIER => {
@@ -116,7 +117,7 @@ pub(super) struct Extension<'a> {
 }
 
 impl<'a> Extension<'a> {
-    pub(super) fn read(reader: &mut SliceReader<'a>) -> Result<Self, Problem> {
+    pub(super) fn read(reader: &mut DerReader<'a>) -> Result<Self, Problem> {
         reader.sequence(|r| {
             let oid = r.decode()?;
             let critical = default_false(r)?;
@@ -173,7 +174,7 @@ impl<'a> Extension<'a> {
 pub(super) struct KeyUsage(u8);
 
 impl KeyUsage {
-    fn read(reader: &mut SliceReader<'_>) -> Result<Self, Problem> {
+    fn read(reader: &mut DerReader<'_>) -> Result<Self, Problem> {
         let bits = BitStringRef::decode(reader)?;
         let last = bits.raw_bytes().last().copied().unwrap_or(0);
         let first = bits.raw_bytes().first().copied().unwrap_or(0);
@@ -210,7 +211,7 @@ pub(super) struct BasicConstraints {
 }
 
 impl BasicConstraints {
-    fn read(reader: &mut SliceReader<'_>, critical: bool) -> Result<Self, Problem> {
+    fn read(reader: &mut DerReader<'_>, critical: bool) -> Result<Self, Problem> {
         reader.sequence(|r| {
             let ca = default_false(r)?;
             //= rfc5280#section-4.2.1.9
@@ -236,7 +237,7 @@ pub(super) struct AuthorityKeyIdentifier<'a> {
 }
 
 impl<'a> AuthorityKeyIdentifier<'a> {
-    pub(super) fn read(reader: &mut SliceReader<'a>) -> Result<Self, Problem> {
+    pub(super) fn read(reader: &mut DerReader<'a>) -> Result<Self, Problem> {
         reader.sequence(|r| {
             let key_identifier = implicit(r, 0, false)?;
             let issuer = implicit(r, 1, true)?;
@@ -268,7 +269,7 @@ pub(super) struct SubjectAltName<'a> {
 }
 
 impl<'a> SubjectAltName<'a> {
-    fn read(reader: &mut SliceReader<'a>, critical: bool) -> Result<Self, Problem> {
+    fn read(reader: &mut DerReader<'a>, critical: bool) -> Result<Self, Problem> {
         let any: AnyRef<'a> = reader.decode()?;
         any.tag().assert_eq(Tag::Sequence)?;
         check_general_names(any.value())?;
@@ -282,10 +283,12 @@ impl<'a> SubjectAltName<'a> {
 
 /// The names of the contents of GeneralNames.
 pub(super) fn general_names(names: &[u8]) -> impl Iterator<Item = Result<GeneralName<'_>, Problem>> {
-    let mut reader = SliceReader::new(names).ok();
+    let mut reader = DerReader::new(names);
     core::iter::from_fn(move || {
-        let reader = reader.as_mut().filter(|r| !r.is_finished())?;
-        Some(GeneralName::read(reader))
+        if reader.is_finished() {
+            return None;
+        }
+        Some(GeneralName::read(&mut reader))
     })
     .fuse()
 }
@@ -293,7 +296,7 @@ pub(super) fn general_names(names: &[u8]) -> impl Iterator<Item = Result<General
 //= rfc5280#section-4.2.1.6
 //# If the subjectAltName extension is present, the sequence MUST contain at least one entry.
 fn check_general_names(names: &[u8]) -> Result<(), Problem> {
-    let mut reader = SliceReader::new(names)?;
+    let mut reader = DerReader::new(names);
     loop {
         GeneralName::read(&mut reader)?;
         if reader.is_finished() {
@@ -303,7 +306,7 @@ fn check_general_names(names: &[u8]) -> Result<(), Problem> {
 }
 
 /// AuthorityInfoAccessSyntax (Section 4.2.2.1): not used, but it has to be well-formed.
-fn read_access_descriptions(reader: &mut SliceReader<'_>) -> Result<(), Problem> {
+fn read_access_descriptions(reader: &mut DerReader<'_>) -> Result<(), Problem> {
     for_each(reader, |r, _| {
         r.sequence(|r| {
             let _method: Oid<'_> = r.decode()?;
@@ -314,8 +317,8 @@ fn read_access_descriptions(reader: &mut SliceReader<'_>) -> Result<(), Problem>
 
 /// Reads a SEQUENCE SIZE (1..MAX) OF.
 pub(super) fn for_each<'a>(
-    reader: &mut SliceReader<'a>,
-    mut read: impl FnMut(&mut SliceReader<'a>, usize) -> Result<(), Problem>,
+    reader: &mut DerReader<'a>,
+    mut read: impl FnMut(&mut DerReader<'a>, usize) -> Result<(), Problem>,
 ) -> Result<(), Problem> {
     reader.sequence(|r| {
         for index in 0.. {
@@ -330,7 +333,7 @@ pub(super) fn for_each<'a>(
 
 /// Reads Extensions, of a certificate or a CRL: one after another, none of them twice.
 pub(super) fn for_each_extension<'a>(
-    reader: &mut SliceReader<'a>,
+    reader: &mut DerReader<'a>,
     mut read: impl FnMut(&Extension<'a>) -> Result<(), Problem>,
 ) -> Result<(), Problem> {
     let mut seen = [None; MAX_EXTENSIONS];
@@ -348,7 +351,7 @@ pub(super) fn for_each_extension<'a>(
 
 /// Reads the contents of an optional field with an IMPLICIT context-specific tag.
 pub(super) fn implicit<'a>(
-    reader: &mut SliceReader<'a>,
+    reader: &mut DerReader<'a>,
     number: u8,
     constructed: bool,
 ) -> Result<Option<&'a [u8]>, Problem> {
@@ -370,7 +373,7 @@ pub(super) fn saturate(number: UintRef<'_>) -> u8 {
 }
 
 /// BOOLEAN DEFAULT FALSE: DER writes TRUE or nothing.
-fn default_false(reader: &mut SliceReader<'_>) -> Result<bool, Problem> {
+fn default_false(reader: &mut DerReader<'_>) -> Result<bool, Problem> {
     /// The tag of a BOOLEAN.
     const BOOLEAN: u8 = 1;
     if reader.peek_byte() != Some(BOOLEAN) {

@@ -2,9 +2,10 @@
 
 use core::net::IpAddr;
 
-use der::{Reader, SliceReader, Tag, TagNumber, Tagged, asn1::AnyRef};
+use der::{Reader, Tag, TagNumber, Tagged, asn1::AnyRef};
 
 use super::{distinguished_name, problem::Problem};
+use crate::crypto::der_reader::DerReader;
 
 /// One name, of any kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +21,7 @@ pub(super) enum GeneralName<'a> {
 
 impl<'a> GeneralName<'a> {
     /// Reads a name of a certificate.
-    pub(super) fn read(reader: &mut SliceReader<'a>) -> Result<Self, Problem> {
+    pub(super) fn read(reader: &mut DerReader<'a>) -> Result<Self, Problem> {
         let name = Self::read_loosely(reader)?;
         let fits = match name {
             Self::Email(mailbox) => is_mailbox(mailbox),
@@ -39,7 +40,7 @@ impl<'a> GeneralName<'a> {
     }
 
     /// Reads a name without a look at its syntax: a constraint has its own.
-    pub(super) fn read_loosely(reader: &mut SliceReader<'a>) -> Result<Self, Problem> {
+    pub(super) fn read_loosely(reader: &mut DerReader<'a>) -> Result<Self, Problem> {
         let any: AnyRef<'a> = reader.decode()?;
         let Tag::ContextSpecific { constructed, number: TagNumber(number) } = any.tag() else {
             return Err(Problem::Malformed("a GeneralName is of no known kind"));
@@ -51,7 +52,7 @@ impl<'a> GeneralName<'a> {
             //# the domain name MUST be stored in the dNSName (an IA5String
             (2, false) => Ok(Self::Dns(ascii(value)?)),
             (4, true) => {
-                let mut inner = SliceReader::new(value)?;
+                let mut inner = DerReader::new(value);
                 let name = distinguished_name::read(&mut inner)?;
                 inner.finish()?;
                 Ok(Self::Directory(name))
@@ -163,7 +164,7 @@ mod tests {
 
     fn read(tag: u8, value: &[u8]) -> bool {
         let der = [&[tag, u8::try_from(value.len()).unwrap()], value].concat();
-        GeneralName::read(&mut SliceReader::new(&der).unwrap()).is_ok()
+        GeneralName::read(&mut DerReader::new(&der)).is_ok()
     }
 
     //= rfc5280#section-4.2.1.6

@@ -70,12 +70,13 @@ impl fmt::Display for Oid<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use der::{Decode, SliceReader};
+    use crate::crypto::der_reader::DerReader;
+    use der::Decode;
     use std::string::ToString;
 
     fn read(contents: &[u8]) -> Result<std::string::String, der::Error> {
         let der = [&[6, u8::try_from(contents.len()).unwrap()], contents].concat();
-        Oid::decode(&mut SliceReader::new(&der).unwrap()).map(|oid| oid.to_string())
+        Oid::decode(&mut DerReader::new(&der)).map(|oid| oid.to_string())
     }
 
     #[test]

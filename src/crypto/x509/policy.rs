@@ -7,7 +7,7 @@
 use alloc::vec::Vec;
 
 use der::{
-    Decode, Reader, SliceReader, Tag, Tagged,
+    Decode, Reader, Tag, Tagged,
     asn1::{AnyRef, ObjectIdentifier, UintRef},
 };
 
@@ -16,6 +16,7 @@ use super::{
     oid::Oid,
     problem::Problem,
 };
+use crate::crypto::der_reader::DerReader;
 
 const ANY_POLICY: Oid<'static> = Oid::known(&ObjectIdentifier::new_unwrap("2.5.29.32.0"));
 const CPS: Oid<'static> = Oid::known(&ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.2.1"));
@@ -36,13 +37,13 @@ pub(super) struct PolicyExtensions<'a> {
 impl<'a> PolicyExtensions<'a> {
     pub(super) fn read_policies(
         &mut self,
-        reader: &mut SliceReader<'a>,
+        reader: &mut DerReader<'a>,
         critical: bool,
     ) -> Result<(), Problem> {
         let sequence = AnyRef::decode(reader)?;
         sequence.tag().assert_eq(Tag::Sequence)?;
         let policies = sequence.value();
-        let mut reader = SliceReader::new(policies)?;
+        let mut reader = DerReader::new(policies);
         for index in 0..=MAX_POLICIES {
             if index == MAX_POLICIES {
                 return Err(Problem::Malformed("too many certificate policies"));
@@ -73,7 +74,7 @@ impl<'a> PolicyExtensions<'a> {
         Ok(())
     }
 
-    pub(super) fn read_mappings(&mut self, reader: &mut SliceReader<'_>) -> Result<(), Problem> {
+    pub(super) fn read_mappings(&mut self, reader: &mut DerReader<'_>) -> Result<(), Problem> {
         self.maps = true;
         for_each(reader, |r, _| {
             let pair = r.sequence(|r| Ok::<[Oid<'_>; 2], der::Error>([r.decode()?, r.decode()?]))?;
@@ -89,7 +90,7 @@ impl<'a> PolicyExtensions<'a> {
         })
     }
 
-    pub(super) fn read_constraints(&mut self, reader: &mut SliceReader<'_>) -> Result<(), Problem> {
+    pub(super) fn read_constraints(&mut self, reader: &mut DerReader<'_>) -> Result<(), Problem> {
         let count = |contents: Option<&[u8]>| contents.map(skip_certs).transpose();
         let (explicit, inhibit_mapping) = reader.sequence(|r| {
             Ok::<_, Problem>((count(implicit(r, 0, false)?)?, count(implicit(r, 1, false)?)?))
@@ -118,7 +119,7 @@ impl<'a> PolicyExtensions<'a> {
         Ok(())
     }
 
-    pub(super) fn read_inhibit_any(&mut self, reader: &mut SliceReader<'_>) -> Result<(), Problem> {
+    pub(super) fn read_inhibit_any(&mut self, reader: &mut DerReader<'_>) -> Result<(), Problem> {
         self.inhibit_any = Some(saturate(UintRef::decode(reader)?));
         Ok(())
     }
@@ -195,7 +196,7 @@ fn intersect(sets: &[PolicyExtensions<'_>]) -> bool {
 }
 
 /// Reads PolicyInformation: the policy, and whether its qualifiers, which are for people, are of the two kinds of the profile.
-fn read_policy<'a>(reader: &mut SliceReader<'a>) -> Result<(Oid<'a>, bool), Problem> {
+fn read_policy<'a>(reader: &mut DerReader<'a>) -> Result<(Oid<'a>, bool), Problem> {
     reader.sequence(|r| {
         let policy = r.decode()?;
         let mut is_understood = true;
@@ -214,9 +215,8 @@ fn read_policy<'a>(reader: &mut SliceReader<'a>) -> Result<(Oid<'a>, bool), Prob
 
 /// The policies of contents that have been read before.
 fn oids(policies: &[u8]) -> impl Iterator<Item = Oid<'_>> {
-    let mut reader = SliceReader::new(policies).ok();
-    let read = move || read_policy(reader.as_mut().filter(|r| !r.is_finished())?).ok();
-    core::iter::from_fn(read).map(|(policy, _)| policy)
+    let mut reader = DerReader::new(policies);
+    core::iter::from_fn(move || read_policy(&mut reader).ok()).map(|(policy, _)| policy)
 }
 
 fn skip_certs(contents: &[u8]) -> Result<u8, Problem> {

@@ -2,9 +2,10 @@
 
 use core::ops::BitAnd;
 
-use der::{Decode, SliceReader, asn1::ObjectIdentifier};
+use der::{Decode, asn1::ObjectIdentifier};
 
 use super::{extensions::for_each, oid::Oid, problem::Problem};
+use crate::crypto::der_reader::DerReader;
 
 const SERVER_AUTH: Oid<'static> = Oid::known(&ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1"));
 const CLIENT_AUTH: Oid<'static> = Oid::known(&ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2"));
@@ -78,7 +79,7 @@ impl KeyPurposes {
     /// What a certificate without the extension allows.
     pub(super) const ALL: Self = Self { bits: u8::MAX, any: true };
 
-    pub(super) fn read(reader: &mut SliceReader<'_>) -> Result<Self, Problem> {
+    pub(super) fn read(reader: &mut DerReader<'_>) -> Result<Self, Problem> {
         let mut purposes = Self { bits: 0, any: false };
         for_each(reader, |r, _| {
             match Oid::decode(r)? {

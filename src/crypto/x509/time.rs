@@ -2,10 +2,10 @@
 
 use core::{fmt, time::Duration};
 
-use der::{DateTime, Decode, Reader, SliceReader, Tag, Tagged, asn1::AnyRef};
+use der::{DateTime, Decode, Reader, Tag, Tagged, asn1::AnyRef};
 
 use super::problem::Problem;
-use crate::crypto::certificate::UnixTime;
+use crate::crypto::{certificate::UnixTime, der_reader::DerReader};
 
 /// The time in which a certificate is valid, both ends included (RFC 5280, Section 4.1.2.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub struct Validity {
 }
 
 impl Validity {
-    pub(super) fn read(reader: &mut SliceReader<'_>) -> Result<Self, Problem> {
+    pub(super) fn read(reader: &mut DerReader<'_>) -> Result<Self, Problem> {
         reader.sequence(|r| Ok(Self { not_before: read(r)?, not_after: read(r)? }))
     }
 
@@ -33,7 +33,7 @@ impl Validity {
 }
 
 /// Reads a Time: UTCTime through 2049, GeneralizedTime after; to the second, in UTC, as the profile demands.
-pub(super) fn read(reader: &mut SliceReader<'_>) -> Result<UnixTime, Problem> {
+pub(super) fn read(reader: &mut DerReader<'_>) -> Result<UnixTime, Problem> {
     const MALFORMED: Problem =
         Problem::Malformed("a time is not YYMMDDHHMMSSZ (to 2049) or YYYYMMDDHHMMSSZ (after)");
     let time = AnyRef::decode(reader)?;
@@ -148,7 +148,7 @@ mod tests {
     fn der(tag: u8, text: &str) -> Result<UnixTime, Problem> {
         let mut bytes = vec![tag, u8::try_from(text.len()).unwrap()];
         bytes.extend(text.as_bytes());
-        read(&mut SliceReader::new(&bytes).unwrap())
+        read(&mut DerReader::new(&bytes))
     }
 
     //= rfc5280#section-4.1.2.5
