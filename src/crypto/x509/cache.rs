@@ -23,7 +23,7 @@ const MAX_CERTIFICATE: usize = 4096;
 pub(super) type Fact<'p> = (&'p [u8], &'p PublicKey);
 
 /// Certificates, and the key of each one's issuer.
-type Known = BTreeMap<Box<[u8]>, PublicKey>;
+type Known = BTreeMap<Box<[u8]>, Box<PublicKey>>;
 
 /// The signatures that are known to be right.
 #[derive(Default)]
@@ -32,7 +32,7 @@ pub(super) struct SignatureCache(Mutex<Known>);
 impl SignatureCache {
     pub(super) fn knows(&self, (certificate, key): Fact<'_>) -> bool {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(certificate).is_some_and(|known| known == key)
+        known.get(certificate).is_some_and(|known| **known == *key)
     }
 
     pub(super) fn learn<'p>(&self, facts: impl Iterator<Item = Fact<'p>>) {
@@ -41,7 +41,7 @@ impl SignatureCache {
             known.clear();
         }
         let short = facts.filter(|(certificate, _)| certificate.len() <= MAX_CERTIFICATE);
-        known.extend(short.map(|(certificate, key)| (Box::from(certificate), key.clone())));
+        known.extend(short.map(|(certificate, key)| (Box::from(certificate), Box::new(key.clone()))));
     }
 }
 
