@@ -142,7 +142,7 @@ struct Rdns<'a>(DerReader<'a>);
 
 impl<'a> Rdns<'a> {
     fn new(name: &'a [u8]) -> Result<Self, Problem> {
-        let sequence = AnyRef::from_der(name)?;
+        let sequence: AnyRef<'a> = DerReader::whole(name, |r| r.decode())?;
         sequence.tag().assert_eq(Tag::Sequence)?;
         Ok(Self(DerReader::new(sequence.value())))
     }

@@ -281,14 +281,14 @@ impl<'a> SubjectAltName<'a> {
     }
 }
 
-/// The names of the contents of GeneralNames.
+/// The names of the contents of GeneralNames that have been read before: their syntax was checked then.
 pub(super) fn general_names(names: &[u8]) -> impl Iterator<Item = Result<GeneralName<'_>, Problem>> {
     let mut reader = DerReader::new(names);
     core::iter::from_fn(move || {
         if reader.is_finished() {
             return None;
         }
-        Some(GeneralName::read(&mut reader))
+        Some(GeneralName::read_loosely(&mut reader))
     })
     .fuse()
 }
