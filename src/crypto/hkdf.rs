@@ -7,12 +7,15 @@ use alloc::boxed::Box;
 use ring::hmac;
 
 use super::{
-    hash::Hash,
+    hash::{Hash, MAX_DIGEST_LENGTH},
     secret::{Overwritten, Secret, words},
 };
 
 /// The longest `HkdfLabel`: length, label and context with their length bytes (RFC 8446, Section 7.1).
 const MAX_INFO_LENGTH: usize = 2 + 1 + 255 + 1 + 255;
+
+/// The same where the label is one of RFC 8446's own and the context a hash, and the counter of HKDF-Expand.
+const MAX_SHORT_INFO_LENGTH: usize = 2 + 1 + 18 + 1 + MAX_DIGEST_LENGTH + 1;
 
 /// Extracts a pseudorandom key of `Hash.length` bytes from `input` (RFC 5869, Section 2.2).
 ///
@@ -59,14 +62,16 @@ impl Expander {
     /// every caller asks for a hash, a key, an IV or an exporter's length, which [`super::key_schedule`] bounds.
     pub(crate) fn label(&self, label: &[u8], context: &[u8], length: u16) -> Secret {
         let mut info = [0; MAX_INFO_LENGTH];
-        let info = write_hkdf_label(&mut info, label, context, length);
+        let info = write_hkdf_label(&mut info, label, context, length, &[]);
         self.expand(info, usize::from(length))
     }
 
-    /// The same for at most `Hash.length` bytes, which the output begins with; on the stack, for a further step.
+    /// The same for at most `Hash.length` bytes, which the output begins with, and a label of RFC 8446's own; on the stack, for a
+    /// further step.
     pub(super) fn short_label(&self, label: &[u8], context: &[u8], length: u16) -> hmac::Tag {
-        let mut info = [0; MAX_INFO_LENGTH];
-        self.block(None, write_hkdf_label(&mut info, label, context, length), 1)
+        let mut info = [0; MAX_SHORT_INFO_LENGTH];
+        // T(1) = HMAC-Hash(PRK, info | 0x01), in one call.
+        hmac::sign(&self.key, write_hkdf_label(&mut info, label, context, length, &[1]))
     }
 
     /// HKDF-Expand (RFC 5869, Section 2.3).
@@ -91,7 +96,7 @@ impl Expander {
     }
 }
 
-/// Writes the struct HkdfLabel into `buffer` and returns the part written (RFC 8446, Section 7.1).
+/// Writes the struct HkdfLabel and an `end` into `buffer` and returns the part written (RFC 8446, Section 7.1).
 ///
 /// ```text
 /// struct {
@@ -100,13 +105,19 @@ impl Expander {
 ///     opaque context<0..255> = Context;
 /// } HkdfLabel;
 /// ```
-fn write_hkdf_label<'a>(buffer: &'a mut [u8], label: &[u8], context: &[u8], length: u16) -> &'a [u8] {
+fn write_hkdf_label<'a>(
+    buffer: &'a mut [u8],
+    label: &[u8],
+    context: &[u8],
+    length: u16,
+    end: &[u8],
+) -> &'a [u8] {
     const PREFIX: &[u8] = b"tls13 ";
     let label_length =
         u8::try_from(PREFIX.len().saturating_add(label.len())).expect("labels are constants below 249 bytes");
     let context_length = u8::try_from(context.len()).expect("contexts are hashes");
-    let parts: [&[u8]; 6] =
-        [&length.to_be_bytes(), &[label_length], PREFIX, label, &[context_length], context];
+    let parts: [&[u8]; 7] =
+        [&length.to_be_bytes(), &[label_length], PREFIX, label, &[context_length], context, end];
     let capacity = buffer.len();
     let mut free = &mut *buffer;
     for part in parts {

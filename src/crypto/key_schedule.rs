@@ -367,9 +367,9 @@ impl ExporterSecret {
         }
         let context = self.hash.digest(context);
         Some(without_trace::<CIPHER_STACK, _>(|| {
-            let secret =
-                Expander::new(self.hash, self.secret.expose()).derive_secret(label, self.hash.of_nothing());
-            Expander::new(self.hash, secret.as_ref()).label(b"exporter", context.as_ref(), length)
+            let master = Expander::new(self.hash, self.secret.expose());
+            let secret = master.label(label, self.hash.of_nothing(), self.hash.output_length());
+            Expander::new(self.hash, secret.expose()).label(b"exporter", context.as_ref(), length)
         }))
     }
 }
