@@ -1,4 +1,6 @@
 //! An allocator that counts: how many allocations there were, and how much is held.
+//!
+//! It counts one thread's: without the processor's locks, which would cost more than what they count.
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
@@ -10,6 +12,14 @@ pub static HELD: AtomicUsize = AtomicUsize::new(0);
 /// The most that was held since it was last set.
 pub static PEAK: AtomicUsize = AtomicUsize::new(0);
 
+fn get(number: &AtomicUsize) -> usize {
+    number.load(Ordering::Relaxed)
+}
+
+fn set(number: &AtomicUsize, value: usize) {
+    number.store(value, Ordering::Relaxed);
+}
+
 struct Counting;
 
 #[global_allocator]
@@ -18,15 +28,16 @@ static COUNTING: Counting = Counting;
 // SAFETY: everything is passed on to the system's allocator as it is.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        let held = HELD.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
-        PEAK.fetch_max(held, Ordering::Relaxed);
+        let held = get(&HELD) + layout.size();
+        set(&ALLOCATIONS, get(&ALLOCATIONS) + 1);
+        set(&HELD, held);
+        set(&PEAK, get(&PEAK).max(held));
         // SAFETY: the caller keeps the contract.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        HELD.fetch_sub(layout.size(), Ordering::Relaxed);
+        set(&HELD, get(&HELD) - layout.size());
         // SAFETY: the caller keeps the contract.
         unsafe { System.dealloc(pointer, layout) }
     }

@@ -46,6 +46,9 @@ impl<T> Sides<T> {
 /// Measures a part of a handshake, and adds it to the account of a side.
 pub trait Meter {
     fn measure<T>(&mut self, side: Side, part: impl FnOnce() -> T) -> T;
+
+    /// Takes note that a side now waits for its peer.
+    fn waits(&mut self, _: Side) {}
 }
 
 /// Seconds.
@@ -85,7 +88,11 @@ impl Meter for Heap {
         account.allocations += ALLOCATIONS.load(Ordering::Relaxed) - allocations;
         account.peak = account.peak.max(account.held + PEAK.load(Ordering::Relaxed) - held);
         account.held = (account.held + HELD.load(Ordering::Relaxed)).saturating_sub(held);
-        account.waiting = account.waiting.max(account.held);
         result
+    }
+
+    fn waits(&mut self, side: Side) {
+        let account = self.0.get_mut(side);
+        account.waiting = account.waiting.max(account.held);
     }
 }

@@ -11,7 +11,7 @@ use handclasp::{
         random::SystemRandom,
         sign::SigningKey,
         suite::CipherSuite,
-        x509::{TrustStore, Verifier},
+        x509::{Policy, TrustStore, Verifier},
     },
     engine::{
         Handshake, Psk, Session, Step,
@@ -84,7 +84,7 @@ impl<'a> Ours<'a> {
         };
         let credentials = [credential(both[0], &keys[0]), credential(both[1], &keys[1])];
         let store = Arc::new(TrustStore::from_pem(both[0].ca, "ca.pem").expect("an authority"));
-        let verifier = Arc::new(Verifier::new(Arc::clone(&store)));
+        let verifier = Arc::new(verifier_of(&store));
         Self { scenario, keys, credentials, store, verifier }
     }
 
@@ -93,7 +93,7 @@ impl<'a> Ours<'a> {
         if self.scenario.remembered {
             return Arc::clone(&self.verifier);
         }
-        Arc::new(Verifier::new(Arc::clone(&self.store)))
+        Arc::new(verifier_of(&self.store))
     }
 
     fn group(&self) -> NamedGroup {
@@ -159,6 +159,11 @@ impl<'a> Ours<'a> {
             meter,
         );
     }
+}
+
+/// As in the agent: what is asked of issuers alone is waived.
+fn verifier_of(store: &Arc<TrustStore>) -> Verifier {
+    Verifier::with_policy(Arc::clone(store), Policy { issuer_profile: false, ..Policy::default() })
 }
 
 fn psk(hash: Hash) -> Psk {

@@ -108,6 +108,9 @@ pub fn shake_hands<C: Peer, S: Peer>(
             meter.measure(Side::Server, || drop(server));
             return;
         }
+        for side in [Side::Client, Side::Server].into_iter().filter(|side| !done.get(*side)) {
+            meter.waits(side);
+        }
     }
     panic!("the handshake hangs");
 }
