@@ -31,6 +31,10 @@ agents_x509() {
     agent s server
     ask_c=x509=name=server.test,timeout=600000 ask_s=x509=timeout=600000
 }
+agents_anon() {
+    agents_x509
+    ask_c=${ask_c/x509/anon}
+}
 agents_psk() {
     local keyring key
     key=$(psk 1 a)
@@ -44,6 +48,7 @@ agents_psk() {
 # hour here.)
 soak-storm() {
     local kind
+    beside_tlshd singles_of anon
     for kind in x509 psk; do
         beside_tlshd singles_of $kind
         beside_tlshd storm_of $kind 200
@@ -58,6 +63,7 @@ singles_of() { # KIND
     warm_up
     for host in c s; do tell_measure "$1, idle, agent of $host, memory (KiB, RSS and PSS of all its processes)" "$(memory_resident $host)"; done
     rm -f $rates.c $rates.s
+    echo >$tracing/trace
     for _ in 1 2 3 4 5; do
         told=$(run_storm 20:1)
         all_good 20 "$told"
@@ -66,6 +72,8 @@ singles_of() { # KIND
     tell_measure "$1, one at a time: ms for half, for 99 %, for all of 20" "${told##*ms }"
     for host in c s; do
         tell_measure "$1, one at a time, agent of $host: handshakes per second of CPU" "$(sort -n $rates.$host | tail -n 1)"
+        tell_measure "$1, one at a time, agent of $host: ms from ACCEPT to DONE, p50, p99, max" \
+            "$(request_times | sed -n "s/^$host [^ ]* //p" | sort -g | percentiles_of)"
     done
     tell_measure "$1, one at a time: system calls per pair of handshakes, both agents" "$(calls_of 50)"
 }
@@ -78,7 +86,8 @@ storm_of() { # KIND TOTAL
     told=$(run_storm "$2:$2")
     tell_measure "$1, $2 at once: told" "${told%, ms*}"
     tell_measure "$1, $2 at once: ms for half, for 99 %, for all" "${told##*ms }"
-    tell_measure "$1, $2 at once: ms from request to ACCEPT, p50, p99, max" "$(accept_times)"
+    tell_measure "$1, $2 at once: ms from request to ACCEPT, p50, p99, max" \
+        "$(request_times | cut -d ' ' -f 2 | sort -g | percentiles_of)"
     for host in c s; do
         tell_measure "$1, $2 at once, agent of $host: good handshakes per second of CPU" \
             "$(per_cpu_second "$(good_ones $host "$told")" $host)"
@@ -109,14 +118,26 @@ memory_resident() { # HOST
 }
 memory_peak() { echo $(($(cat "$(agent_cgroup "$1")/memory.peak") / 1024)); } # HOST
 
-# From the tracepoints, of each request that was accepted.
-accept_times() {
+# From the tracepoints, of each request that was answered: whose it was, ms until its ACCEPT, and from there to its DONE. The host c
+# asks first, and an ACCEPT may be noted before the request is.
+request_times() {
     awk '
         match($0, / [0-9]+\.[0-9]+: handshake_[a-z_]+: req=[0-9a-f]+/) {
             split(substr($0, RSTART + 1, RLENGTH - 1), word, /[ :=]+/)
-            if (word[2] == "handshake_submit") submitted[word[4]] = word[1]
-            if (word[2] == "handshake_cmd_accept" && word[4] in submitted) print (word[1] - submitted[word[4]]) * 1000
-        }' $tracing/trace | sort -n | percentiles_of
+            time = word[1] * 1000
+            request = word[4]
+            if (word[2] == "handshake_submit") {
+                submitted[request] = time
+                host[request] = count++ % 2 ? "s" : "c"
+            }
+            if (word[2] == "handshake_cmd_accept") accepted[request] = time
+            if (word[2] == "handshake_cmd_done" && request in submitted && request in accepted) {
+                waited = accepted[request] - submitted[request]
+                print host[request], (waited > 0 ? waited : 0), time - accepted[request]
+                delete submitted[request]
+                delete accepted[request]
+            }
+        }' $tracing/trace
 }
 percentiles_of() {
     awk '{ value[NR] = $1 } END { if (NR) printf "%.1f %.1f %.1f of %d\n", value[int(NR / 2) + 1], value[int(NR * 0.99) + 1], value[NR], NR }'
