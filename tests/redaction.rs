@@ -125,9 +125,10 @@ fn sessions(cast: &Cast, flow: Flow, text: &mut String) -> [Box<Session>; 2] {
     [done.0.unwrap(), done.1.unwrap()]
 }
 
-#[test]
-fn no_handshake_session_or_connection_shows_a_secret() {
+/// Every flow, and the sessions it ends in: all that they print, which hides their secrets.
+fn handshakes_and_sessions() -> String {
     let cast = Cast::new();
+    let mut all = String::new();
     for flow in Flow::ALL {
         let mut text = String::new();
         let sessions = sessions(&cast, flow, &mut text);
@@ -149,16 +150,25 @@ fn no_handshake_session_or_connection_shows_a_secret() {
         assert!(text.len() > 10_000 && text.contains("Secret"), "much was shown");
         let printed = Printed::new(&text);
         secrets.iter().for_each(|secret| printed.hides(secret));
+        all += &text;
     }
+    all
 }
 
 #[test]
-fn no_type_of_the_key_schedule_shows_its_bytes() {
+fn no_handshake_session_or_connection_shows_a_secret() {
+    handshakes_and_sessions();
+}
+
+/// Every type that a PSK or a shared secret goes through: all that they print, which hides both.
+fn key_schedule() -> String {
     let psk: [u8; 32] = std::array::from_fn(|i| (i * 37 + 11) as u8);
     let mut text = String::new();
     let psks = [Hash::Sha256, Hash::Sha384].map(|hash| {
         let external = ExternalPsk { identity: b"id", secret: &psk, hash, context: b"" };
         show!(text, external, Psk::external(b"id", &psk, hash), Psk::imported(&external, hash));
+        let psks = vec![Psk::imported(&external, hash).unwrap()];
+        show!(text, ClientConfig { psks, ..ClientConfig::default() }, ServerConfig::default());
         EarlySecret::new(hash, Some(&psk))
     });
     let shared = Secret::from_slice(&psk);
@@ -184,6 +194,12 @@ fn no_type_of_the_key_schedule_shows_its_bytes() {
     show!(text, agreed);
     let printed = Printed::new(&text);
     [&psk, agreed.expose()].into_iter().for_each(|secret| printed.hides(secret));
+    text
+}
+
+#[test]
+fn no_type_of_the_key_schedule_shows_its_bytes() {
+    key_schedule();
 }
 
 /// Gives these bytes where ML-KEM asks for randomness.
@@ -220,7 +236,7 @@ fn no_panic_shows_a_secret() {
     }
 }
 
-/// What can hold a secret, and is printed in these tests under its name.
+/// What can hold a secret, and is printed under its name where these tests search for one.
 const HOLDERS: &[&str] = &[
     "Block",
     "Blocks",
@@ -333,52 +349,18 @@ fn every_public_type_is_shown_or_holds_no_secret() {
     types.dedup();
     listed.sort();
     assert_eq!(types, listed, "each on one list");
-    let text = one_of_each();
+    let text = handshakes_and_sessions() + &key_schedule() + &keys_and_errors();
     for name in HOLDERS {
         assert!(text.split(|c: char| !c.is_alphanumeric()).any(|word| word == *name), "{name} is not shown");
     }
-}
-
-/// One of each holder, printed, as in the tests above.
-fn one_of_each() -> String {
-    let cast = Cast::new();
-    let mut text = String::new();
-    let (mut client, _) = cast.ends(Flow::Psk, 1);
-    show!(text, client.handshake.step(), client.handshake);
-    let [session, other] = sessions(&cast, Flow::ClientCertificate, &mut text);
-    let pem = fs::read(key_file("server.key")).unwrap();
-    let mut blocks = Blocks::new(&pem);
-    show!(text, blocks, blocks.next(), SigningKey::from_pem(&pem), SystemRandom);
-    let early = EarlySecret::new(Hash::Sha256, Some(&[7; 32]));
-    let external = ExternalPsk { identity: b"id", secret: &[7; 32], hash: Hash::Sha256, context: b"" };
-    show!(text, external, Psk::imported(&external, Hash::Sha256), early, early.binder(PskKind::External));
-    let handshake = early.handshake(&Secret::from_slice(&[7; 32]));
-    show!(text, handshake, handshake.traffic(CipherSuite::Aes128GcmSha256, b""), handshake.master());
-    show!(
-        text,
-        session.tx,
-        session.tx.secret.write_keys(),
-        RecordKey::new(&session.tx.secret),
-        session.exporter
-    );
-    show!(text, session, Connection::new(*other));
-    show!(
-        text,
-        ClientConfig {
-            psks: vec![Psk::imported(&external, Hash::Sha256).unwrap()],
-            ..ClientConfig::default()
-        }
-    );
-    show!(text, ServerConfig::default());
-    text
 }
 
 fn key_file(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/agent").join(name)
 }
 
-#[test]
-fn no_key_and_no_error_about_one_shows_its_bytes() {
+/// A private key, whole and damaged in every place: all that is printed of it, which hides its bytes.
+fn keys_and_errors() -> String {
     let pem = fs::read(key_file("server.key")).unwrap();
     let der = Blocks::new(&pem).next().unwrap().unwrap().contents;
     let secret = &der.expose()[36..68];
@@ -405,6 +387,12 @@ fn no_key_and_no_error_about_one_shows_its_bytes() {
     printed.hides(secret);
     // Neither the file, number by number: characters 48 to 64 of its first line are 12 bytes of the secret.
     printed.hides(&pem.split(|byte| *byte == b'\n').nth(1).unwrap()[48..64]);
+    text
+}
+
+#[test]
+fn no_key_and_no_error_about_one_shows_its_bytes() {
+    keys_and_errors();
 }
 
 #[test]
