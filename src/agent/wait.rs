@@ -13,14 +13,10 @@ pub(super) fn wait<'a>(
     patience: Option<Duration>,
 ) -> io::Result<Vec<bool>> {
     let mut entries: Vec<_> = interests.into_iter().map(|(fd, flags)| PollFd::new(fd, flags)).collect();
-    let patience = match patience {
-        None => PollTimeout::NONE,
-        Some(Duration::ZERO) => PollTimeout::ZERO,
-        // Rounded up, lest a caller turns round and round in the last millisecond.
-        Some(patience) => {
-            PollTimeout::try_from(patience + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX)
-        }
-    };
+    // Rounded up to milliseconds, lest a caller turns round and round in the last one.
+    let patience = patience.map_or(PollTimeout::NONE, |patience| {
+        PollTimeout::try_from(patience + Duration::from_nanos(999_999)).unwrap_or(PollTimeout::MAX)
+    });
     match poll(&mut entries, patience) {
         // After a signal nothing is ready, and the caller looks at its clock again.
         Ok(_) | Err(Errno::EINTR) => {}
