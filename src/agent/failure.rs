@@ -6,7 +6,7 @@
 use std::{fmt, io, time::Duration};
 
 use super::{border::Verdict, driver, keyring::KeyError, lookup::NoName, request::RequestError};
-use crate::engine::{AlertDescription, ConfigError, Error, LocalError};
+use crate::engine::{AlertDescription, ConfigError, Error, LocalError, Violation};
 
 /// Why a consumer gets no session.
 #[derive(Debug)]
@@ -46,8 +46,14 @@ pub(super) enum Failure {
 impl Failure {
     /// All that is said of it; `psk`: the handshake was for a PSK.
     pub(super) fn verdict(&self, psk: bool) -> Verdict {
-        let (alert, received, reason) = (self.alert(), self.received(), self.to_string());
-        Verdict { errno: self.errno(psk), alert, received, cause: self.cause(), reason }
+        Verdict {
+            errno: self.errno(psk),
+            alert: self.alert(),
+            received: self.received(),
+            cause: self.cause(),
+            may_lack_group: self.may_lack_group(),
+            reason: self.to_string(),
+        }
     }
 
     fn received(&self) -> Option<AlertDescription> {
@@ -55,6 +61,14 @@ impl Failure {
             Self::Handshake(driver::Failure::Engine(Error::Alert(received))) => Some(*received),
             _ => None,
         }
+    }
+
+    fn may_lack_group(&self) -> bool {
+        let Self::Handshake(driver::Failure::Engine(error)) = self else { return false };
+        matches!(
+            error,
+            Error::Peer(Violation::NoCommonGroup) | Error::Alert(AlertDescription::HandshakeFailure)
+        )
     }
 
     fn cause(&self) -> Cause {
@@ -303,7 +317,6 @@ mod tests {
     use crate::{
         agent::{keyring::KeySerial, netlink::Malformed},
         crypto::certificate::{Reason, Rejection},
-        engine::Violation,
     };
 
     fn engine(error: Error) -> Failure {
@@ -311,14 +324,15 @@ mod tests {
     }
 
     #[test]
-    fn nothing_in_common_is_told_from_other_failures() {
-        let finds_nothing = |error: Error| engine(error).verdict(false).finds_nothing_in_common();
-        assert!(finds_nothing(Error::Peer(Violation::NoCommonGroup)));
-        assert!(finds_nothing(Error::Alert(AlertDescription::HandshakeFailure)));
-        assert!(!finds_nothing(Error::Alert(AlertDescription::BadCertificate)));
+    fn a_group_that_is_missing_is_told_from_other_failures() {
+        let may_lack_group = |error: Error| engine(error).verdict(false).may_lack_group;
+        assert!(may_lack_group(Error::Peer(Violation::NoCommonGroup)));
+        assert!(!may_lack_group(Error::Peer(Violation::NoCommonSuite)), "the same alert, but we know better");
+        assert!(may_lack_group(Error::Alert(AlertDescription::HandshakeFailure)));
+        assert!(!may_lack_group(Error::Alert(AlertDescription::BadCertificate)));
         let rejection = Rejection { reason: Reason::Expired, detail: String::new() };
-        assert!(!finds_nothing(Error::Certificate(rejection)));
-        assert!(!Failure::Timeout(Duration::ZERO).verdict(false).finds_nothing_in_common());
+        assert!(!may_lack_group(Error::Certificate(rejection)));
+        assert!(!Failure::Timeout(Duration::ZERO).verdict(false).may_lack_group);
     }
 
     #[test]

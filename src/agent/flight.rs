@@ -175,7 +175,7 @@ impl Flight {
 
     fn fail(self, verdict: &Verdict) {
         let verdict = self.given_up.as_ref().unwrap_or(verdict);
-        let pq = (self.subject.requires_pq && verdict.finds_nothing_in_common())
+        let pq = (self.subject.requires_pq && verdict.may_lack_group)
             .then_some("policy.require_pq or policy.groups allow no group but X25519MLKEM768");
         let told = self.pending.fail(verdict.errno);
         let outcome = Outcome::Failed { verdict, trouble: self.broker.trouble().or(pq) };

@@ -139,15 +139,10 @@ pub(super) struct Verdict {
     pub(super) received: Option<AlertDescription>,
     /// Of which kind it is.
     pub(super) cause: Cause,
+    /// Whether the ends may have no group in common: so it was found, or the peer's alert can mean it (RFC 8446, Section 4.1.1).
+    pub(super) may_lack_group: bool,
     /// One line's worth of words; a peer may have chosen some of them.
     pub(super) reason: String,
-}
-
-impl Verdict {
-    /// Whether one end told the other that it finds no acceptable parameters, a group among them (RFC 8446, Section 4.1.1).
-    pub(super) fn finds_nothing_in_common(&self) -> bool {
-        [self.alert, self.received].contains(&Some(AlertDescription::HandshakeFailure))
-    }
 }
 
 impl Established {

@@ -5,7 +5,7 @@ use crate::{
     agent::{
         border::{self, Config, Verdict},
         driver::tests::psk_client,
-        failure::Cause,
+        failure::Failure,
         material::Settings,
         worker,
     },
@@ -265,8 +265,7 @@ fn a_hostile_worker() {
     for _ in 0..2 {
         recv(descriptor, &mut [0; 4096], MsgFlags::empty()).unwrap();
     }
-    let verdict =
-        Verdict { errno: 13, alert: None, received: None, cause: Cause::Internal, reason: String::new() };
+    let verdict = Failure::Bug.verdict(false);
     say(&border::write_report(77, &Report::Failed(verdict)).unwrap().public);
     say(&[0xff; 70_000]);
     wait([(broker.as_fd(), PollFlags::empty())], None).unwrap();

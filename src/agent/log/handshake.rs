@@ -135,7 +135,7 @@ impl Ended<'_> {
 }
 
 fn failure_members(verdict: &Verdict, trouble: Option<&str>, object: &mut Object) {
-    let Verdict { errno, alert, received, cause, reason } = verdict;
+    let Verdict { errno, alert, received, cause, may_lack_group: _, reason } = verdict;
     object.string("errno", errno_name(*errno));
     object.string("cause", cause.name());
     object.string("reason", reason);
@@ -290,6 +290,7 @@ mod tests {
             alert: Some(AlertDescription::UnknownPskIdentity),
             received: Some(AlertDescription::AccessDenied),
             cause: Cause::Peer,
+            may_lack_group: false,
             reason: "a\n\"reason\"".into(),
         };
         let outcome = Outcome::Failed { verdict: &verdict, trouble: Some("it offered") };

@@ -1,7 +1,10 @@
 //! Stderr as it is in bad nights: each in a process of its own, which is this very test binary.
 
 use super::*;
-use crate::agent::{border::Verdict, driver::tests::session};
+use crate::{
+    agent::{driver::tests::session, failure::Failure},
+    engine::{Error, Violation},
+};
 use std::{
     env,
     fs::OpenOptions,
@@ -115,9 +118,8 @@ fn refusals() {
     let subject = Subject::new("");
     let elapsed = std::time::Duration::ZERO;
     let end = |outcome| handshake(&Ended { subject: &subject, outcome, elapsed, told: Ok(()) });
-    let verdict =
-        |cause| Verdict { errno: libc::EACCES, alert: None, received: None, cause, reason: "no".into() };
-    let (hostile, slow) = (verdict(Cause::Peer), verdict(Cause::Timeout));
+    let hostile = Failure::from(Error::Peer(Violation::NotTls13)).verdict(false);
+    let slow = Failure::Timeout(elapsed).verdict(false);
     (0..500).for_each(|_| end(Outcome::Failed { verdict: &hostile, trouble: None }));
     end(Outcome::Failed { verdict: &slow, trouble: None });
     let session = session().into();

@@ -82,9 +82,14 @@ impl Worker {
             Order::Psk(psk) => self.advance_one(course, Some(Given { signature: None, psk })),
             Order::Abort(alert) => {
                 course.driver.abort(course.socket.as_fd(), alert);
-                let reason = String::from("the broker gave up");
-                let (errno, cause) = (libc::ETIMEDOUT, Cause::Timeout);
-                let verdict = Verdict { errno, alert: Some(alert), received: None, cause, reason };
+                let verdict = Verdict {
+                    errno: libc::ETIMEDOUT,
+                    alert: Some(alert),
+                    received: None,
+                    cause: Cause::Timeout,
+                    may_lack_group: false,
+                    reason: "the broker gave up".into(),
+                };
                 self.reports.push_back((number, Report::Failed(verdict)));
             }
         }

@@ -135,6 +135,7 @@ pub(in crate::agent) fn write_report(number: Number, report: &Report) -> Result<
                 write_option(w, alert.as_ref(), |w, alert| w.u8(alert.code()));
             }
             write_index(w, verdict.cause as usize);
+            write_flag(w, verdict.may_lack_group);
             w.vector16(|w| w.bytes(verdict.reason.as_bytes()));
         }),
     }
@@ -272,6 +273,7 @@ fn read_verdict(r: &mut Reader<'_>) -> Result<Verdict, Malformed> {
         alert: read_option(r, |r| r.u8().map(AlertDescription::from_code))?,
         received: read_option(r, |r| r.u8().map(AlertDescription::from_code))?,
         cause: Cause::ALL.get(read_index(r)?).copied().ok_or(Malformed("cause"))?,
+        may_lack_group: read_flag(r)?,
         reason: printable(r.vector16()?.rest()),
     })
 }
@@ -312,6 +314,7 @@ mod tests {
             alert: Some(AlertDescription::BadCertificate),
             received: Some(AlertDescription::AccessDenied),
             cause: Cause::Internal,
+            may_lack_group: true,
             reason: "a\nb".into(),
         };
         for report in [Report::FindPsk(vec![offer.clone(), offer]), Report::Failed(verdict)] {

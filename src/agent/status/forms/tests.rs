@@ -33,6 +33,7 @@ fn counters() -> Rc<Counters> {
         alert: None,
         received: None,
         cause: Cause::Certificate,
+        may_lack_group: false,
         reason: "no".into(),
     };
     let outcome = Outcome::Failed { verdict: &verdict, trouble: None };
