@@ -5,16 +5,10 @@ use std::{
     net::IpAddr,
 };
 
-use nix::sys::{
-    prctl,
-    resource::{Resource, setrlimit},
-    signal::Signal,
-};
-
 use super::{LATER, NAME, NONE};
 use crate::agent::{
     system,
-    worker::{NOBODY, become_user},
+    worker::{NOBODY, become_user, confine},
 };
 
 /// How much memory it may have, with what libc maps to look up.
@@ -22,7 +16,7 @@ const MAX_MEMORY: u64 = 256 << 20;
 
 /// Gives up all rights, looks the name of an address up, and says it.
 pub(in crate::agent) fn answer(address: IpAddr) -> io::Result<()> {
-    let found = confine().map(|()| system::host_name(address));
+    let found = give_up().map(|()| system::host_name(address));
     let answer = match found {
         Ok(Ok(name)) => [NAME, &name].concat(),
         Ok(Err((libc::EAI_NONAME | libc::EAI_OVERFLOW, reason))) => [NONE, reason.as_bytes()].concat(),
@@ -35,28 +29,18 @@ pub(in crate::agent) fn answer(address: IpAddr) -> io::Result<()> {
 }
 
 /// Gives up what can be. There is no seccomp and no Landlock: what the system is configured to ask, and how, is libc's to know.
-fn confine() -> io::Result<()> {
+fn give_up() -> io::Result<()> {
     system::keyctl_leave_session()?;
     // Not the workers' user, where they have one of their own: it could signal them.
     become_user(NOBODY)?;
-    // A change of user undoes both.
-    prctl::set_dumpable(false)?;
-    prctl::set_pdeathsig(Signal::SIGKILL)?;
-    prctl::set_no_new_privs()?;
-    for (resource, limit) in [
-        (Resource::RLIMIT_CORE, 0),
-        (Resource::RLIMIT_FSIZE, 0),
-        (Resource::RLIMIT_NPROC, 0),
-        (Resource::RLIMIT_AS, MAX_MEMORY),
-    ] {
-        setrlimit(resource, limit, limit)?;
-    }
+    confine(MAX_MEMORY)?;
     system::close_others()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nix::sys::{prctl, signal::Signal};
     use std::{env, fs, process::Command};
 
     const PROBE: &str = "HANDCLASP_LOOKUP_PROBE";
@@ -68,7 +52,7 @@ mod tests {
         if env::var_os(PROBE).is_none() {
             return;
         }
-        confine().unwrap();
+        give_up().unwrap();
         let status = fs::read_to_string("/proc/thread-self/status").unwrap();
         for line in [
             "Uid:\t65534\t65534\t65534\t65534",

@@ -17,7 +17,7 @@ use std::{
 
 use nix::poll::PollFlags;
 
-pub(super) use sandbox::{NOBODY, become_user};
+pub(super) use sandbox::{NOBODY, become_user, confine};
 
 use super::{
     border::{Config, Established, Number, Order, Proved, Report, Verdict},

@@ -82,19 +82,8 @@ pub(super) fn enter() -> Result<(), String> {
     let passwd = fs::read_to_string("/etc/passwd").ok();
     become_user(passwd.as_deref().and_then(user).unwrap_or(NOBODY)).map_err(step("changing the user"))?;
     let errno = |what: &'static str| move |error: nix::Error| format!("sandbox: {what}: {error}");
-    // Both are undone by a change of user, so they come after it.
-    prctl::set_dumpable(false).map_err(errno("PR_SET_DUMPABLE"))?;
-    prctl::set_pdeathsig(Signal::SIGKILL).map_err(errno("PR_SET_PDEATHSIG"))?;
-    prctl::set_no_new_privs().map_err(errno("PR_SET_NO_NEW_PRIVS"))?;
+    confine(MAX_MEMORY).map_err(errno("process controls and resource limits"))?;
     process::ignore_signals().map_err(errno("signals"))?;
-    for (resource, limit) in [
-        (Resource::RLIMIT_CORE, 0),
-        (Resource::RLIMIT_FSIZE, 0),
-        (Resource::RLIMIT_NPROC, 0),
-        (Resource::RLIMIT_AS, MAX_MEMORY),
-    ] {
-        setrlimit(resource, limit, limit).map_err(errno("resource limits"))?;
-    }
     system::landlock().map_err(step("Landlock"))?;
     system::close_others().map_err(step("closing descriptors"))?;
     system::seccomp(ALLOWED, LIMITED).map_err(step("seccomp"))
@@ -110,6 +99,24 @@ pub(in crate::agent) fn become_user((uid, gid): (u32, u32)) -> std::io::Result<(
         setresuid(uid, uid, uid)?;
     }
     system::limit_capabilities(0)
+}
+
+/// Takes what a process can be denied that has become its user: debuggers, a life after its parent's, rights by execution, core
+/// files, other files and processes, and memory beyond so much.
+pub(in crate::agent) fn confine(max_memory: u64) -> nix::Result<()> {
+    // A change of user undoes both.
+    prctl::set_dumpable(false)?;
+    prctl::set_pdeathsig(Signal::SIGKILL)?;
+    prctl::set_no_new_privs()?;
+    for (resource, limit) in [
+        (Resource::RLIMIT_CORE, 0),
+        (Resource::RLIMIT_FSIZE, 0),
+        (Resource::RLIMIT_NPROC, 0),
+        (Resource::RLIMIT_AS, max_memory),
+    ] {
+        setrlimit(resource, limit, limit)?;
+    }
+    Ok(())
 }
 
 /// Finds the worker's user in a passwd(5) file: the system's other sources of users may be on a network that is not there yet.
