@@ -135,11 +135,7 @@ impl Driver {
 
     /// Reads up to `length` bytes in total; `Ok(false)` at the end of the stream.
     fn receive(&mut self, socket: BorrowedFd<'_>, length: usize) -> nix::Result<bool> {
-        let filled = self.record.len();
-        self.record.resize(length, 0);
-        let missing = self.record.get_mut(filled..).unwrap_or_default();
-        let received = retry(|| recv(socket.as_raw_fd(), missing, MsgFlags::MSG_DONTWAIT));
-        self.record.truncate(filled + received.unwrap_or(0));
+        let received = fill(socket, &mut self.record, length);
         if self.record.len() == length {
             self.handshake.receive(&self.record);
             self.record.clear();
@@ -160,7 +156,18 @@ impl Driver {
     }
 }
 
-fn send_some(socket: BorrowedFd<'_>, bytes: &[u8]) -> nix::Result<usize> {
+/// Reads what has come of a record of so many bytes in total, and not a byte beyond it; how many came, 0 at the end of the stream.
+pub(crate) fn fill(socket: BorrowedFd<'_>, record: &mut Vec<u8>, length: usize) -> nix::Result<usize> {
+    let filled = record.len();
+    record.resize(length, 0);
+    let missing = record.get_mut(filled..).unwrap_or_default();
+    let received = retry(|| recv(socket.as_raw_fd(), missing, MsgFlags::MSG_DONTWAIT));
+    record.truncate(filled + received.unwrap_or(0));
+    received
+}
+
+/// Sends what the socket takes without waiting.
+pub(crate) fn send_some(socket: BorrowedFd<'_>, bytes: &[u8]) -> nix::Result<usize> {
     retry(|| send(socket.as_raw_fd(), bytes, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL))
 }
 

@@ -9,12 +9,15 @@ use std::{
 use nix::{
     errno::Errno,
     poll::{PollFd, PollFlags},
-    sys::socket::{ControlMessageOwned, MsgFlags, TlsGetRecordType, recv, recvmsg, send},
+    sys::socket::{ControlMessageOwned, MsgFlags, TlsGetRecordType, recvmsg},
 };
 
 use super::{say, wait};
 use crate::{
-    agent::ktls,
+    agent::{
+        driver::{fill, send_some},
+        ktls,
+    },
     engine::{Connection, Event, Session},
 };
 
@@ -99,10 +102,9 @@ impl Tunnel {
                 Layer::UserSpace(connection, _) => connection.outgoing(),
                 Layer::Kernel(outgoing) => outgoing,
             };
-            match send(self.socket.as_raw_fd(), outgoing, MsgFlags::MSG_NOSIGNAL) {
+            match send_some(self.socket.as_fd(), outgoing) {
                 Ok(count) => self.sent(count),
                 Err(Errno::EAGAIN) => return Ok(()),
-                Err(Errno::EINTR) => {}
                 Err(error) => return Err(error.into()),
             }
         }
@@ -180,12 +182,8 @@ fn receive_record(
     connection: &mut Connection,
     record: &mut Vec<u8>,
 ) -> Result<Incoming, String> {
-    let (filled, wanted) = (record.len(), connection.wanted());
-    record.resize(wanted, 0);
-    let missing = record.get_mut(filled..).unwrap_or_default();
-    let received = recv(socket.as_raw_fd(), missing, MsgFlags::MSG_DONTWAIT);
-    record.truncate(filled + received.unwrap_or(0));
-    if came(received)? && record.len() == wanted {
+    let wanted = connection.wanted();
+    if came(fill(socket.as_fd(), record, wanted))? && record.len() == wanted {
         let event = connection.receive(record);
         record.clear();
         return Ok(match event.map_err(|error| error.to_string())? {
