@@ -5,9 +5,12 @@ use std::{
     io::{self, Read},
     os::fd::{AsFd, BorrowedFd},
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
-use super::is_readable;
+use nix::poll::PollFlags;
+
+use crate::agent::wait::wait;
 
 /// Standard input, shared by the connections of a server; the newest has the turn.
 #[derive(Debug)]
@@ -57,6 +60,10 @@ impl Input {
         Turn { input: self, number: state.turn }
     }
 
+    fn is_readable(&self) -> io::Result<bool> {
+        Ok(wait([(self.file.as_fd(), PollFlags::POLLIN)], Some(Duration::ZERO))?.contains(&true))
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -72,7 +79,7 @@ impl Turn<'_> {
     /// Reads what there is, without waiting: two connections may have been told of the same bytes.
     pub(super) fn read(&self) -> io::Result<Typed> {
         let mut state = self.input.lock();
-        if state.turn != self.number || state.ended || !is_readable(self.input.file.as_fd())? {
+        if state.turn != self.number || state.ended || !self.input.is_readable()? {
             return Ok(Typed::Nothing);
         }
         let mut data = vec![0; 1 << 14];

@@ -9,18 +9,18 @@ use std::{
     fmt,
     io::{self, Read, Write},
     net::{Shutdown, TcpStream},
-    os::fd::{AsFd, BorrowedFd},
+    os::fd::AsFd,
     time::{Duration, Instant},
 };
 
-use nix::{
-    errno::Errno,
-    poll::{PollFd, PollFlags, PollTimeout, poll},
-};
+use nix::poll::PollFlags;
 
 use super::CommandError;
 use crate::{
-    agent::driver::{Answers, Driver, Progress},
+    agent::{
+        driver::{Answers, Driver, Progress},
+        wait::wait,
+    },
     crypto::x509,
     engine::{Handshake, Peer, Session},
 };
@@ -85,31 +85,14 @@ pub(crate) fn establish(
             Progress::Done(session) => return Ok(session),
             Progress::Failed(failure) => return Err(failure.to_string()),
         };
-        let patience = deadline.saturating_duration_since(Instant::now());
-        let ready = wait(&mut [PollFd::new(socket.as_fd(), direction)], Some(patience));
-        if ready.map_err(|error| error.to_string())? == 0 {
+        let Some(patience) = deadline.checked_duration_since(Instant::now()) else {
             return Err(format!(
                 "the peer left the handshake waiting for {} s",
                 HANDSHAKE_PATIENCE.as_secs()
             ));
-        }
+        };
+        wait([(socket.as_fd(), direction)], Some(patience)).map_err(|error| error.to_string())?;
     }
-}
-
-/// `poll`, again when a signal comes; without a `patience` it waits for ever.
-fn wait(descriptors: &mut [PollFd<'_>], patience: Option<Duration>) -> io::Result<i32> {
-    let timeout = patience
-        .map_or(PollTimeout::NONE, |patience| PollTimeout::try_from(patience).unwrap_or(PollTimeout::MAX));
-    loop {
-        match poll(descriptors, timeout) {
-            Err(Errno::EINTR) => {}
-            result => return result.map_err(io::Error::from),
-        }
-    }
-}
-
-fn is_readable(descriptor: BorrowedFd<'_>) -> io::Result<bool> {
-    Ok(wait(&mut [PollFd::new(descriptor, PollFlags::POLLIN)], Some(Duration::ZERO))? > 0)
 }
 
 /// Sends nothing more, and reads until the peer has gone too: closing at once could destroy what is still under way to it.

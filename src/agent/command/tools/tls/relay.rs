@@ -5,13 +5,13 @@ use std::{
     time::Duration,
 };
 
-use nix::poll::{PollFd, PollFlags};
+use nix::poll::PollFlags;
 
 use super::{
     input::{Turn, Typed},
     tunnel::{Incoming, Tunnel},
-    wait,
 };
+use crate::agent::wait::wait;
 
 /// For how long input must rest, when the peer has closed its direction, before we close ours.
 const REST: Duration = Duration::from_millis(200);
@@ -53,14 +53,13 @@ fn poll(tunnel: &Tunnel, turn: &Turn<'_>, peer_closed: bool) -> io::Result<Ready
     let mut flags = PollFlags::empty();
     flags.set(PollFlags::POLLIN, !peer_closed);
     flags.set(PollFlags::POLLOUT, tunnel.backlog() > 0);
-    let mut descriptors = vec![PollFd::new(tunnel.descriptor(), flags)];
+    let mut interests = vec![(tunnel.descriptor(), flags)];
     if !tunnel.is_closed() && tunnel.backlog() < LARGEST_BACKLOG {
-        descriptors.extend(turn.descriptor().map(|input| PollFd::new(input, PollFlags::POLLIN)));
+        interests.extend(turn.descriptor().map(|input| (input, PollFlags::POLLIN)));
     }
-    let rest = if descriptors.len() > 1 { REST } else { Duration::ZERO };
+    let rest = if interests.len() > 1 { REST } else { Duration::ZERO };
     let patience = (peer_closed && tunnel.backlog() == 0).then_some(rest);
-    wait(&mut descriptors, patience)?;
-    let mut ready = descriptors.iter().map(|descriptor| descriptor.any().unwrap_or(false));
+    let mut ready = wait(interests, patience)?.into_iter();
     Ok(Ready { socket: ready.next().unwrap_or(false) && !peer_closed, input: ready.next().unwrap_or(false) })
 }
 

@@ -8,15 +8,16 @@ use std::{
 
 use nix::{
     errno::Errno,
-    poll::{PollFd, PollFlags},
+    poll::PollFlags,
     sys::socket::{ControlMessageOwned, MsgFlags, TlsGetRecordType, recvmsg},
 };
 
-use super::{say, wait};
+use super::say;
 use crate::{
     agent::{
         driver::{fill, send_some},
         ktls,
+        wait::wait,
     },
     engine::{Connection, Event, Session},
 };
@@ -122,7 +123,7 @@ impl Tunnel {
     pub(crate) fn flush_all(&mut self) -> io::Result<()> {
         self.flush()?;
         while self.backlog() > 0 {
-            wait(&mut [PollFd::new(self.socket.as_fd(), PollFlags::POLLOUT)], None)?;
+            wait([(self.socket.as_fd(), PollFlags::POLLOUT)], None)?;
             self.flush()?;
         }
         Ok(())
@@ -145,7 +146,7 @@ impl Tunnel {
             if error.kind() != io::ErrorKind::WouldBlock {
                 return Err(error);
             }
-            wait(&mut [PollFd::new(self.socket.as_fd(), PollFlags::POLLOUT)], None)?;
+            wait([(self.socket.as_fd(), PollFlags::POLLOUT)], None)?;
         }
         Ok(())
     }
@@ -153,8 +154,7 @@ impl Tunnel {
     /// Waits for the next thing that comes.
     pub(crate) fn next(&mut self) -> Result<Incoming, String> {
         loop {
-            wait(&mut [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)], None)
-                .map_err(|error| error.to_string())?;
+            wait([(self.socket.as_fd(), PollFlags::POLLIN)], None).map_err(|error| error.to_string())?;
             match self.receive()? {
                 Incoming::Nothing => {}
                 incoming => return Ok(incoming),
