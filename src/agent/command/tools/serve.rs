@@ -10,14 +10,14 @@ use std::{
 
 use super::{
     Argument, Arguments, CommandError,
-    tls::{self, Description, Incoming, Input, Material, TlsOptions, Tunnel},
+    tls::{self, Description, Input, Material, TlsOptions, Tunnel},
     unexpected_operand, unknown_option,
 };
 use crate::{
     agent::process::now,
     crypto::random::SystemRandom,
     engine::{
-        Handshake,
+        Event, Handshake,
         config::{ClientAuthentication, ServerConfig},
     },
 };
@@ -220,10 +220,10 @@ fn answer(tunnel: &mut Tunnel, description: &Description) -> Result<(), String> 
     let mut length = 0;
     while length < LONGEST_REQUEST {
         match tunnel.next()? {
-            Incoming::Data(data) if data.contains(&b'\n') => break,
-            Incoming::Data(data) => length += data.len(),
-            Incoming::Closed => break,
-            Incoming::Nothing => {}
+            Event::Data(data) if data.contains(&b'\n') => break,
+            Event::Data(data) => length += data.len(),
+            Event::Closed => break,
+            Event::Nothing => {}
         }
     }
     let page = format!("Handclasp {}\n\n{}", env!("CARGO_PKG_VERSION"), description.lines());

@@ -29,7 +29,7 @@ pub(crate) use self::{
     input::Input,
     options::{Material, TlsOptions, load_verifier},
     relay::relay,
-    tunnel::{Incoming, Tunnel},
+    tunnel::Tunnel,
 };
 
 /// How long a peer may take for its handshake.

@@ -9,9 +9,9 @@ use nix::poll::PollFlags;
 
 use super::{
     input::{Turn, Typed},
-    tunnel::{Incoming, Tunnel},
+    tunnel::Tunnel,
 };
-use crate::agent::wait::wait;
+use crate::{agent::wait::wait, engine::Event};
 
 /// For how long input must rest, when the peer has closed its direction, before we close ours.
 const REST: Duration = Duration::from_millis(200);
@@ -66,9 +66,9 @@ fn poll(tunnel: &Tunnel, turn: &Turn<'_>, peer_closed: bool) -> io::Result<Ready
 /// Takes one record; `true` if it is the last.
 fn receive(tunnel: &mut Tunnel) -> Result<bool, String> {
     match tunnel.receive()? {
-        Incoming::Nothing => Ok(false),
-        Incoming::Closed => Ok(true),
-        Incoming::Data(data) => {
+        Event::Nothing => Ok(false),
+        Event::Closed => Ok(true),
+        Event::Data(data) => {
             let mut output = io::stdout().lock();
             let written = output.write_all(&data).and_then(|()| output.flush());
             written.map(|()| false).map_err(|error| format!("standard output: {error}"))
@@ -88,7 +88,7 @@ fn take_input(tunnel: &mut Tunnel, turn: &Turn<'_>) -> Result<(), String> {
 fn explain(tunnel: &mut Tunnel, error: &io::Error) -> String {
     loop {
         match tunnel.next() {
-            Ok(Incoming::Closed) => return format!("the peer closed before everything was sent ({error})"),
+            Ok(Event::Closed) => return format!("the peer closed before everything was sent ({error})"),
             Ok(_) => {}
             Err(reason) => return reason,
         }

@@ -27,17 +27,6 @@ const LONGEST_PLAINTEXT: usize = 1 << 14;
 const CLOSE_NOTIFY: [u8; 2] = [1, 0];
 const NEW_SESSION_TICKET: u8 = 4;
 
-/// What came from the peer.
-#[derive(Debug)]
-pub(crate) enum Incoming {
-    /// Nothing for the application.
-    Nothing,
-    /// Application data.
-    Data(Vec<u8>),
-    /// The peer will send nothing more.
-    Closed,
-}
-
 /// A connection that carries application data; nothing here waits unless it says so.
 #[derive(Debug)]
 pub(crate) struct Tunnel {
@@ -152,18 +141,18 @@ impl Tunnel {
     }
 
     /// Waits for the next thing that comes.
-    pub(crate) fn next(&mut self) -> Result<Incoming, String> {
+    pub(crate) fn next(&mut self) -> Result<Event, String> {
         loop {
             wait([(self.socket.as_fd(), PollFlags::POLLIN)], None).map_err(|error| error.to_string())?;
             match self.receive()? {
-                Incoming::Nothing => {}
+                Event::Nothing => {}
                 incoming => return Ok(incoming),
             }
         }
     }
 
     /// Takes what has come, one record at most.
-    pub(super) fn receive(&mut self) -> Result<Incoming, String> {
+    pub(super) fn receive(&mut self) -> Result<Event, String> {
         match &mut self.layer {
             Layer::UserSpace(connection, record) => receive_record(&self.socket, connection, record),
             Layer::Kernel(_) => receive_from_kernel(&self.socket),
@@ -181,18 +170,14 @@ fn receive_record(
     socket: &TcpStream,
     connection: &mut Connection,
     record: &mut Vec<u8>,
-) -> Result<Incoming, String> {
+) -> Result<Event, String> {
     let wanted = connection.wanted();
     if came(fill(socket.as_fd(), record, wanted))? && record.len() == wanted {
         let event = connection.receive(record);
         record.clear();
-        return Ok(match event.map_err(|error| error.to_string())? {
-            Event::Nothing => Incoming::Nothing,
-            Event::Data(data) => Incoming::Data(data),
-            Event::Closed => Incoming::Closed,
-        });
+        return event.map_err(|error| error.to_string());
     }
-    Ok(Incoming::Nothing)
+    Ok(Event::Nothing)
 }
 
 /// Whether bytes came; the end of the stream is an error, since close_notify comes before it (RFC 8446, Section 6.1).
@@ -205,7 +190,7 @@ fn came(received: nix::Result<usize>) -> Result<bool, String> {
     }
 }
 
-fn receive_from_kernel(socket: &TcpStream) -> Result<Incoming, String> {
+fn receive_from_kernel(socket: &TcpStream) -> Result<Event, String> {
     let (mut data, mut control) = (vec![0; LONGEST_PLAINTEXT], nix::cmsg_space!(u8));
     let mut buffers = [IoSliceMut::new(&mut data)];
     let message = recvmsg::<()>(socket.as_raw_fd(), &mut buffers, Some(&mut control), MsgFlags::MSG_DONTWAIT);
@@ -217,18 +202,16 @@ fn receive_from_kernel(socket: &TcpStream) -> Result<Incoming, String> {
     });
     let received = message.map(|message| message.bytes);
     if !came(received)? {
-        return Ok(Incoming::Nothing);
+        return Ok(Event::Nothing);
     }
     data.truncate(received.unwrap_or(0));
     match content_type {
-        Some(TlsGetRecordType::ApplicationData) => Ok(Incoming::Data(data)),
-        Some(TlsGetRecordType::Alert) if data == CLOSE_NOTIFY => Ok(Incoming::Closed),
+        Some(TlsGetRecordType::ApplicationData) => Ok(Event::Data(data)),
+        Some(TlsGetRecordType::Alert) if data == CLOSE_NOTIFY => Ok(Event::Closed),
         Some(TlsGetRecordType::Alert) => {
             Err(format!("the peer sent the alert {}", data.last().unwrap_or(&0)))
         }
-        Some(TlsGetRecordType::Handshake) if data.first() == Some(&NEW_SESSION_TICKET) => {
-            Ok(Incoming::Nothing)
-        }
+        Some(TlsGetRecordType::Handshake) if data.first() == Some(&NEW_SESSION_TICKET) => Ok(Event::Nothing),
         Some(TlsGetRecordType::Handshake) => {
             Err("the peer changes its keys, which --ktls cannot follow".into())
         }
