@@ -4,15 +4,13 @@
 //! than all the rest of an idle worker. Handshakes with PSKs need none of them.
 
 use std::{
-    io,
-    os::fd::OwnedFd,
+    fs::File,
+    os::{fd::OwnedFd, unix::fs::FileExt},
     sync::{Arc, OnceLock},
 };
 
-use nix::sys::uio::pread;
-
 use crate::{
-    agent::{border::Verifiers, system::retry, trust_store},
+    agent::{border::Verifiers, trust_store},
     crypto::{
         certificate::{CertificateVerifier, Purpose, Reason, Rejection, UnixTime},
         public_key::PublicKey,
@@ -23,48 +21,35 @@ use crate::{
 /// Where one trust store is in the broker's file, and a verifier by it, once one was needed, or why there is none.
 #[derive(Debug)]
 struct Deferred {
-    file: Arc<OwnedFd>,
-    start: usize,
-    length: usize,
+    file: Arc<File>,
+    start: u64,
+    length: u32,
     verifier: OnceLock<Result<Verifier, String>>,
 }
 
-/// Finds the trust stores in a file that [`trust_store::write`] has written: each after its length.
+/// Finds the trust stores in a file that [`trust_store::write`] has written: each after its length. The file's
+/// position is the broker's and every worker's, and so is left alone.
 pub(in crate::agent) fn verifiers(file: OwnedFd) -> Result<Verifiers, String> {
-    let (file, mut verifiers, mut start) = (Arc::new(file), Verifiers::new(), 0);
+    let (file, mut verifiers, mut start) = (Arc::new(File::from(file)), Verifiers::new(), 0);
     loop {
-        let prefix = read_at(&file, start, 3).map_err(|error| format!("the trust stores: {error}"))?;
-        let length = match prefix[..] {
-            [] => return Ok(verifiers),
-            [first, second, third] => u32::from_be_bytes([0, first, second, third]) as usize,
+        let mut length = [0; 4];
+        match file.read_at(&mut length[1..], start).map_err(|error| format!("the trust stores: {error}"))? {
+            0 => return Ok(verifiers),
+            3 => start += 3,
             _ => return Err("the trust stores are malformed".into()),
-        };
-        start += prefix.len();
+        }
+        let length = u32::from_be_bytes(length);
         let (file, verifier) = (Arc::clone(&file), OnceLock::new());
         verifiers.push(Arc::new(Deferred { file, start, length, verifier }));
-        start += length;
+        start += u64::from(length);
     }
-}
-
-/// Reads so much, if it is there; the file's position is the broker's and every worker's.
-fn read_at(file: &OwnedFd, start: usize, length: usize) -> io::Result<Vec<u8>> {
-    let mut bytes = vec![0; length];
-    let mut count = 0;
-    while let Some(rest) = bytes.get_mut(count..).filter(|rest| !rest.is_empty()) {
-        let offset = i64::try_from(start + count).map_err(io::Error::other)?;
-        match retry(|| pread(file, rest, offset))? {
-            0 => break,
-            more => count += more,
-        }
-    }
-    bytes.truncate(count);
-    Ok(bytes)
 }
 
 impl Deferred {
     fn verifier(&self) -> &Result<Verifier, String> {
         self.verifier.get_or_init(|| {
-            let bytes = read_at(&self.file, self.start, self.length).map_err(|error| error.to_string())?;
+            let mut bytes = vec![0; self.length as usize];
+            self.file.read_exact_at(&mut bytes, self.start).map_err(|error| error.to_string())?;
             trust_store::read_verifier(&bytes)
         })
     }
@@ -95,7 +80,7 @@ pub(in crate::agent) mod tests {
         crypto::pem,
     };
     use nix::sys::memfd::{MFdFlags, memfd_create};
-    use std::{fs::File, io::Write, path::Path};
+    use std::{io::Write, path::Path};
 
     pub(in crate::agent) fn file(bytes: &[u8]) -> OwnedFd {
         let mut file = File::from(memfd_create("test", MFdFlags::empty()).unwrap());
