@@ -132,11 +132,11 @@ impl Trust {
         Ok(())
     }
 
-    /// Verifies by these anchors and CRLs, without the demands.
-    pub(crate) fn plain_verifier(&self) -> Option<Verifier> {
+    /// Verifies by these anchors and CRLs, and by demands that need not be its own.
+    pub(crate) fn verifier(&self, demands: Demands) -> Result<Verifier, String> {
         let mut store = TrustStore::empty();
-        self.add_to(&mut store).ok()?;
-        Some(verifier(store, Demands::default()))
+        self.add_to(&mut store)?;
+        Ok(verifier(store, demands))
     }
 
     fn write(&self, w: &mut Writer) {
@@ -177,9 +177,7 @@ pub(crate) fn read_verifier(bytes: &[u8]) -> Result<Verifier, String> {
     let mut r = Reader::new(bytes, "trust store");
     let trust = Trust::read(&mut r).and_then(|trust| r.finish().map(|()| trust));
     let trust = trust.map_err(|error| format!("malformed {}", error.0))?;
-    let mut store = TrustStore::empty();
-    trust.add_to(&mut store)?;
-    Ok(verifier(store, trust.demands))
+    trust.verifier(trust.demands.clone())
 }
 
 /// How anchors begin, with one dash of five: a line that lost some is an error of the file, no reason to pass the file over.

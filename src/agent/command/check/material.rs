@@ -7,7 +7,7 @@ use crate::{
         material::{Choice, Settings},
         process::now,
         request::Role,
-        trust_store::Trust,
+        trust_store::Demands,
     },
     crypto::{
         certificate::UnixTime,
@@ -139,9 +139,9 @@ fn vouched(
     now: UnixTime,
 ) -> Vec<Finding> {
     // Not by allow-lists and other demands, which are for peers and not for ourselves.
-    let verifiers = settings.trusts.iter().map(Trust::plain_verifier);
+    let verifiers = settings.trusts.iter().filter_map(|trust| trust.verifier(Demands::default()).ok());
     let request = Request { side, names: &[], now };
-    let outcomes: Vec<_> = verifiers.flatten().map(|verifier| verifier.find_path(chain, &request)).collect();
+    let outcomes: Vec<_> = verifiers.map(|verifier| verifier.find_path(chain, &request)).collect();
     match outcomes.into_iter().reduce(|first, second| if first.is_ok() { first } else { second }) {
         None => Vec::new(),
         Some(Ok(path)) => vec![Finding::ok(subject, format!("its path: {}", path.subjects.join(" <- ")))],

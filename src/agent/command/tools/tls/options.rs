@@ -18,11 +18,11 @@ use crate::{
         key_log::KeyLogFile,
         material::{self, Identity},
         tracer::Tracer,
-        trust_store::{self, Demands, Trust},
+        trust_store::{Demands, Trust},
     },
     crypto::{
         certificate::CertificateVerifier, hash::Hash, kx::NamedGroup, pem, secret::Secret, sign::SigningKey,
-        suite::CipherSuite, x509::TrustStore,
+        suite::CipherSuite,
     },
     engine::{
         Psk, PskOffer, Session, SignRequest,
@@ -237,9 +237,8 @@ fn load_identity(chain: &Path, key: &Path) -> Result<Identity, CommandError> {
 
 /// The trust anchors of a file or a directory.
 pub(crate) fn load_verifier(path: &Path) -> Result<Arc<dyn CertificateVerifier>, CommandError> {
-    let mut store = TrustStore::empty();
-    Trust::anchors(path).and_then(|trust| trust.add_to(&mut store)).map_err(CommandError::Failure)?;
-    Ok(Arc::new(trust_store::verifier(store, Demands::default())))
+    let verifier = Trust::anchors(path).and_then(|trust| trust.verifier(Demands::default()));
+    Ok(Arc::new(verifier.map_err(CommandError::Failure)?))
 }
 
 fn read_psk(path: &Path) -> Result<Secret, CommandError> {
