@@ -200,12 +200,18 @@ pub(super) mod tests {
     }
 
     /// Its ClientHello fits into a socket's buffer even in records of one byte.
-    pub(in crate::agent) fn psk_client() -> Handshake {
+    fn psk_client() -> Handshake {
         let groups = vec![NamedGroup::X25519];
         let config = ClientConfig { psks: vec![psk()], groups, ..ClientConfig::default() };
         let suites = config.suites.iter().copied().filter(|suite| suite.hash() == Hash::Sha256).collect();
         let config = ClientConfig { suites, ..config };
         Handshake::client(Arc::new(config), Box::new(SystemRandom), UnixTime(0)).unwrap()
+    }
+
+    pub(in crate::agent) fn client_hello() -> Vec<u8> {
+        let mut handshake = psk_client();
+        let Step::Send(bytes) = handshake.step() else { unreachable!() };
+        bytes.to_vec()
     }
 
     pub(in crate::agent) fn psk_server() -> Handshake {
@@ -285,8 +291,7 @@ pub(super) mod tests {
 
     #[test]
     fn a_flood_of_records_is_read_in_turns() {
-        let mut client = psk_client();
-        let Step::Send(hello) = client.step() else { unreachable!() };
+        let hello = client_hello();
         let message = &hello[5..];
         assert!(message.len() > MAX_READS);
         let (mut client_end, server_end) = pair();

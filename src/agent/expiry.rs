@@ -96,6 +96,7 @@ impl fmt::Display for Warning<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::agent::material::tests::settings;
 
     #[test]
     fn a_warning_says_how_much_time_is_left() {
@@ -111,15 +112,10 @@ mod tests {
 
     #[test]
     fn the_first_of_a_chain_to_expire_counts() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/agent");
-        let path = std::env::temp_dir().join(format!("handclasp-expiry-{}", std::process::id()));
-        let text = format!(
-            "[authenticate.server]\nx509.certificate={folder}/server.pem\nx509.private_key={folder}/server.key\n\
-             [authenticate.server.other]\nmatch.local_port=1\n"
-        );
-        std::fs::write(&path, text).unwrap();
-        let mut calendar = Calendar::new(&Settings::load(Some(&path)).unwrap());
-        std::fs::remove_file(&path).unwrap();
+        let mut calendar = Calendar::new(&settings(
+            "[authenticate.server]\nx509.certificate=DIR/server.pem\nx509.private_key=DIR/server.key\n\
+             [authenticate.server.other]\nmatch.local_port=1\n",
+        ));
         let [Lifetime { section, path, not_after }] = &calendar.lifetimes[..] else { panic!("one") };
         assert_eq!(section, "authenticate.server");
         // openssl x509 -enddate -noout

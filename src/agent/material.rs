@@ -300,8 +300,21 @@ fn config_error(config: &Config, file: &FileAt, problem: String) -> ConfigError 
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    /// The settings of this configuration, in which DIR stands for the folder with the tests' files.
+    pub(in crate::agent) fn settings(text: &str) -> Settings {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("handclasp-settings-{}-{count}", std::process::id()));
+        let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/agent");
+        fs::write(&path, text.replace("DIR", fixtures)).unwrap();
+        let settings = Settings::load(Some(&path));
+        fs::remove_file(&path).unwrap();
+        settings.unwrap()
+    }
 
     #[test]
     fn a_bundle_is_not_taken_for_a_chain() {

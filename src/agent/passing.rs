@@ -101,14 +101,18 @@ fn rights(control: &[u8]) -> Vec<RawFd> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use std::os::fd::AsFd;
 
+    /// Two ends of a socket that keeps messages apart.
+    pub(in crate::agent) fn pair() -> (OwnedFd, OwnedFd) {
+        socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC).unwrap()
+    }
+
     #[test]
     fn the_longest_message_fits_on_a_host_with_small_buffers() {
-        let (ours, theirs) =
-            socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC).unwrap();
+        let (ours, theirs) = pair();
         setsockopt(&ours, SndBuf, &8192).unwrap();
         let message = vec![7; MAX_MESSAGE];
         let send = || send(ours.as_fd(), &[&message], &[], MsgFlags::MSG_DONTWAIT);
@@ -122,8 +126,6 @@ mod tests {
 
     #[test]
     fn descriptors_that_came_without_the_others_are_closed() {
-        let pair =
-            || socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC).unwrap();
         let ((ours, theirs), (watch, passed)) = (pair(), pair());
         let receive = || receive(theirs.as_fd(), &mut [0; 8]).unwrap();
         let send =

@@ -127,3 +127,15 @@ pub(super) fn probe_ktls() -> Abilities {
         }
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::{env, process::Command};
+
+    /// This very test binary, as a process of its own that runs one test, which is ignored otherwise.
+    pub(in crate::agent) fn alone(test: &str) -> Command {
+        let mut command = Command::new(env::current_exe().unwrap());
+        command.args(["--exact", test, "--ignored", "--nocapture"]);
+        command
+    }
+}

@@ -4,13 +4,13 @@ use super::*;
 use crate::{
     agent::{
         border::{self, Config, Verdict},
-        driver::tests::psk_client,
+        driver::tests::client_hello,
         failure::Failure,
         material::Settings,
         worker,
     },
     crypto::certificate::UnixTime,
-    engine::{Step, config::ServerConfig},
+    engine::config::ServerConfig,
 };
 use nix::sys::socket::{MsgFlags, recv, send};
 use std::{
@@ -86,12 +86,6 @@ impl Broker {
         let ready = self.crew.workers().into_iter().filter(|worker| worker.is_ready);
         ready.map(|worker| worker.process).collect()
     }
-}
-
-fn client_hello() -> Vec<u8> {
-    let mut handshake = psk_client();
-    let Step::Send(bytes) = handshake.step() else { unreachable!() };
-    bytes.to_vec()
 }
 
 fn is_lost(report: &Report) -> bool {

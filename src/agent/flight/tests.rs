@@ -2,7 +2,7 @@ use super::*;
 use crate::{
     agent::{
         border::Config,
-        driver::tests::{psk_client, session},
+        driver::tests::{client_hello, session},
         pending::tests::Recorder,
         request::{Authentication, Role},
         wait::wait,
@@ -144,13 +144,8 @@ fn a_worker_that_does_not_answer_is_not_waited_for() {
 
 #[test]
 fn an_unknown_psk_is_rejected_and_garbage_is_denied() {
-    let client_hello = {
-        let mut handshake = psk_client();
-        let crate::engine::Step::Send(bytes) = handshake.step() else { unreachable!() };
-        bytes.to_vec()
-    };
     for (bytes, errno) in
-        [(client_hello.as_slice(), libc::EKEYREJECTED), (b"GET / HTTP/1.0\r\n\r\n", libc::EACCES)]
+        [(&client_hello()[..], libc::EKEYREJECTED), (b"GET / HTTP/1.0\r\n\r\n", libc::EACCES)]
     {
         let (mut client, server) = connection();
         let (recorder, flight, mut worker) = begin(server, Duration::from_secs(10));

@@ -3,6 +3,7 @@ use crate::{
     agent::{
         border::{self, Established, Order, Proved, Report, Verifiers},
         driver::Answers,
+        material::tests::settings,
         trust_store,
         worker::{Worker, trust},
     },
@@ -12,11 +13,7 @@ use crate::{
     },
     engine::config::ClientAuthentication,
 };
-use std::{
-    os::unix::net::UnixStream,
-    path::PathBuf,
-    sync::atomic::{AtomicU32, Ordering},
-};
+use std::os::unix::net::UnixStream;
 
 /// The certificates are valid from 2026 to 2126.
 const NOW: UnixTime = UnixTime(1_900_000_000);
@@ -25,17 +22,6 @@ const SERVER: &str =
 const MUTUAL: &str = "x509.truststore=DIR/ca.pem\n";
 const ANONYMOUS: &str = "[authenticate.client]\nx509.truststore=DIR/ca.pem\n";
 const CLIENT: &str = "x509.certificate=DIR/client.pem\nx509.private_key=DIR/client.key\n";
-
-fn settings(text: &str) -> Settings {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    let path = std::env::temp_dir().join(format!("handclasp-flow-{}-{count}", std::process::id()));
-    let fixtures = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/agent");
-    std::fs::write(&path, text.replace("DIR", fixtures.to_str().unwrap())).unwrap();
-    let settings = Settings::load(Some(&path));
-    std::fs::remove_file(&path).unwrap();
-    settings.unwrap()
-}
 
 fn request(role: Role, authentication: Authentication) -> Request {
     Request {

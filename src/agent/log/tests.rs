@@ -2,14 +2,14 @@
 
 use super::*;
 use crate::{
-    agent::{driver::tests::session, failure::Failure},
+    agent::{driver::tests::session, failure::Failure, process::tests::alone},
     engine::{Error, Violation},
 };
 use std::{
     env,
     fs::OpenOptions,
     io::{self, BufRead, BufReader, Read, Write},
-    process::{Child, Command, Stdio},
+    process::{Child, Stdio},
     thread,
 };
 
@@ -47,8 +47,7 @@ fn flood() {
 
 /// Starts [`flood`] with this stderr, and waits until it has written all that it could.
 fn flooding(stderr: Stdio) -> (Child, impl FnOnce(&mut Child) -> u64) {
-    let mut child = Command::new(env::current_exe().unwrap())
-        .args(["--exact", "agent::log::tests::flood", "--ignored", "--nocapture"])
+    let mut child = alone("agent::log::tests::flood")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(stderr)
@@ -128,10 +127,7 @@ fn refusals() {
 
 #[test]
 fn strangers_hide_neither_what_succeeds_nor_what_fails_otherwise() {
-    let output = Command::new(env::current_exe().unwrap())
-        .args(["--exact", "agent::log::tests::refusals", "--ignored", "--nocapture"])
-        .output()
-        .unwrap();
+    let output = alone("agent::log::tests::refusals").output().unwrap();
     let text = String::from_utf8(output.stderr).unwrap();
     let failed = text.lines().filter(|line| line.contains("FAILED")).count();
     // 50 at once and 5 in each second that it took, and the one of another kind.

@@ -40,6 +40,7 @@ fn give_up() -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::agent::process::tests::alone;
     use nix::sys::{prctl, signal::Signal};
     use std::{env, fs, process::Command};
 
@@ -77,9 +78,7 @@ mod tests {
         if !nix::unistd::getuid().is_root() {
             return;
         }
-        let mut command = Command::new(env::current_exe().unwrap());
-        command.args(["--exact", "agent::lookup::resolver::tests::probe", "--ignored", "--nocapture"]);
-        let output = command.env(PROBE, "").output().unwrap();
+        let output = alone("agent::lookup::resolver::tests::probe").env(PROBE, "").output().unwrap();
         let (stdout, stderr) =
             (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(stdout.contains("confined"), "{stdout}{stderr}");

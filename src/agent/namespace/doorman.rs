@@ -216,7 +216,7 @@ fn names() -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+    use crate::agent::passing::tests::pair;
     use std::{
         process::{Command, Stdio},
         thread,
@@ -239,8 +239,7 @@ mod tests {
         while identity(&names[0]) == identity("/proc/self/ns/net") {
             thread::sleep(Duration::from_millis(1));
         }
-        let (ours, broker) =
-            socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC).unwrap();
+        let (ours, broker) = pair();
         let mut doorman = Doorman {
             broker: broker.as_fd(),
             home: File::open("/proc/thread-self/ns/net").unwrap(),

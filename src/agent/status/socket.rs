@@ -173,6 +173,7 @@ fn answers(path: &Path) -> io::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::agent::process::tests::alone;
     use nix::{
         poll::{PollFd, PollTimeout, poll},
         sys::resource::{Resource, getrlimit, setrlimit},
@@ -260,9 +261,7 @@ mod tests {
 
     #[test]
     fn who_cannot_be_let_in_is_left_alone_for_a_while() {
-        let mut command = std::process::Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", "agent::status::socket::tests::probe", "--ignored", "--nocapture"]);
-        let output = command.env(PROBE, path("full")).output().unwrap();
+        let output = alone("agent::status::socket::tests::probe").env(PROBE, path("full")).output().unwrap();
         assert!(String::from_utf8_lossy(&output.stdout).contains("let in"), "{output:?}");
     }
 

@@ -129,13 +129,8 @@ fn user(passwd: &str) -> Option<(u32, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::agent::worker::probe;
-    use std::{
-        env,
-        os::unix::process::ExitStatusExt,
-        panic::catch_unwind,
-        process::{Command, ExitStatus},
-    };
+    use crate::agent::{process::tests::alone, worker::probe};
+    use std::{env, os::unix::process::ExitStatusExt, panic::catch_unwind, process::ExitStatus};
 
     const PROBE: &str = "HANDCLASP_SANDBOX_PROBE";
 
@@ -170,8 +165,7 @@ mod tests {
     }
 
     fn run(probe: &str) -> ExitStatus {
-        let mut command = Command::new(env::current_exe().unwrap());
-        command.args(["--exact", "agent::worker::sandbox::tests::probe", "--ignored", "--nocapture"]);
+        let mut command = alone("agent::worker::sandbox::tests::probe");
         command.env(PROBE, probe).env_remove("RUST_BACKTRACE").output().unwrap().status
     }
 

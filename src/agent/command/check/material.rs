@@ -157,16 +157,11 @@ fn vouched(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::agent::command::check::Level;
-    use std::{fs, path::Path};
+    use crate::agent::{command::check::Level, material::tests::settings};
 
     /// What is found with this configuration at that time.
-    fn findings(name: &str, text: &str, now: UnixTime) -> Vec<String> {
-        let path = std::env::temp_dir().join(format!("handclasp-check-{name}-{}", std::process::id()));
-        let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/agent");
-        fs::write(&path, text.replace("DIR", fixtures.to_str().unwrap())).unwrap();
-        let settings = Settings::load(Some(&path)).unwrap();
-        fs::remove_file(&path).unwrap();
+    fn findings(text: &str, now: UnixTime) -> Vec<String> {
+        let settings = settings(text);
         let side = section(("server", Role::Server), &settings, settings.side(Role::Server), now);
         let profiles = settings.choices().skip(2);
         let profiles = profiles.flat_map(|choice| section(("profile", Role::Server), &settings, choice, now));
@@ -183,10 +178,10 @@ mod tests {
 
     #[test]
     fn it_is_said_who_gets_in() {
-        let found = findings("nobody", SERVER, NOW);
+        let found = findings(SERVER, NOW);
         assert!(has(&found, "WARN", "server        client certificates are not asked for"), "{found:?}");
         let trust = format!("{SERVER}x509.truststore=DIR/ca.pem\n");
-        let found = findings("anybody", &trust, NOW);
+        let found = findings(&trust, NOW);
         assert!(
             has(&found, "ok", "any client is taken that has a certificate of these authorities"),
             "{found:?}"
@@ -199,7 +194,7 @@ mod tests {
             "allow.spki_sha256=b91e4f660780aa2a36efd140d497092aa33498de4a4ffaf8e3ed46ce33272f74"
         ));
         let wanted = "policy.client_certificate=required\nallow.san=client.test\nallow.issuer=CN=ca\npolicy.alpn=never\n";
-        let found = findings("wanted", &format!("{trust}{wanted}"), NOW);
+        let found = findings(&format!("{trust}{wanted}"), NOW);
         assert!(
             has(&found, "ok", "only these are wanted: allow.san=client.test, allow.issuer=CN=ca"),
             "{found:?}"
@@ -207,7 +202,7 @@ mod tests {
         assert!(has(&found, "ok", "clients without a certificate are refused"));
         assert!(has(&found, "ok", "its path: CN=server <- CN=ca"), "the list is for peers: {found:?}");
         assert!(has(&found, "ok", "sunrpc is never named"));
-        let none = findings("none", &format!("{trust}policy.client_certificate=none\n"), NOW);
+        let none = findings(&format!("{trust}policy.client_certificate=none\n"), NOW);
         assert!(has(&none, "WARN", "exports with xprtsec=mtls refuse everyone"));
     }
 
@@ -215,11 +210,11 @@ mod tests {
     fn what_is_over_is_found_in_profiles_too() {
         let trust = format!("{SERVER}x509.truststore=DIR/ca.pem\nx509.crl=DIR/crl.pem\n");
         let text = format!("{trust}[authenticate.server.x]\nmatch.local_port=1\npolicy.groups=x25519\n");
-        let found = findings("current", &text, NOW);
+        let found = findings(&text, NOW);
         assert!(has(&found, "ok", "profile       revocation lists"), "{found:?}");
         assert!(has(&found, "ok", "profile       classical key exchange only"));
         assert!(!found.iter().any(|finding| finding.starts_with("FAIL")), "{found:?}");
-        let found = findings("over", &text, UnixTime(10_000_000_000));
+        let found = findings(&text, UnixTime(10_000_000_000));
         assert!(has(&found, "FAIL", "server        CN=server"), "{found:?}");
         assert!(has(&found, "FAIL", "profile       CN=server") && has(&found, "FAIL", "expired lists"));
     }
