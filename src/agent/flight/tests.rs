@@ -14,6 +14,7 @@ use nix::poll::PollFlags;
 use std::{
     io::{Read, Write},
     net::{TcpListener, TcpStream},
+    os::fd::OwnedFd,
     rc::Rc,
 };
 
@@ -64,36 +65,26 @@ fn go_on(flight: Flight, worker: &mut Worker) -> Option<Flight> {
     flight
 }
 
+/// What is answered to a request that is refused at once.
+fn refusal(socket: impl Into<OwnedFd>, request: Result<Request, RequestError>) -> Rc<Recorder> {
+    let recorder = Rc::new(Recorder::default());
+    let pending = Pending::new(socket.into(), recorder.clone());
+    let flight =
+        Flight::begin(pending, Instant::now(), request, UnixTime(0), &Rc::default(), |_, _| unreachable!());
+    assert!(flight.is_none());
+    recorder
+}
+
 #[test]
 fn a_request_that_makes_no_sense_is_answered() {
-    let recorder = Rc::new(Recorder::default());
-    let pending = Pending::new(connection().0.into(), recorder.clone());
-    let course = Flight::begin(
-        pending,
-        Instant::now(),
-        Err(RequestError::Missing("x")),
-        UnixTime(0),
-        &Rc::default(),
-        |_, _| unreachable!(),
-    );
-    assert!(course.is_none());
+    let recorder = refusal(connection().0, Err(RequestError::Missing("x")));
     assert_eq!(*recorder.0.borrow(), [(libc::EINVAL.unsigned_abs(), None)]);
 }
 
 #[test]
 fn a_socket_that_is_not_tcp_is_refused() {
-    let recorder = Rc::new(Recorder::default());
     let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
-    let pending = Pending::new(socket.into(), recorder.clone());
-    let course = Flight::begin(
-        pending,
-        Instant::now(),
-        Ok(nvme_target(Duration::ZERO)),
-        UnixTime(0),
-        &Rc::default(),
-        |_, _| unreachable!(),
-    );
-    assert!(course.is_none());
+    let recorder = refusal(socket, Ok(nvme_target(Duration::ZERO)));
     assert_eq!(*recorder.0.borrow(), [(libc::EOPNOTSUPP.unsigned_abs(), None)]);
 }
 
