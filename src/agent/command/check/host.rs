@@ -3,8 +3,7 @@
 use std::fs;
 
 use super::Finding;
-
-const CAP_NET_ADMIN: u32 = 12;
+use crate::agent::system;
 
 pub(super) fn check() -> Vec<Finding> {
     let read = |path| fs::read_to_string(path).unwrap_or_default();
@@ -35,7 +34,7 @@ fn privileges(uid_map: &str, status: &str) -> Finding {
             "this is a user namespace, to which the kernel gives no handshakes: run the agent outside of it";
         return Finding::fail("privileges", advice);
     }
-    if effective >> CAP_NET_ADMIN & 1 == 0 {
+    if effective & system::CAP_NET_ADMIN == 0 {
         let advice = "CAP_NET_ADMIN is missing: the kernel gives handshakes only to those who have it; be root, with it";
         return Finding::fail("privileges", advice);
     }
