@@ -1,15 +1,13 @@
 //! `handclasp verify`: path validation on its own.
 
-use std::{
-    path::PathBuf,
-    process::ExitCode,
-    sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use super::{Argument, Arguments, CommandError, file_error, read_file, unexpected_operand, unknown_option};
 use crate::{
-    agent::trust_store::{self, Trust},
+    agent::{
+        process::now,
+        trust_store::{self, Trust},
+    },
     crypto::{
         certificate::{Reason, ServerName, UnixTime},
         pem,
@@ -72,13 +70,12 @@ pub(in crate::agent::command) fn run(arguments: Arguments) -> Result<ExitCode, C
 
 /// `None` if only help was asked for.
 pub(in crate::agent::command) fn parse(mut arguments: Arguments) -> Result<Option<Options>, CommandError> {
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let mut options = Options {
         store: TrustStore::empty(),
         names: Vec::new(),
         side: Side::Server,
         policy: Policy::default(),
-        now: UnixTime(since_1970.as_secs()),
+        now: now(),
         chain: PathBuf::new(),
     };
     let mut trusts_anyone = false;
