@@ -4,6 +4,8 @@ mod human;
 mod json;
 mod prometheus;
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use super::{Form, Status, View, counters::Flow};
 
 /// The status in this form.
@@ -18,6 +20,11 @@ pub(super) fn tell(status: &Status, view: &View<'_>, form: Form) -> String {
 /// The names of a flow: who we are, and what authenticates.
 fn names(flow: Flow) -> (&'static str, &'static str) {
     flow.map_or(("unknown", "unknown"), |(role, authentication)| (role.name(), authentication.name()))
+}
+
+/// Seconds since 1970.
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! For people, and for `handclasp status`.
 
 use std::fmt::{self, Write};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
-use super::names;
+use super::{names, seconds};
 use crate::{
     agent::{
         log,
@@ -90,7 +90,6 @@ struct Time(SystemTime);
 
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.0.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        Rfc3339(UnixTime(seconds)).fmt(f)
+        Rfc3339(UnixTime(seconds(self.0))).fmt(f)
     }
 }

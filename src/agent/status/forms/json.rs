@@ -1,8 +1,8 @@
 //! For machines; dist/monitoring.md tells what each member means.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use super::names;
+use super::{names, seconds};
 use crate::agent::{
     expiry::Lifetime,
     json::Object,
@@ -94,10 +94,6 @@ fn flow_of(counters: &Counters, flow: Flow, counts: &Counts) -> Object {
         time.iter().for_each(|time| object.number(name, microseconds(*time)));
     }
     object
-}
-
-fn seconds(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 fn microseconds(time: Duration) -> u64 {

@@ -1,8 +1,8 @@
 //! The text format of Prometheus (version 0.0.4), for the node exporter's textfile collector.
 
-use std::{fmt::Display, time::SystemTime, time::UNIX_EPOCH};
+use std::fmt::Display;
 
-use super::names;
+use super::{names, seconds};
 use crate::agent::{
     log,
     status::{Status, View, counters::Counts},
@@ -120,8 +120,4 @@ impl Page {
 
 fn escaped(value: &str) -> String {
     value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
-}
-
-fn seconds(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
