@@ -48,6 +48,9 @@ pub(crate) const TLS13: u16 = 0x0304;
 /// The bytes before a handshake message's body: its type, and its length in three bytes.
 pub(crate) const HEADER_LENGTH: usize = 4;
 
+/// The longest body of a handshake message; certificate lists of real peers are far below.
+pub(crate) const MAX_LENGTH: usize = 1 << 16;
+
 /// `HandshakeType` (RFC 8446, Section 4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are RFC 8446's")]

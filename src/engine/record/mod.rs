@@ -54,9 +54,6 @@ const MAX_PLAINTEXT: usize = 1 << 14;
 /// The longest TLSCiphertext.encrypted_record (Section 5.2).
 const MAX_CIPHERTEXT: usize = MAX_PLAINTEXT + 256;
 
-/// The longest handshake message; certificate lists of real peers are far below.
-const MAX_HANDSHAKE_MESSAGE: usize = 1 << 16;
-
 /// Records that bring nothing (empty application data, change_cipher_spec), in a row.
 pub(crate) const MAX_USELESS_RECORDS: u8 = 32;
 

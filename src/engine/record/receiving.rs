@@ -5,14 +5,13 @@ use core::mem;
 
 use super::{
     ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, Content, HANDSHAKE, HEADER_LENGTH, MAX_CIPHERTEXT,
-    MAX_HANDSHAKE_MESSAGE, MAX_PLAINTEXT, MAX_USELESS_ALERTS, MAX_USELESS_RECORDS, Records, length_of,
-    protection::Protection,
+    MAX_PLAINTEXT, MAX_USELESS_ALERTS, MAX_USELESS_RECORDS, Records, length_of, protection::Protection,
 };
 use crate::engine::{
     alert::AlertDescription,
     config::Way,
     error::{Error, LocalError, Violation},
-    message::HEADER_LENGTH as MESSAGE_HEADER_LENGTH,
+    message::{HEADER_LENGTH as MESSAGE_HEADER_LENGTH, MAX_LENGTH as MAX_MESSAGE_LENGTH},
 };
 
 impl Records {
@@ -205,7 +204,7 @@ impl Records {
     ) -> Result<Option<&'a [u8]>, Violation> {
         let Some([_, a, b, c]) = received.first_chunk::<MESSAGE_HEADER_LENGTH>() else { return Ok(None) };
         let body = usize::try_from(u32::from_be_bytes([0, *a, *b, *c])).unwrap_or(usize::MAX);
-        if body > MAX_HANDSHAKE_MESSAGE {
+        if body > MAX_MESSAGE_LENGTH {
             return Err(Violation::MessageTooLong);
         }
         let length = body.saturating_add(MESSAGE_HEADER_LENGTH);
