@@ -15,7 +15,7 @@ use crate::{
         sign::SigningKey,
         x509::{self, TrustStore, Verifier},
     },
-    engine::config::Credential,
+    engine::{config::Credential, is_sendable},
 };
 
 use super::{
@@ -35,10 +35,6 @@ const SYSTEM_STORES: [&str; 4] = [
     "/etc/ssl/ca-bundle.pem",
     "/etc/ssl/cert.pem",
 ];
-
-/// A chain that is longer than what the engine takes of a peer is a bundle that was taken for one.
-const MAX_CERTIFICATES: usize = 64;
-const MAX_CHAIN: usize = 1 << 16;
 
 /// Who we are: a certificate chain and its private key.
 #[derive(Debug)]
@@ -191,8 +187,9 @@ fn load_identity(config: &Config, [certificate, private_key]: &[FileAt; 2]) -> R
 /// Puts a chain and a key together, if they belong together.
 pub(super) fn identity(chain: Vec<Vec<u8>>, key: SigningKey) -> Result<Identity, String> {
     let certificate = chain.first().ok_or("there is no certificate")?;
-    let size = chain.iter().map(Vec::len).sum::<usize>();
-    if chain.len() > MAX_CERTIFICATES || size > MAX_CHAIN {
+    // One that is longer than what our own engine takes of a peer is a bundle that was taken for a chain.
+    if !is_sendable(&chain) {
+        let size = chain.iter().map(Vec::len).sum::<usize>();
         return Err(format!(
             "{} certificates of {size} bytes are more than any peer takes (needed: its own and its intermediates)",
             chain.len()
@@ -320,12 +317,15 @@ pub(super) mod tests {
     fn a_bundle_is_not_taken_for_a_chain() {
         let pem = include_bytes!("../../tests/vectors/agent/server.pem");
         let key = include_bytes!("../../tests/vectors/agent/server.key");
-        let put_together = |number| {
-            let certificate = pem::certificates(pem).unwrap().remove(0);
-            identity(vec![certificate; number], SigningKey::from_pem(key).unwrap())
-        };
-        assert!(put_together(64).is_ok());
-        let error = put_together(65).unwrap_err();
+        let certificate = pem::certificates(pem).unwrap().remove(0);
+        let put_together = |chain| identity(chain, SigningKey::from_pem(key).unwrap());
+        assert!(put_together(vec![certificate.clone(); 64]).is_ok());
+        let error = put_together(vec![certificate.clone(); 65]).unwrap_err();
         assert!(error.starts_with("65 certificates of "), "{error}");
+        // RFC 8446, Section 4.4.2: four bytes of lengths for all, and five for each of two.
+        let rest = (1 << 16) - 4 - 5 - certificate.len() - 5;
+        assert!(put_together(vec![certificate.clone(), vec![0; rest]]).is_ok());
+        let error = put_together(vec![certificate, vec![0; rest + 1]]).unwrap_err();
+        assert!(error.starts_with("2 certificates of 65523 bytes are more"), "{error}");
     }
 }

@@ -78,3 +78,11 @@ impl<'a> Certificate<'a> {
         });
     }
 }
+
+/// Whether a peer like us takes a Certificate of this chain, one without a context.
+#[cfg(feature = "agent")]
+pub(crate) fn is_sendable(chain: &[Vec<u8>]) -> bool {
+    let mut w = Writer::default();
+    Certificate::write(&mut w, b"", chain);
+    chain.len() <= MAX_CERTIFICATES && w.finish().is_ok_and(|body| body.len() <= super::MAX_LENGTH)
+}

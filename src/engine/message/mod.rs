@@ -19,6 +19,8 @@ use alloc::vec::Vec;
 use core::fmt;
 
 pub(crate) use certificate::Certificate;
+#[cfg(feature = "agent")]
+pub(crate) use certificate::is_sendable;
 pub(crate) use certificate_request::CertificateRequest;
 pub(crate) use certificate_verify::{CertificateVerify, Side, signed_content};
 pub(crate) use client_hello::{ClientHello, Offer};
