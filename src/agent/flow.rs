@@ -13,7 +13,7 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     crypto::{certificate::ServerName, hash::Hash, suite::CipherSuite},
     engine::{
-        Psk,
+        Psk, RECORD_SIZE_LIMITS,
         config::{ClientConfig, ServerConfig},
     },
 };
@@ -33,8 +33,6 @@ use super::{
 const SUNRPC: &[u8] = b"sunrpc";
 /// NFS, and NFS over RDMA, whose port some servers have for TCP, too (RFC 7530, Section 3.1; RFC 8267, Section 6.1).
 const NFS_PORTS: [u16; 2] = [2049, 20049];
-/// The longest record that a receiver can announce (RFC 8449, Section 4): the kernel takes all.
-const RECORD_SIZE_LIMIT: u16 = 16385;
 
 /// What the kernel can do, as far as handshakes differ by it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -263,7 +261,8 @@ fn server_config(circumstances: &Circumstances<'_>, Choice { section, .. }: Choi
 }
 
 fn record_size_limit(circumstances: &Circumstances<'_>) -> Option<u16> {
-    circumstances.abilities.record_size_limit.then_some(RECORD_SIZE_LIMIT)
+    // The kernel takes all.
+    circumstances.abilities.record_size_limit.then_some(*RECORD_SIZE_LIMITS.end())
 }
 
 /// How long a handshake may take: always a little less than its consumer waits, so that it hears our reason.

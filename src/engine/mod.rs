@@ -79,7 +79,7 @@ pub use error::{ConfigError, Error, LocalError, Violation};
 pub use glimpse::Glimpse;
 pub use message::{ExtensionType, HandshakeType};
 #[cfg(feature = "agent")]
-pub(crate) use message::{Side, is_sendable, signed_content};
+pub(crate) use message::{RECORD_SIZE_LIMITS, Side, is_sendable, signed_content};
 pub use psk::{ExternalPsk, Psk, PskOffer};
 pub use session::{Direction, Peer, Role, Session};
 

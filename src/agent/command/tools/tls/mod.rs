@@ -22,7 +22,7 @@ use crate::{
         wait::wait,
     },
     crypto::x509,
-    engine::{Handshake, Peer, Session},
+    engine::{Handshake, Peer, RECORD_SIZE_LIMITS, Session},
 };
 
 pub(crate) use self::{
@@ -62,8 +62,7 @@ pub(crate) fn parse_address(text: &str) -> Result<(String, u16), CommandError> {
 
 /// The longest record to ask for: any, so that a peer says its own limit; but the kernel may not be able to keep to that one.
 pub(crate) fn record_size_limit(ktls: bool) -> Option<u16> {
-    const ANY: u16 = (1 << 14) + 1;
-    (!ktls).then_some(ANY)
+    (!ktls).then_some(*RECORD_SIZE_LIMITS.end())
 }
 
 /// Makes the handshake over a connected socket; the error is for people.
