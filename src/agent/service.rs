@@ -145,7 +145,6 @@ impl Service {
             client_certificates(&config.server),
         ));
         self.status.loaded(config.textfile.as_ref());
-        self.calendar = Calendar::new(&self.reception.settings);
     }
 
     /// ACCEPT needs CAP_NET_ADMIN; without it the agent would sit in the kernel's way, which queues requests for it.
@@ -317,6 +316,7 @@ impl Service {
         let crew = self.reception.flights.crew_mut();
         match loaded.and_then(|mut settings| crew.renew(&mut settings).map(|()| settings)) {
             Ok(settings) => {
+                self.calendar = Calendar::new(&settings);
                 self.reception.settings = settings;
                 self.apply("reloaded");
             }
