@@ -4,7 +4,9 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{End, NOW, Pinned, client_config, connect, edit, identity, keys, server_config};
+use common::{
+    End, NOW, Pinned, carry, client_config, connect, connections, edit, identity, keys, server_config,
+};
 use handclasp::{
     crypto::{
         certificate::{CertificateVerifier, Purpose, Reason, Rejection, ServerName, UnixTime},
@@ -415,20 +417,6 @@ fn a_second_client_hello_still_offers_the_psk_that_decided_the_first() {
     assert_eq!(another, Some(Error::Peer(Violation::SecondHelloChanged)));
 }
 
-/// Carries everything from one connection to the other and returns the data that arrived.
-fn carry(from: &mut Connection, to: &mut Connection) -> Result<Vec<u8>, Error> {
-    let mut bytes = from.outgoing().to_vec();
-    from.sent(bytes.len());
-    let mut data = Vec::new();
-    while !bytes.is_empty() {
-        let record: Vec<u8> = bytes.drain(..to.wanted()).collect();
-        if let Event::Data(part) = to.receive(&record)? {
-            data.extend(part);
-        }
-    }
-    Ok(data)
-}
-
 //= rfc8449#section-4
 //= type=test
 //# When the "record_size_limit" extension is negotiated, an endpoint MUST NOT generate a protected record
@@ -488,13 +476,7 @@ fn application_data_key_updates_and_small_records() {
 //# sending its next Application Data record.
 #[test]
 fn many_requests_for_a_key_update_have_one_answer_before_the_next_data() {
-    let alice = identity("server");
-    let outcome = connect(
-        End::client(client_config(&alice), None),
-        End::server(server_config(&alice), Some(&alice.key)),
-    );
-    let mut client = Connection::new(*outcome.client.unwrap());
-    let mut server = Connection::new(*outcome.server.unwrap());
+    let (mut client, mut server) = connections();
     for _ in 0..3 {
         client.update_keys(true).unwrap();
     }
@@ -755,13 +737,7 @@ fn configurations_that_cannot_work_are_refused() {
 
 #[test]
 fn a_connection_ends_with_the_callers_alert() {
-    let alice = identity("server");
-    let outcome = connect(
-        End::client(client_config(&alice), None),
-        End::server(server_config(&alice), Some(&alice.key)),
-    );
-    let mut client = Connection::new(*outcome.client.unwrap());
-    let mut server = Connection::new(*outcome.server.unwrap());
+    let (mut client, mut server) = connections();
     client.abort(AlertDescription::AccessDenied);
     assert_eq!(carry(&mut client, &mut server), Err(Error::Alert(AlertDescription::AccessDenied)));
     assert!(client.write(b"more").is_err());

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{
-    connect_through,
+    carry, connect_through,
     edit::{CERTIFICATE, message, set, vector16, with_extensions},
     flows::{Cast, Flow},
     keys::Protection,
@@ -326,20 +326,6 @@ fn sessions() -> (Session, Session) {
     let (client, server) = cast.ends(Flow::Certificate, 1);
     let outcome = common::connect(client, server);
     (*outcome.client.unwrap(), *outcome.server.unwrap())
-}
-
-/// Everything that one end has to send, record by record; the data that arrived, or the first error.
-fn carry(from: &mut Connection, to: &mut Connection) -> Result<Vec<u8>, Error> {
-    let mut bytes = from.outgoing().to_vec();
-    from.sent(bytes.len());
-    let mut data = Vec::new();
-    while !bytes.is_empty() {
-        let record: Vec<u8> = bytes.drain(..to.wanted()).collect();
-        if let Event::Data(part) = to.receive(&record)? {
-            data.extend(part);
-        }
-    }
-    Ok(data)
 }
 
 #[test]

@@ -19,7 +19,7 @@ use handclasp::{
         sign::SigningKey,
     },
     engine::{
-        AlertDescription, Error, Handshake, LocalError, Psk, PskOffer, Role, Session, SignRequest,
+        AlertDescription, Connection, Error, Event, Handshake, LocalError, Psk, PskOffer, Role, Session, SignRequest,
         config::{ClientConfig, Credential, ServerConfig},
     },
 };
@@ -186,6 +186,30 @@ pub(crate) fn connect_through(
     }
     let lost = || Err(LOST);
     Outcome { client: client_result.unwrap_or_else(lost), server: server_result.unwrap_or_else(lost), sent }
+}
+
+/// Carries everything from one connection to the other and returns the data that arrived, or the first error.
+pub(crate) fn carry(from: &mut Connection, to: &mut Connection) -> Result<Vec<u8>, Error> {
+    let mut bytes = from.outgoing().to_vec();
+    from.sent(bytes.len());
+    let mut data = Vec::new();
+    while !bytes.is_empty() {
+        let record: Vec<u8> = bytes.drain(..to.wanted()).collect();
+        if let Event::Data(part) = to.receive(&record)? {
+            data.extend(part);
+        }
+    }
+    Ok(data)
+}
+
+/// What application data flows over after an ordinary handshake: the client's end, and the server's.
+pub(crate) fn connections() -> (Connection, Connection) {
+    let server = identity("server");
+    let outcome = connect(
+        End::client(client_config(&server), None),
+        End::server(server_config(&server), Some(&server.key)),
+    );
+    (Connection::new(*outcome.client.unwrap()), Connection::new(*outcome.server.unwrap()))
 }
 
 pub(crate) fn client_config(server: &Identity) -> ClientConfig {
