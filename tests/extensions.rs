@@ -3,7 +3,7 @@
 mod common;
 
 use common::{
-    LOST, connect, connect_through,
+    LOST, connect, connect_reframed,
     edit::{
         CERTIFICATE, CERTIFICATE_REQUEST, CLIENT_HELLO, ENCRYPTED_EXTENSIONS, Extensions, SERVER_HELLO,
         extensions_of, message, vector16, with_extensions,
@@ -183,13 +183,7 @@ fn requested_by(cast: &Cast, flow: Flow, (sender, place): (Role, &str)) -> Vec<u
                 codes.get_or_insert(extensions_of(message).iter().map(|extension| extension.0).collect());
             }
         });
-        connect_through(
-            client,
-            server,
-            |sender, bytes| {
-                if sender == side { reframer.reframe(&bytes) } else { bytes }
-            },
-        );
+        connect_reframed(client, server, side, &mut reframer);
     }
     codes.expect("the question was asked")
 }
@@ -208,9 +202,7 @@ fn every_extension_in_every_message_of_a_handshake() {
                 }
             });
             let (client, server) = cast.ends(flow, 1);
-            let outcome = connect_through(client, server, |from, bytes| {
-                if from == sender { reframer.reframe(&bytes) } else { bytes }
-            });
+            let outcome = connect_reframed(client, server, sender, &mut reframer);
             drop(reframer);
             let (client, server) = (outcome.client.err(), outcome.server.err());
             let (found, told) = if sender == Role::Client { (server, client) } else { (client, server) };

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{
-    carry, connect_through,
+    carry, connect_reframed, connect_through,
     edit::{CERTIFICATE, message, set, vector16, with_extensions},
     flows::{Cast, Flow},
     keys::Protection,
@@ -150,20 +150,16 @@ fn the_most_extensions() {
     for (count, accepted) in [(128, true), (129, false)] {
         let cast = Cast::new();
         let (client, server) = cast.ends(Flow::Certificate, 1);
-        let mut reframer = Reframer::editing(&cast.log, Role::Client, |messages| {
-            with_extensions(&mut messages[0], |extensions| {
-                let more = 0x1000..0x1000 + count - extensions.len() as u16;
-                extensions.extend(more.map(|code| (code, vec![])));
-            });
-        });
         let mut first = true;
-        let outcome = connect_through(client, server, |sender, bytes| {
-            if sender == Role::Client && std::mem::take(&mut first) {
-                reframer.reframe(&bytes)
-            } else {
-                bytes
+        let mut reframer = Reframer::editing(&cast.log, Role::Client, |messages| {
+            if std::mem::take(&mut first) {
+                with_extensions(&mut messages[0], |extensions| {
+                    let more = 0x1000..0x1000 + count - extensions.len() as u16;
+                    extensions.extend(more.map(|code| (code, vec![])));
+                });
             }
         });
+        let outcome = connect_reframed(client, server, Role::Client, &mut reframer);
         // A server that accepts the hello cannot read the client's complaint: their transcripts differ, and so do the keys.
         let expected = if accepted { V::BadRecordMac } else { V::TooManyExtensions };
         assert_eq!(outcome.server.unwrap_err(), Error::Peer(expected));
@@ -181,14 +177,7 @@ fn certificates(side: Role, count: u8) -> Error {
             *whole = message(CERTIFICATE, &[&[0, 0], &length[..], &entries].concat());
         }
     });
-    let outcome =
-        connect_through(
-            client,
-            server,
-            |sender, bytes| {
-                if sender == side { reframer.reframe(&bytes) } else { bytes }
-            },
-        );
+    let outcome = connect_reframed(client, server, side, &mut reframer);
     if side == Role::Client { outcome.server.unwrap_err() } else { outcome.client.unwrap_err() }
 }
 
@@ -207,19 +196,15 @@ fn the_longest_cookie() {
     for (length, expected) in [(1 << 14, V::CookieNotEchoed), ((1 << 14) + 1, V::CookieTooLong)] {
         let cast = Cast::new();
         let (client, server) = cast.ends(Flow::HelloRetry, 1);
-        let mut reframer = Reframer::editing(&cast.log, Role::Server, |messages| {
-            with_extensions(&mut messages[0], |extensions| {
-                set(extensions, 44, &vector16(&vec![0; length]));
-            });
-        });
         let mut first = true;
-        let outcome = connect_through(client, server, |sender, bytes| {
-            if sender == Role::Server && std::mem::take(&mut first) {
-                reframer.reframe(&bytes)
-            } else {
-                bytes
+        let mut reframer = Reframer::editing(&cast.log, Role::Server, |messages| {
+            if std::mem::take(&mut first) {
+                with_extensions(&mut messages[0], |extensions| {
+                    set(extensions, 44, &vector16(&vec![0; length]));
+                });
             }
         });
+        let outcome = connect_reframed(client, server, Role::Server, &mut reframer);
         // A client that accepts it sends it back, and the server knows another one.
         let errors = [outcome.client.unwrap_err(), outcome.server.unwrap_err()];
         assert!(errors.contains(&Error::Peer(expected)), "{errors:?}");

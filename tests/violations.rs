@@ -3,7 +3,7 @@
 mod common;
 
 use common::{
-    connect_through,
+    connect_reframed,
     edit::{
         CERTIFICATE as CT, CERTIFICATE_REQUEST as CR, CERTIFICATE_VERIFY as CV, CLIENT_HELLO as CH,
         ENCRYPTED_EXTENSIONS as EE, Extensions, FINISHED as FIN, SERVER_HELLO as SH, message, remove, set,
@@ -25,14 +25,7 @@ fn run(side: Role, flow: Flow, edit: impl FnMut(&mut Vec<Vec<u8>>)) -> (Error, O
     let cast = Cast::new();
     let (client, server) = cast.ends(flow, 3);
     let mut reframer = Reframer::editing(&cast.log, side, edit);
-    let outcome =
-        connect_through(
-            client,
-            server,
-            |sender, bytes| {
-                if sender == side { reframer.reframe(&bytes) } else { bytes }
-            },
-        );
+    let outcome = connect_reframed(client, server, side, &mut reframer);
     let (client, server) = (outcome.client.err(), outcome.server.err());
     let (found, told) = if side == Role::Client { (server, client) } else { (client, server) };
     (found.expect("the rule was broken"), told)

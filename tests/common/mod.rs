@@ -19,10 +19,13 @@ use handclasp::{
         sign::SigningKey,
     },
     engine::{
-        AlertDescription, Connection, Error, Event, Handshake, LocalError, Psk, PskOffer, Role, Session, SignRequest,
+        AlertDescription, Connection, Error, Event, Handshake, LocalError, Psk, PskOffer, Role, Session,
+        SignRequest,
         config::{ClientConfig, Credential, ServerConfig},
     },
 };
+
+use reframe::Reframer;
 
 pub(crate) const NOW: UnixTime = UnixTime(1_800_000_000);
 
@@ -186,6 +189,22 @@ pub(crate) fn connect_through(
     }
     let lost = || Err(LOST);
     Outcome { client: client_result.unwrap_or_else(lost), server: server_result.unwrap_or_else(lost), sent }
+}
+
+/// Carries bytes as [`connect`] does, but those of one side in other records.
+pub(crate) fn connect_reframed(
+    client: End<'_>,
+    server: End<'_>,
+    side: Role,
+    reframer: &mut Reframer<'_>,
+) -> Outcome {
+    connect_through(
+        client,
+        server,
+        |sender, bytes| {
+            if sender == side { reframer.reframe(&bytes) } else { bytes }
+        },
+    )
 }
 
 /// Carries everything from one connection to the other and returns the data that arrived, or the first error.
