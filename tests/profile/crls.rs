@@ -6,6 +6,7 @@ const CERTIFICATE_ISSUER: &[u8] = &[0x55, 0x1d, 29];
 const ISSUING_DISTRIBUTION_POINT: &[u8] = &[0x55, 0x1d, 28];
 const CRL_NUMBER: &[u8] = &[0x55, 0x1d, 20];
 const REASON_CODE: &[u8] = &[0x55, 0x1d, 21];
+
 fn crl(edit: impl FnOnce(&mut Crl)) -> Vec<u8> {
     let mut crl = Crl::new("Authority");
     edit(&mut crl);
@@ -20,6 +21,11 @@ fn status(crls: Vec<Vec<u8>>) -> Result<(), String> {
 
 fn number(octets: &[u8]) -> Vec<Vec<u8>> {
     vec![extension(CRL_NUMBER, false, &tlv(2, octets))]
+}
+
+/// So many extensions that nobody knows.
+fn unknown(count: u8) -> impl Iterator<Item = Vec<u8>> {
+    (0..count).map(|octet| extension(&[0x2a, octet], false, &[5, 0]))
 }
 
 fn of_version_1(crl: &mut Crl) {
@@ -123,6 +129,7 @@ const CRLS: &[CrlCase] = &[
     //# MUST mark this extension as non-critical.
     (|c| c.extensions = vec![extension(CRL_NUMBER, true, &tlv(2, &[1]))], "critical extension 2.5.29.20 is not supported"),
     (|c| c.extensions.extend(number(&[2])), "an extension stands twice"),
+    (|c| c.extensions.extend(unknown(40)), "too many extensions"),
     //= rfc5280#section-5.2
     //= type=test
     //# If a CRL contains a critical extension that the application cannot process, then the application MUST
@@ -147,12 +154,13 @@ fn a_rule_of_crls_is_broken() {
 //# CRL validators MUST be able to handle cRLNumber values up to 20 octets in length.
 #[test]
 fn crls_in_form() {
-    let clear: [fn(&mut Crl); 5] = [
+    let clear: [fn(&mut Crl); 6] = [
         |c| c.extensions = number(&[0x7f; 20]),
         |c| c.next_update = tlv(0x18, b"20510101000000Z"),
         |c| c.revoked = sequence(&[revoked(&[2], &[])]),
         |c| c.revoked = sequence(&[revoked(&[2], &[extension(UNKNOWN, false, &[5, 0])])]),
         |c| c.extensions.push(extension(UNKNOWN, false, &[5, 0])),
+        |c| c.extensions.extend(unknown(39)),
     ];
     clear.into_iter().for_each(|edit| assert_eq!(status(vec![crl(edit)]), Ok(())));
     for (code, reason) in [(0, "unspecified"), (1, "keyCompromise"), (10, "aACompromise")] {

@@ -401,28 +401,4 @@ mod tests {
         assert!(matches!(crl.check_signature(&stranger, &mut budget), Err(Problem::Malformed(_))));
         assert!(matches!(crl.check_signature(&issuer, &mut budget), Err(Problem::Budget(_))));
     }
-
-    fn tlv(tag: u8, contents: &[u8]) -> Vec<u8> {
-        let length = contents.len().to_be_bytes();
-        let length = match contents.len() {
-            0..=127 => &length[7..],
-            _ => &[&[0x82], &length[6..]].concat(),
-        };
-        [&[tag], length, contents].concat()
-    }
-
-    /// A cRLNumber, and so many extensions that nobody knows.
-    fn extensions(unknown: u8) -> Vec<u8> {
-        let extension = |oid: &[u8], value: &[u8]| tlv(0x30, &[tlv(6, oid), tlv(4, value)].concat());
-        let number = extension(&[0x55, 0x1d, 20], &[2, 1, 7]);
-        let unknown = (0..unknown).flat_map(|number| extension(&[0x2a, number], &[5, 0]));
-        tlv(0xa0, &tlv(0x30, &[number, unknown.collect()].concat()))
-    }
-
-    #[test]
-    fn extensions_are_compared_with_each_other_in_bounded_number() {
-        let read = |der: &[u8]| read_extensions(&mut DerReader::new(der)).map(drop);
-        assert_eq!(read(&extensions(39)), Ok(()));
-        assert_eq!(read(&extensions(40)), Err(Problem::Malformed("too many extensions")));
-    }
 }
