@@ -11,12 +11,10 @@ use handclasp::crypto::{
     certificate::{ServerName, UnixTime},
     x509::{Policy, Request, Side, TrustStore, Verifier},
 };
-use issue::{Key, SERVER_AUTH, Template, sequence, tlv};
+use issue::{AUTHORITY_KEY_IDENTIFIER, EXTENDED_KEY_USAGE, Key, SERVER_AUTH, Template, sequence, tlv};
 
 const NOW: UnixTime = UnixTime(1_900_000_000); // in 2030
-const EXTENDED_KEY_USAGE: &[u8] = &[0x55, 0x1d, 37];
 const ANY_EXTENDED_KEY_USAGE: &[u8] = &[0x55, 0x1d, 37, 0];
-const AUTHORITY_KEY_IDENTIFIER: &[u8] = &[0x55, 0x1d, 35];
 
 fn server_auth() -> Vec<u8> {
     sequence(&[tlv(6, SERVER_AUTH)])

@@ -29,8 +29,8 @@ use handclasp::{
     crypto::x509::{Policy, TrustStore, Verifier},
     engine::{Connection, Error, HANDSHAKE_MEMORY, Role, Session},
 };
-use hostile::{SUBJECT_ALT_NAME, deep_name, many_names, ten_ways};
-use issue::{CLIENT_AUTH, Key, Template, oid, tlv};
+use hostile::{deep_name, many_names, ten_ways};
+use issue::{CLIENT_AUTH, EXTENDED_KEY_USAGE, Key, SUBJECT_ALT_NAME, Template, oid, tlv};
 
 /// Counts the heap of each thread.
 struct Counting;
@@ -388,7 +388,7 @@ fn hostile_chains() -> Vec<(&'static str, Vec<Vec<u8>>)> {
         ("ten ways and many names", ways(9_000, "a")),
         ("names", alone(tlv(0x82, b"a").repeat(21_000))),
         ("a name of many levels", alone(tlv(0xa4, &deep_name(6_000)))),
-        ("purposes", vec![leaf(&[0x55, 0x1d, 37], tlv(0x30, &oid(CLIENT_AUTH).repeat(6_000)))]),
+        ("purposes", vec![leaf(EXTENDED_KEY_USAGE, tlv(0x30, &oid(CLIENT_AUTH).repeat(6_000)))]),
         ("an unknown extension", vec![leaf(&[0x2a, 3], vec![0; 60_000])]),
         ("certificates", path.collect()),
     ]

@@ -17,7 +17,7 @@ use handclasp::crypto::{
     x509::{Budget, Policy, Request, Side, TrustStore, Verifier},
 };
 use hostile::{deep_name, many_names, ten_ways};
-use issue::{Key, Template, name, sequence, tlv};
+use issue::{AUTHORITY_KEY_IDENTIFIER, Key, Template, name, sequence, tlv};
 
 const REQUEST: Request<'_> = Request { side: Side::Server, names: &[], now: UnixTime(1_900_000_000) };
 const GIVEN_UP: &str = "path search given up";
@@ -103,7 +103,7 @@ fn the_names_of_an_issuer_are_paid_for_by_the_octet() {
     let chain = edited_twins(12, |template| {
         if template.ca.is_none() {
             let identifier = sequence(&[tlv(0xa1, &names), tlv(0x82, &[1])]);
-            template.others.push((&[0x55, 0x1d, 35], false, identifier));
+            template.others.push((AUTHORITY_KEY_IDENTIFIER, false, identifier));
         }
     });
     let cost = 10 * (1 + names.len() / 64);

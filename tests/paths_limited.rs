@@ -11,11 +11,7 @@ use handclasp::crypto::{
     certificate::UnixTime,
     x509::{Policy, Request, Side, TrustStore, Verifier},
 };
-use issue::{Key, Template, oid, sequence, tlv};
-
-const CERTIFICATE_POLICIES: &[u8] = &[0x55, 0x1d, 32];
-const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1d, 17];
-const NAME_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 30];
+use issue::{CERTIFICATE_POLICIES, Key, NAME_CONSTRAINTS, SUBJECT_ALT_NAME, Template, oid, sequence, tlv};
 
 fn judge(root: &[u8], chain: &[Vec<u8>], max_intermediates: usize) -> Result<(), String> {
     let mut store = TrustStore::empty();

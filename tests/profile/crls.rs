@@ -4,7 +4,6 @@ use super::*;
 
 const CERTIFICATE_ISSUER: &[u8] = &[0x55, 0x1d, 29];
 const ISSUING_DISTRIBUTION_POINT: &[u8] = &[0x55, 0x1d, 28];
-const CRL_NUMBER: &[u8] = &[0x55, 0x1d, 20];
 const REASON_CODE: &[u8] = &[0x55, 0x1d, 21];
 
 fn crl(edit: impl FnOnce(&mut Crl)) -> Vec<u8> {

@@ -15,21 +15,17 @@ use handclasp::crypto::{
     certificate::UnixTime,
     x509::{Policy, Request, Revocation, Side, TrustStore, Verifier},
 };
-use issue::{CLIENT_AUTH, Crl, Key, Parts, SERVER_AUTH, Template, extension, oid, revoked, sequence, tlv};
+use issue::{
+    AUTHORITY_KEY_IDENTIFIER, BASIC_CONSTRAINTS, CERTIFICATE_POLICIES, CLIENT_AUTH, CRL_NUMBER, Crl,
+    EXTENDED_KEY_USAGE, KEY_USAGE, Key, NAME_CONSTRAINTS, Parts, SERVER_AUTH, SUBJECT_ALT_NAME,
+    SUBJECT_KEY_IDENTIFIER, Template, extension, oid, revoked, sequence, tlv,
+};
 
 /// In March of 2030.
 const NOW: UnixTime = UnixTime(1_900_000_000);
 
-const SUBJECT_KEY_IDENTIFIER: &[u8] = &[0x55, 0x1d, 14];
-const KEY_USAGE: &[u8] = &[0x55, 0x1d, 15];
-const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1d, 17];
-const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 19];
-const NAME_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 30];
-const CERTIFICATE_POLICIES: &[u8] = &[0x55, 0x1d, 32];
 const POLICY_MAPPINGS: &[u8] = &[0x55, 0x1d, 33];
-const AUTHORITY_KEY_IDENTIFIER: &[u8] = &[0x55, 0x1d, 35];
 const POLICY_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 36];
-const EXTENDED_KEY_USAGE: &[u8] = &[0x55, 0x1d, 37];
 const INHIBIT_ANY_POLICY: &[u8] = &[0x55, 0x1d, 54];
 const AUTHORITY_INFORMATION_ACCESS: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 1, 1];
 const UNKNOWN: &[u8] = &[0x2a, 3, 4];

@@ -1,9 +1,6 @@
 //! Chains made to cost their reader much: few certificates, and long names in them.
 
-use crate::issue::{Key, Template, name, oid, sequence, tlv};
-
-pub const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1d, 17];
-const NAME_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 30];
+use crate::issue::{Key, NAME_CONSTRAINTS, SUBJECT_ALT_NAME, Template, name, oid, sequence, tlv};
 
 /// A Name of so many levels, ten octets each.
 pub fn deep_name(levels: usize) -> Vec<u8> {

@@ -8,6 +8,15 @@ use ring::{
 
 pub const SERVER_AUTH: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 1];
 pub const CLIENT_AUTH: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 2];
+pub const SUBJECT_KEY_IDENTIFIER: &[u8] = &[0x55, 0x1d, 14];
+pub const KEY_USAGE: &[u8] = &[0x55, 0x1d, 15];
+pub const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1d, 17];
+pub const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 19];
+pub const CRL_NUMBER: &[u8] = &[0x55, 0x1d, 20];
+pub const NAME_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 30];
+pub const CERTIFICATE_POLICIES: &[u8] = &[0x55, 0x1d, 32];
+pub const AUTHORITY_KEY_IDENTIFIER: &[u8] = &[0x55, 0x1d, 35];
+pub const EXTENDED_KEY_USAGE: &[u8] = &[0x55, 0x1d, 37];
 const ID_EC_PUBLIC_KEY: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1];
 const SECP256R1: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7];
 const ECDSA_WITH_SHA256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2];
@@ -165,26 +174,26 @@ impl<'k> Template<'k> {
         let mut extensions = Vec::new();
         if self.key_identifiers {
             let issuers = sequence(&[tlv(0x80, issuer_key.identifier())]);
-            extensions.push(extension(&[0x55, 0x1d, 14], false, &tlv(4, self.key.identifier())));
-            extensions.push(extension(&[0x55, 0x1d, 35], false, &issuers));
+            extensions.push(extension(SUBJECT_KEY_IDENTIFIER, false, &tlv(4, self.key.identifier())));
+            extensions.push(extension(AUTHORITY_KEY_IDENTIFIER, false, &issuers));
         }
         let usage: &[u8] = if self.ca.is_some() { &[1, 6] } else { &[7, 0x80] };
-        extensions.push(extension(&[0x55, 0x1d, 15], true, &tlv(3, usage)));
+        extensions.push(extension(KEY_USAGE, true, &tlv(3, usage)));
         if let Some(path_length) = self.ca {
             let limit = path_length.map(|limit| tlv(2, &[limit])).unwrap_or_default();
-            extensions.push(extension(&[0x55, 0x1d, 19], true, &sequence(&[tlv(1, &[0xff]), limit])));
+            extensions.push(extension(BASIC_CONSTRAINTS, true, &sequence(&[tlv(1, &[0xff]), limit])));
         }
         if !self.purposes.is_empty() {
             let purposes: Vec<_> = self.purposes.iter().map(|purpose| oid(purpose)).collect();
-            extensions.push(extension(&[0x55, 0x1d, 37], false, &sequence(&purposes)));
+            extensions.push(extension(EXTENDED_KEY_USAGE, false, &sequence(&purposes)));
         }
         if !self.names.is_empty() {
             let names: Vec<_> = self.names.iter().map(|name| tlv(0x82, name.as_bytes())).collect();
-            extensions.push(extension(&[0x55, 0x1d, 17], false, &sequence(&names)));
+            extensions.push(extension(SUBJECT_ALT_NAME, false, &sequence(&names)));
         }
         if !(self.permitted.is_empty() && self.excluded.is_empty()) {
             let lists = [subtrees(0xa0, &self.permitted), subtrees(0xa1, &self.excluded)];
-            extensions.push(extension(&[0x55, 0x1d, 30], true, &sequence(&lists)));
+            extensions.push(extension(NAME_CONSTRAINTS, true, &sequence(&lists)));
         }
         let others = self.others.iter().map(|(id, critical, contents)| extension(id, *critical, contents));
         extensions.extend(others);
@@ -228,7 +237,7 @@ impl Crl {
             this_update: tlv(0x17, b"300101000000Z"),
             next_update: tlv(0x17, b"310101000000Z"),
             revoked: Vec::new(),
-            extensions: vec![extension(&[0x55, 0x1d, 20], false, &tlv(2, &[1]))],
+            extensions: vec![extension(CRL_NUMBER, false, &tlv(2, &[1]))],
         }
     }
 
