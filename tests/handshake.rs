@@ -113,20 +113,6 @@ fn client_certificates_none_optional_required() {
     }
 }
 
-/// A verifier that names the authorities it trusts.
-#[derive(Debug)]
-struct Naming(Arc<Pinned>, Vec<Vec<u8>>);
-
-impl CertificateVerifier for Naming {
-    fn verify(&self, chain: &[Vec<u8>], purpose: Purpose<'_>, now: UnixTime) -> Result<PublicKey, Rejection> {
-        self.0.verify(chain, purpose, now)
-    }
-
-    fn authorities(&self) -> &[Vec<u8>] {
-        &self.1
-    }
-}
-
 #[test]
 fn a_credential_for_named_issuers_alone_is_shown_to_no_other_peer() {
     let (alice, bob) = (identity("server"), identity("client"));
@@ -140,7 +126,7 @@ fn a_credential_for_named_issuers_alone_is_shown_to_no_other_peer() {
             ClientConfig { credentials: vec![credential], certificate_required, ..client_config(&alice) };
         let server = ServerConfig {
             client_authentication: ClientAuthentication::Optional,
-            verifier: Some(Arc::new(Naming(bob.pinned.clone(), vec![named]))),
+            verifier: Some(Arc::new(Pinned { authorities: vec![named], ..(*bob.pinned).clone() })),
             ..server_config(&alice)
         };
         let outcome = connect(End::client(client, Some(&bob.key)), End::server(server, Some(&alice.key)));

@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use handclasp::{
     crypto::{
-        certificate::{CertificateVerifier, Purpose, Reason, Rejection, ServerName, UnixTime},
+        certificate::{CertificateVerifier, ServerName, UnixTime},
         hash::Hash,
         kx::{self, KeyExchangeError, KeyShare, NamedGroup},
         public_key::PublicKey,
@@ -18,9 +18,12 @@ use handclasp::{
         config::{ClientAuthentication, ClientConfig, Credential, ServerConfig},
     },
 };
-use ring::signature::{Ed25519KeyPair, KeyPair};
-
-use crate::{drive::drive, input::Input, keys::Secrets};
+use crate::{
+    drive::drive,
+    input::Input,
+    keys::Secrets,
+    pinned::{Pinned, ed25519},
+};
 
 /// The time of every handshake.
 pub const NOW: UnixTime = UnixTime(1_800_000_000);
@@ -89,20 +92,15 @@ impl KeyShare for Share {
 /// An Ed25519 key.
 pub struct Identity {
     pub key: SigningKey,
-    pub spki: Vec<u8>,
+    public_key: PublicKey,
     pub certificate: Vec<u8>,
 }
 
 impl Identity {
     /// The key of a seed, with a certificate that is only a name: path validation has its own target.
     fn new(seed: u8, name: &str) -> Self {
-        let mut pkcs8 = b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20".to_vec();
-        pkcs8.extend_from_slice(&[seed; 32]);
-        let key = SigningKey::from_der(&pkcs8).expect("an Ed25519 key");
-        let pair = Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).expect("32 bytes");
-        let mut spki = b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00".to_vec();
-        spki.extend_from_slice(pair.public_key().as_ref());
-        Self { key, spki, certificate: name.into() }
+        let (key, public_key) = ed25519(&[seed; 32]);
+        Self { key, public_key, certificate: name.into() }
     }
 
     /// The identity of an end.
@@ -123,33 +121,11 @@ impl Identity {
     }
 
     fn pinned(&self) -> Arc<dyn CertificateVerifier> {
-        let key = PublicKey::from_spki(&self.spki).expect("an Ed25519 key");
-        Arc::new(Pinned { certificate: self.certificate.clone(), key, authorities: vec![b"0\x00".to_vec()] })
-    }
-}
-
-#[derive(Debug)]
-struct Pinned {
-    certificate: Vec<u8>,
-    key: PublicKey,
-    authorities: Vec<Vec<u8>>,
-}
-
-impl CertificateVerifier for Pinned {
-    fn verify(
-        &self,
-        chain: &[Vec<u8>],
-        _purpose: Purpose<'_>,
-        _now: UnixTime,
-    ) -> Result<PublicKey, Rejection> {
-        if chain[0] == self.certificate {
-            return Ok(self.key.clone());
-        }
-        Err(Rejection { reason: Reason::UnknownAuthority, detail: "not the pinned certificate".into() })
-    }
-
-    fn authorities(&self) -> &[Vec<u8>] {
-        &self.authorities
+        Arc::new(Pinned {
+            certificate: self.certificate.clone(),
+            key: self.public_key.clone(),
+            authorities: vec![b"0\x00".to_vec()],
+        })
     }
 }
 

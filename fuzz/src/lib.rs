@@ -11,6 +11,8 @@ pub mod input;
 #[path = "../../tests/common/keys.rs"]
 pub mod keys;
 pub mod mutation;
+#[path = "../../tests/common/pinned.rs"]
+mod pinned;
 #[path = "../../tests/common/tap.rs"]
 mod tap;
 pub mod wire;

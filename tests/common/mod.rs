@@ -5,6 +5,7 @@ mod drive;
 pub(crate) mod edit;
 pub(crate) mod flows;
 pub(crate) mod keys;
+mod pinned;
 pub(crate) mod reframe;
 pub(crate) mod seeded;
 pub(crate) mod tap;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 
 use handclasp::{
     crypto::{
-        certificate::{CertificateVerifier, Purpose, Reason, Rejection, ServerName, UnixTime},
+        certificate::{ServerName, UnixTime},
         public_key::PublicKey,
         random::SystemRandom,
         sign::SigningKey,
@@ -25,36 +26,25 @@ use handclasp::{
     },
 };
 
+pub(crate) use pinned::Pinned;
 use reframe::Reframer;
 
 pub(crate) const NOW: UnixTime = UnixTime(1_800_000_000);
-
-/// A certificate is here one byte string that names its key; path validation has tests of its own.
-#[derive(Debug)]
-pub(crate) struct Pinned {
-    pub(crate) certificate: Vec<u8>,
-    pub(crate) key: PublicKey,
-}
-
-impl CertificateVerifier for Pinned {
-    fn verify(
-        &self,
-        chain: &[Vec<u8>],
-        _purpose: Purpose<'_>,
-        _now: UnixTime,
-    ) -> Result<PublicKey, Rejection> {
-        if chain[0] == self.certificate {
-            return Ok(self.key.clone());
-        }
-        Err(Rejection { reason: Reason::UnknownAuthority, detail: "not the pinned certificate".into() })
-    }
-}
 
 /// Someone with a certificate and its key.
 pub(crate) struct Identity {
     pub(crate) key: SigningKey,
     pub(crate) credential: Credential,
     pub(crate) pinned: Arc<Pinned>,
+}
+
+impl Identity {
+    fn new(name: &str, key: SigningKey, public_key: PublicKey) -> Self {
+        let certificate = name.as_bytes().to_vec();
+        let credential = Credential::new(vec![certificate.clone()], key.algorithm());
+        let pinned = Arc::new(Pinned { certificate, key: public_key, authorities: vec![] });
+        Self { key, credential, pinned }
+    }
 }
 
 /// Makes a P-256 identity.
@@ -70,10 +60,7 @@ pub(crate) fn identity(name: &str) -> Identity {
         0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
     ];
     spki.extend_from_slice(pair.public_key().as_ref());
-    let certificate = name.as_bytes().to_vec();
-    let credential = Credential::new(vec![certificate.clone()], key.algorithm());
-    let pinned = Arc::new(Pinned { certificate, key: PublicKey::from_spki(&spki).unwrap() });
-    Identity { key, credential, pinned }
+    Identity::new(name, key, PublicKey::from_spki(&spki).unwrap())
 }
 
 type FindPsk<'a> = Box<dyn Fn(&[u8]) -> Option<Psk> + 'a>;

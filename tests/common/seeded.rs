@@ -3,23 +3,19 @@
 use handclasp::{
     crypto::{
         kx::{self, KeyExchangeError, KeyShare, NamedGroup},
-        public_key::PublicKey,
         random::Random,
         secret::Secret,
         sign::SigningKey,
     },
     engine::{
         Handshake,
-        config::{ClientConfig, Credential, ServerConfig},
+        config::{ClientConfig, ServerConfig},
     },
 };
-use ring::{
-    digest::{SHA256, digest},
-    signature::{Ed25519KeyPair, KeyPair},
-};
+use ring::digest::{SHA256, digest};
 use std::sync::Arc;
 
-use super::{End, Identity, NOW, Pinned};
+use super::{End, Identity, NOW, pinned::ed25519};
 
 /// Bytes from a seed: SHA-256 of the seed and a counter.
 pub(crate) struct Seeded {
@@ -89,20 +85,8 @@ impl KeyShare for ToyShare {
 /// An Ed25519 identity, whose signatures are deterministic.
 pub(crate) fn identity(name: &str) -> Identity {
     let seed = digest(&SHA256, name.as_bytes());
-    // OneAsymmetricKey and SubjectPublicKeyInfo (RFC 8410).
-    let pkcs8 =
-        [&b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20"[..], seed.as_ref()].concat();
-    let pair = Ed25519KeyPair::from_seed_unchecked(seed.as_ref()).unwrap();
-    let spki =
-        [&b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00"[..], pair.public_key().as_ref()].concat();
-    let key = SigningKey::from_der(&pkcs8).unwrap();
-    let certificate = name.as_bytes().to_vec();
-    let credential = Credential::new(vec![certificate.clone()], key.algorithm());
-    Identity {
-        key,
-        credential,
-        pinned: Arc::new(Pinned { certificate, key: PublicKey::from_spki(&spki).unwrap() }),
-    }
+    let (key, public_key) = ed25519(seed.as_ref().try_into().unwrap());
+    Identity::new(name, key, public_key)
 }
 
 pub(crate) fn client(config: ClientConfig, key: Option<&SigningKey>, seed: u64) -> End<'_> {
