@@ -1,5 +1,8 @@
 //! The architecture's import rules, read from src/: a diagram that fails the build.
 
+#[path = "support/sources.rs"]
+mod sources;
+
 use std::{
     collections::BTreeSet,
     fs,
@@ -8,27 +11,13 @@ use std::{
 
 /// Every Rust file under a folder of src/, with its path relative to src/.
 fn sources(folder: &str) -> Vec<(PathBuf, String)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut files = Vec::new();
-    let mut folders = vec![root.join(folder)];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display())) {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let text = fs::read_to_string(&path).unwrap();
-                files.push((path.strip_prefix(&root).unwrap().to_path_buf(), text));
-            }
-        }
-    }
-    assert!(!files.is_empty(), "no sources in src/{folder}");
-    files
+    let files = sources::sources(&format!("src/{folder}"), |_| true);
+    files.into_iter().map(|(path, text)| (Path::new(folder).join(path), text)).collect()
 }
 
 /// What ships of a file: without its test module, and without citations, which are the RFC's words and not ours.
 fn shipped(text: &str) -> String {
-    let text = text.split("\n#[cfg(test)]\nmod ").next().unwrap();
+    let text = sources::before_tests(text);
     let is_citation = |line: &&str| ["//=", "//#"].iter().any(|mark| line.trim_start().starts_with(mark));
     text.lines().filter(|line| !is_citation(line)).collect::<Vec<_>>().join("\n")
 }

@@ -1,6 +1,8 @@
 //! Nothing that can be printed shows a secret: no `Debug`, no `Display`, no error, nothing that the program says.
 
 mod common;
+#[path = "support/sources.rs"]
+mod sources;
 
 use std::{
     fmt::Write as _,
@@ -326,21 +328,11 @@ const OTHERS: &[(&str, &[&str])] = &[
 #[test]
 fn every_public_type_is_shown_or_holds_no_secret() {
     let mut types = Vec::new();
-    let mut folders = vec!["src/crypto", "src/engine"].into_iter().map(PathBuf::from).collect::<Vec<_>>();
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() && !path.ends_with("x509") {
-                folders.push(path);
-            } else if path.is_file() {
-                let text = fs::read_to_string(path).unwrap();
-                let lines = text.lines().map(str::trim_start);
-                let names =
-                    lines.filter_map(|l| l.strip_prefix("pub struct ").or(l.strip_prefix("pub enum ")));
-                types.extend(
-                    names.map(|n| n.split(|c: char| !c.is_alphanumeric()).next().unwrap().to_owned()),
-                );
-            }
+    for folder in ["src/crypto", "src/engine"] {
+        for (_, text) in sources::sources(folder, |folder| !folder.ends_with("x509")) {
+            let lines = text.lines().map(str::trim_start);
+            let names = lines.filter_map(|l| l.strip_prefix("pub struct ").or(l.strip_prefix("pub enum ")));
+            types.extend(names.map(|n| n.split(|c: char| !c.is_alphanumeric()).next().unwrap().to_owned()));
         }
     }
     let listed = HOLDERS.iter().chain(OTHERS.iter().flat_map(|(_, names)| *names));

@@ -1,6 +1,8 @@
 //! The quotations in the sources, in duvet's form.
 
-use std::{fs, path::Path};
+use std::path::Path;
+
+use crate::sources::{before_tests, sources};
 
 /// What a quotation says of the line below it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,19 +28,13 @@ pub(crate) struct Citation {
 }
 
 /// All quotations in src/ and tests/.
-pub(crate) fn all(root: &Path) -> Vec<Citation> {
-    let mut folders = vec![root.join("src"), root.join("tests")];
+pub(crate) fn all() -> Vec<Citation> {
+    // What is under these is no part of the crate, or no citation but a talk about them.
+    let is_wanted = |folder: &Path| !folder.ends_with("tests/requirements") && !folder.ends_with("target");
     let mut citations = Vec::new();
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).unwrap() {
-            let path = entry.unwrap().path();
-            // What is under these is no part of the crate, or no citation but a talk about them.
-            if path.is_dir() && !path.ends_with("tests/requirements") && !path.ends_with("target") {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let name = path.strip_prefix(root).unwrap().display().to_string();
-                citations.extend(of_file(&name, &fs::read_to_string(&path).unwrap()));
-            }
+    for folder in ["src", "tests"] {
+        for (path, text) in sources(folder, is_wanted) {
+            citations.extend(of_file(&format!("{folder}/{}", path.display()), &text));
         }
     }
     citations.sort_by(|a, b| a.place.cmp(&b.place));
@@ -84,8 +80,8 @@ fn of_file(name: &str, text: &str) -> Vec<Citation> {
 
 /// Whether a line belongs to a test: in tests/, in a module of tests at a file's end, or in a file of nothing else.
 fn is_test_code(name: &str, text: &str, line: usize) -> bool {
-    let module = text.find("#[cfg(test)]\nmod ").map(|at| text[..at].lines().count());
-    name.starts_with("tests/") || module.map_or(text.contains("#[test]"), |module| line > module)
+    let code = before_tests(text);
+    name.starts_with("tests/") || line > code.lines().count() || code.contains("#[test]")
 }
 
 #[test]

@@ -11,6 +11,8 @@ mod citations;
 mod coverage;
 mod list;
 mod rfc;
+#[path = "../support/sources.rs"]
+mod sources;
 
 use std::{
     collections::HashSet,
@@ -45,7 +47,7 @@ fn lists() -> Vec<(String, List)> {
 
 #[test]
 fn every_requirement_is_obeyed_and_proven() {
-    let citations = citations::all(root());
+    let citations = citations::all();
     let mut faults = Vec::new();
     let lists = lists();
     for Citation { rfc, place, .. } in &citations {
