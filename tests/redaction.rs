@@ -3,14 +3,10 @@
 mod common;
 #[path = "support/sources.rs"]
 mod sources;
+#[path = "support/tools.rs"]
+mod tools;
 
-use std::{
-    fmt::Write as _,
-    fs,
-    io::{BufRead, BufReader},
-    path::PathBuf,
-    process::{Command, Stdio},
-};
+use std::{fmt::Write as _, fs, path::PathBuf};
 
 use common::{
     End,
@@ -407,53 +403,25 @@ fn the_check_finds_what_it_looks_for() {
     }
 }
 
-/// Runs the program until it ends, or says that it listens; what it said.
-fn say(arguments: &[&str]) -> String {
-    let output =
-        Command::new(env!("CARGO_BIN_EXE_handclasp")).args(arguments).stdin(Stdio::null()).output().unwrap();
-    [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat()
-}
-
-/// A server with this PSK: it serves three connections, and what it said stands in the result with what the clients said.
-fn converse(clients: &[&[&str]], psk: &str) -> String {
-    let count = clients.len().to_string();
-    let serve = ["serve", "--psk-identity", "id", "--psk", psk, "--accept", &count, "127.0.0.1:0"];
-    let mut server = Command::new(env!("CARGO_BIN_EXE_handclasp"))
-        .args(serve)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(server.stderr.take().unwrap()).lines().map(Result::unwrap);
-    let mut text = lines.next().unwrap();
-    let address = text.rsplit(' ').next().unwrap().to_owned();
-    for client in clients {
-        text += &say(&[&["connect"], *client, &[&address]].concat());
-    }
-    text.extend(lines);
-    server.wait().unwrap();
-    text
-}
-
 #[test]
 fn the_program_does_not_say_a_psk() {
     let psk: [u8; 32] = std::array::from_fn(|i| (i * 37 + 11) as u8);
     let hex: String = psk.iter().map(|byte| format!("{byte:02x}")).collect();
     let wrong = hex.replace("0b", "ff");
-    let mut text = converse(
+    let (_, server, clients) = tools::converse(
+        &["--psk-identity", "id", "--psk", &hex],
         &[
             &["--psk-identity", "id", "--psk", &hex],
             &["--psk-identity", "id", "--psk", &wrong],
             &["--psk-identity", "nobody", "--psk", &hex],
         ],
-        &hex,
     );
+    let mut text = server + &clients.concat();
     assert!(text.contains("TLS_AES_128_GCM_SHA256") && text.contains("decrypt_error"), "{text}");
     let odd = &hex[1..];
     let not_hex = hex.clone() + "xy";
     for key in [odd, &not_hex, ""] {
-        let said = say(&["connect", "--psk-identity", "id", "--psk", key, "127.0.0.1:1"]);
+        let said = tools::say(&["connect", "--psk-identity", "id", "--psk", key, "127.0.0.1:1"]);
         assert!(said.contains("hex digits"), "{said}");
         text += &said;
     }

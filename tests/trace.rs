@@ -1,13 +1,11 @@
 //! A trace shows the messages of a handshake, in RFC 8446's order, and alerts; `--trace` of connect and serve writes them down.
 
 mod common;
+#[cfg(feature = "tools")]
+#[path = "support/tools.rs"]
+mod tools;
 
 use std::sync::{Arc, Mutex};
-#[cfg(feature = "tools")]
-use std::{
-    io::{BufRead, BufReader},
-    process::{Child, Command, Stdio},
-};
 
 use common::{End, client_config, connect, identity, server_config};
 use handclasp::engine::{
@@ -93,18 +91,10 @@ fn alerts_are_shown() {
     assert_eq!(server.names().last().map(String::as_str), Some("<unknown_ca"));
 }
 
-/// A tool that says on standard error what it does.
-#[cfg(feature = "tools")]
-fn start(words: &[&str]) -> Child {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_handclasp"));
-    command.args(words).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-    command.spawn().unwrap()
-}
-
 /// What was traced, without whose it is.
 #[cfg(feature = "tools")]
-fn traced_lines(lines: &[String], subject: &str) -> Vec<String> {
-    lines.iter().filter_map(|line| Some(line.split_once(subject)?.1.into())).collect()
+fn traced_lines(said: &str, subject: &str) -> Vec<String> {
+    said.lines().filter_map(|line| Some(line.split_once(subject)?.1.into())).collect()
 }
 
 /// RFC 8446, Figure 1 with a PSK: in braces what is protected by a handshake traffic secret.
@@ -113,15 +103,10 @@ fn traced_lines(lines: &[String], subject: &str) -> Vec<String> {
 fn connect_and_serve_show_the_same_messages() {
     const PSK: &str = "00112233445566778899aabbccddeeff";
     let shared = ["--trace", "--psk-identity", "an identity", "--psk", PSK, "--groups", "x25519"];
-    let mut server = start(&[&["serve", "--accept", "1"], &shared[..], &["127.0.0.1:0"]].concat());
-    let mut said = BufReader::new(server.stderr.take().unwrap()).lines().map(Result::unwrap);
-    let listening = said.next().unwrap();
-    let address = listening.strip_prefix("listening on ").unwrap();
-    let client = start(&[&["connect"], &shared[..], &[address]].concat()).wait_with_output().unwrap();
-    let client: Vec<String> = String::from_utf8(client.stderr).unwrap().lines().map(Into::into).collect();
-    let server_said: Vec<String> = said.collect();
-    assert!(server.wait().unwrap().success());
-    let ours = traced_lines(&client, "handclasp: client ");
+    let (status, server, clients) = tools::converse(&shared, &[&shared]);
+    assert!(status.success());
+    let client = &clients[0];
+    let ours = traced_lines(client, "handclasp: client ");
     // After "bytes" stands what is in the message, before it a length that depends on the record layer's options.
     let parts: Vec<(&str, &str)> = ours.iter().map(|line| line.split_once(" bytes").unwrap()).collect();
     let names: Vec<&str> = parts.iter().map(|(start, _)| start.split_once(',').unwrap().0).collect();
@@ -132,10 +117,10 @@ fn connect_and_serve_show_the_same_messages() {
         "receives {Finished}",
         "sends {Finished}",
     ];
-    assert_eq!(names, order, "{client:?}");
+    assert_eq!(names, order, "{client}");
     assert!(parts[0].1.ends_with("; key_share x25519; pre_shared_key 1"), "{}", parts[0].1);
     assert_eq!(parts[1].1, ": TLS_AES_128_GCM_SHA256; key_share x25519; pre_shared_key [0]");
-    let theirs = traced_lines(&server_said, ": server ");
+    let theirs = traced_lines(&server, ": server ");
     let mirrored: Vec<String> = ours
         .iter()
         .map(|line| match line.strip_prefix("sends ") {
@@ -145,5 +130,5 @@ fn connect_and_serve_show_the_same_messages() {
         .collect();
     assert_eq!(theirs, mirrored);
     // The summary of a session names the identity; what is traced names nobody.
-    assert!(!ours.concat().contains("an identity") && !client.concat().contains(PSK));
+    assert!(!ours.concat().contains("an identity") && !client.contains(PSK));
 }
