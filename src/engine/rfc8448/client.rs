@@ -4,12 +4,12 @@ use alloc::{boxed::Box, format, sync::Arc, vec};
 
 use super::{
     CLIENT_AUTHENTICATION, COMPATIBILITY, HELLO_RETRY, SIMPLE, Trace,
-    peer::{Log, Printed, Share, Verifier, check_session, receive, sent},
+    peer::{Log, Printed, Share, Verifier, check_session, done, receive, sent},
 };
 use crate::{
     crypto::{certificate::ServerName, hash::Hash, kx::NamedGroup, signature_scheme::SignatureScheme},
     engine::{
-        Handshake, Session, State, Step, client,
+        Handshake, State, Step, client,
         config::{ClientConfig, Credential},
         error::{Error, Violation},
         message::{Certificate, Message},
@@ -51,13 +51,6 @@ pub(super) fn after_client_hello(trace: &Trace, log: &Arc<Log>, config: ClientCo
     let mut records = Records::client();
     records.allow_change_cipher_spec();
     Handshake { state: State::Client(state), records }
-}
-
-fn done(handshake: &mut Handshake) -> Session {
-    match handshake.step() {
-        Step::Done(session) => *session,
-        other => panic!("{other:?}"),
-    }
 }
 
 //= rfc8446#section-4.4.4

@@ -18,7 +18,7 @@ use crate::{
         signature_scheme::SignatureScheme,
     },
     engine::{
-        Connection, Event, Handshake, Session, State, client,
+        Connection, Event, Handshake, Session, State, Step, client,
         config::KeyLog,
         message::{CertificateVerify, HandshakeType, Message},
         server,
@@ -235,4 +235,12 @@ fn exchange(connection: &mut Connection, trace: &Trace, us: &str, peer: &str) {
         }
     }
     assert_eq!(closed, (true, true));
+}
+
+/// The session that a handshake ended in.
+pub(super) fn done(handshake: &mut Handshake) -> Session {
+    match handshake.step() {
+        Step::Done(session) => *session,
+        other => panic!("{other:?}"),
+    }
 }

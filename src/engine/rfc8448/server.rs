@@ -5,7 +5,7 @@ use alloc::{boxed::Box, sync::Arc, vec, vec::Vec};
 use super::{
     CLIENT_AUTHENTICATION, COMPATIBILITY, HELLO_RETRY, SIMPLE, Trace,
     client::credential,
-    peer::{Log, Printed, Share, Verifier, check_session, receive, sent},
+    peer::{Log, Printed, Share, Verifier, check_session, done, receive, sent},
     rsa_pss,
 };
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
         suite::CipherSuite,
     },
     engine::{
-        Handshake, Peer, Session, State, Step,
+        Handshake, Peer, State, Step,
         config::{ClientAuthentication, ServerConfig},
         message::{CertificateVerify, Message},
         server,
@@ -89,13 +89,6 @@ pub(super) fn hellos(trace: &Trace) -> Transcript {
     let mut transcript = Transcript::new(Hash::Sha256, trace.message("{client}", "ClientHello"));
     transcript.add(trace.message("{server}", "ServerHello"));
     transcript
-}
-
-fn done(handshake: &mut Handshake) -> Session {
-    match handshake.step() {
-        Step::Done(session) => *session,
-        other => panic!("{other:?}"),
-    }
 }
 
 #[test]
