@@ -335,7 +335,7 @@ nvme_refused() { # MESSAGE [PORT] [,OPTION=VALUE...]
     [ "$CLIENT" = tlshd ] || grep -qiE "$message" /run/nvme.out || fail "the connect was refused, but not with /$message/"
 }
 
-# Peers that do not speak TLS.
+# Peers that are no agent, and most of which speak no TLS.
 
 listen() { # PORT PERL: host s accepts one connection, \$peer, and does with it what PERL says
     on s perl -MIO::Socket::INET -e '
@@ -343,6 +343,11 @@ listen() { # PORT PERL: host s accepts one connection, \$peer, and does with it 
         my $peer = $listener->accept; $peer->autoflush(1); eval $ARGV[1]' "$1" "$2" &
     wait_for 10 "the peer to listen" listens "$1"
 }
+s_server() { # PORT OPTION...: OpenSSL accepts one connection on host s, and sends "ping"
+    { printf ping && sleep 60; } | on s openssl s_server -4 -port "$1" -naccept 1 -quiet -tls1_3 "${@:2}" &
+    wait_for 20 'openssl to listen' listens "$1"
+}
+hex() { od -An -v -tx1 | tr -d ' \n'; } # of standard input, as openssl wants a PSK
 listens() { on s grep -qi ":$(printf %04X "$1") 00000000:0000 0A" /proc/net/tcp; } # PORT
 
 send() { # PORT TEXT: host c connects to the server, sends the TEXT, and waits

@@ -214,14 +214,10 @@ consumer-openssl() {
     s_server 4430 -cert $certificates/server.pem -key $certificates/server.key
     row 'a peer that sends tickets' 'c 0, c handshake, c handshake, c data:ping' \
         dial=4430 c.anon=name=server.test c.wait c.kind c.kind c.receive
-    s_server 4431 -nocert -psk_identity shared -psk "$(printf '%032d' 0 | tr 0 a | od -An -v -tx1 | tr -d ' \n')"
+    s_server 4431 -nocert -psk_identity shared -psk "$(printf '%032d' 0 | tr 0 a | hex)"
     row 'a peer that sends a ticket (PSK)' "c 0/$key, c handshake, c data:ping" \
         dial=4431 c.psk=keyring="$of_c",peerids="$key" c.wait c.kind c.receive
     as_expected
-}
-s_server() { # PORT OPTION...: accepts one connection on host s, and sends "ping"
-    { printf ping && sleep 60; } | on s openssl s_server -4 -port "$1" -naccept 1 -quiet -tls1_3 "${@:2}" &
-    wait_for 20 'openssl to listen' listens "$1"
 }
 
 # What the client's kernel sends the moment it has its session arrives in one piece with the client's Finished, before the

@@ -124,7 +124,7 @@ nvme-ticket-target() {
     key=$(psk 1 a)
     agent c none
     s_server 4421 -nocert -psk_identity "$(keyctl rdescribe "$key" | cut -d ';' -f 5)" \
-        -psk "$(key_change pipe "$key" | od -An -v -tx1 | tr -d ' \n')"
+        -psk "$(key_change pipe "$key" | hex)"
     nvme_refused . 4421
     agent_answers c 0
     agent_says c 'done in'

@@ -113,7 +113,7 @@ per_cpu_second() {                                                       # HANDS
 }
 good_ones() { grep -oE "$1 again:[0-9]+ 0:[0-9]+" <<<"$2" | grep -oE '[0-9]+$' || echo 0; } # HOST WHAT-THE-STORM-TOLD
 memory_resident() { # HOST
-    cat $(sed 's|.*|/proc/&/smaps_rollup|' "$(agent_cgroup "$1")/cgroup.procs") |
+    cat $(processes_of "$1" | sed 's|.*|/proc/&/smaps_rollup|') |
         awk '{ sum[$1] += $2 } END { print sum["Rss:"], sum["Pss:"] }'
 }
 memory_peak() { echo $(($(cat "$(agent_cgroup "$1")/memory.peak") / 1024)); } # HOST
