@@ -102,3 +102,51 @@ impl<'a> Reader<'a> for DerReader<'a> {
 fn length(bytes: &[u8]) -> Length {
     Length::try_from(bytes.len()).unwrap_or(Length::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+    use der::{SliceReader, asn1::AnyRef};
+
+    /// Everything in `reader`, in each of the ways in which it can be read.
+    fn walk<'a, R: Reader<'a>>(reader: &mut R, seen: &mut Vec<&'a [u8]>) -> Result<(), Error> {
+        while !reader.is_finished() {
+            let (whole, place) = (reader.clone().tlv_bytes()?, reader.position());
+            assert_eq!(reader.peek_byte(), whole.first().copied());
+            seen.extend([whole, reader.clone().decode::<AnyRef<'a>>()?.value()]);
+            let header = reader.decode::<Header>()?;
+            if header.is_constructed() {
+                reader.read_nested(header.length(), |r| walk(r, seen))?;
+            } else {
+                seen.push(reader.read_slice(header.length())?);
+            }
+            assert_eq!(reader.position(), (place + Length::try_from(whole.len())?)?);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn reads_what_ders_own_reader_reads() {
+        let pem = include_bytes!("../../tests/vectors/agent/server.pem");
+        let certificate = super::super::pem::certificates(pem).unwrap().remove(0);
+        let (mut good, mut bad) = (0, 0);
+        for (place, change) in
+            (0..certificate.len()).flat_map(|place| [0, 1, 2, 0x7f, 0x80, 0xff].map(|c| (place, c)))
+        {
+            let mut der = certificate.clone();
+            der[place] ^= change;
+            let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+            let result = walk(&mut DerReader::new(&der), &mut ours).is_ok();
+            let expected = walk(&mut SliceReader::new(&der).unwrap(), &mut theirs).is_ok();
+            assert_eq!((result, &ours), (expected, &theirs), "octet {place} changed by {change:#x}");
+            *if result { &mut good } else { &mut bad } += 1;
+        }
+        assert!(good > 100 && bad > 100, "{good} were read, {bad} refused");
+        let trailing = |r: &mut DerReader<'_>| r.decode::<bool>();
+        assert!(
+            DerReader::whole(&[1, 1, 0xff], trailing).is_ok()
+                && DerReader::whole(&[1, 1, 0xff, 0], trailing).is_err()
+        );
+    }
+}
