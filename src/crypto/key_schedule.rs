@@ -107,26 +107,29 @@ pub enum PskKind {
 
 /// The Early Secret: what a handshake keeps of a PSK, or of none.
 pub struct EarlySecret {
-    hash: Hash,
     secret: Secret,
+    /// The same, for the binder and for what comes next.
+    expander: BoxedExpander,
 }
 
 impl EarlySecret {
     /// Extracts the Early Secret from a PSK, or from zeros when there is none.
     pub fn new(hash: Hash, psk: Option<&[u8]>) -> Self {
-        let psk = psk.unwrap_or(zeros(hash));
-        Self {
-            hash,
-            secret: without_trace::<CIPHER_STACK, _>(|| {
-                Secret::from_slice(extract(hash, zeros(hash), psk).as_ref())
-            }),
-        }
+        without_trace::<CIPHER_STACK, _>(|| {
+            let secret = extract(hash, zeros(hash), psk.unwrap_or(zeros(hash)));
+            Self::of(hash, Secret::from_slice(secret.as_ref()))
+        })
+    }
+
+    fn of(hash: Hash, secret: Secret) -> Self {
+        Self { expander: Expander::new(hash, secret.expose()).boxed(), secret }
     }
 
     /// Takes one that another process extracted; `None` if it is not as long as the hash.
     #[cfg(feature = "agent")]
     pub(crate) fn from_bytes(hash: Hash, secret: Secret) -> Option<Self> {
-        (secret.expose().len() == hash.length()).then_some(Self { hash, secret })
+        (secret.expose().len() == hash.length())
+            .then(|| without_trace::<CIPHER_STACK, _>(|| Self::of(hash, secret)))
     }
 
     /// The secret's bytes, for another process of ours.
@@ -137,7 +140,7 @@ impl EarlySecret {
 
     /// The hash that this secret belongs to.
     pub fn hash(&self) -> Hash {
-        self.hash
+        self.expander.get().hash()
     }
 
     /// The key that binds a PSK to a ClientHello (RFC 8446, Section 4.2.11.2).
@@ -146,18 +149,14 @@ impl EarlySecret {
             PskKind::External => b"ext binder",
             PskKind::Imported => b"imp binder",
         };
-        FinishedKey { hash: self.hash, secret: &self.secret, binder: Some(label) }
+        FinishedKey(Base::Early(self.expander.get(), label))
     }
 
     /// Mixes in the (EC)DHE shared secret.
     pub fn handshake(&self, shared_secret: &Secret) -> HandshakeSecret {
         HandshakeSecret(without_trace::<CIPHER_STACK, _>(|| {
-            self.expander().extract_next(shared_secret.expose()).boxed()
+            self.expander.get().extract_next(shared_secret.expose()).boxed()
         }))
-    }
-
-    fn expander(&self) -> Expander {
-        Expander::new(self.hash, self.secret.expose())
     }
 }
 
@@ -279,7 +278,7 @@ impl TrafficSecret {
 
     /// The key of this sender's Finished (RFC 8446, Section 4.4.4).
     pub fn finished(&self) -> FinishedKey<'_> {
-        FinishedKey { hash: self.suite.hash(), secret: &self.secret, binder: None }
+        FinishedKey(Base::Traffic(self.suite.hash(), &self.secret))
     }
 
     /// `application_traffic_secret_N+1`, after a KeyUpdate (RFC 8446, Section 7.2).
@@ -301,18 +300,20 @@ pub struct WriteKeys {
 }
 
 /// The key of a Finished message or of a PSK binder, derived where it is used (RFC 8446, Section 4.4.4).
-pub struct FinishedKey<'a> {
-    hash: Hash,
-    secret: &'a Secret,
-    /// The label of the binder key, where that comes in between.
-    binder: Option<&'static [u8; 10]>,
+pub struct FinishedKey<'a>(Base<'a>);
+
+/// What it is derived from.
+enum Base<'a> {
+    Traffic(Hash, &'a Secret),
+    /// With the label of the binder key, which comes in between.
+    Early(&'a Expander, &'static [u8; 10]),
 }
 
 #[cfg(test)]
 impl<'a> FinishedKey<'a> {
     /// Takes a vector's binder key.
     pub(crate) fn of_base(hash: Hash, secret: &'a Secret) -> Self {
-        Self { hash, secret, binder: None }
+        Self(Base::Traffic(hash, secret))
     }
 }
 
@@ -330,12 +331,14 @@ impl FinishedKey<'_> {
     }
 
     fn hmac(&self) -> hmac::Key {
-        let mut base = Expander::new(self.hash, self.secret.expose());
-        if let Some(label) = self.binder {
-            let binder_key = base.derive_secret(label, self.hash.of_nothing());
-            base = Expander::new(self.hash, binder_key.as_ref());
-        }
-        hmac::Key::new(self.hash.hmac(), base.derive_secret(b"finished", b"").as_ref())
+        let base = match self.0 {
+            Base::Traffic(hash, secret) => Expander::new(hash, secret.expose()),
+            Base::Early(early, label) => {
+                let binder_key = early.derive_secret(label, early.hash().of_nothing());
+                Expander::new(early.hash(), binder_key.as_ref())
+            }
+        };
+        hmac::Key::new(base.hash().hmac(), base.derive_secret(b"finished", b"").as_ref())
     }
 }
 

@@ -8,10 +8,11 @@ use crate::{
         certificate::UnixTime,
         kx::{KeyShares, NamedGroup},
         random::Random,
+        signature_scheme::SignatureScheme,
         suite::CipherSuite,
     },
     engine::{
-        authentication::{HandshakeKeys, Log, signature_algorithms, signature_algorithms_cert},
+        authentication::{HandshakeKeys, Log, signature_algorithms},
         codec::Writer,
         config::ClientConfig,
         error::{Error, Violation},
@@ -165,7 +166,10 @@ impl Offered {
     /// Writes a ClientHello, the first or (with the transcript so far) the second.
     fn client_hello(&self, cookie: Option<&[u8]>, transcript: Option<&Transcript>) -> Result<Vec<u8>, Error> {
         let config = &self.config;
-        let if_verifying = |codes| if config.verifier.is_some() { codes } else { Vec::new() };
+        let if_verifying = |schemes: &[_]| match config.verifier {
+            Some(_) => signature_algorithms(schemes),
+            None => Vec::new(),
+        };
         let psks: Vec<_> = self.psks().map(|psk| (psk.identity(), psk.hash().length())).collect();
         let entry =
             |(group, key_exchange): (NamedGroup, _)| KeyShareEntry { group: group.code(), key_exchange };
@@ -178,8 +182,8 @@ impl Offered {
             suites: &self.suites().map(CipherSuite::code).collect::<Vec<_>>(),
             server_name: config.server_name_to_send(),
             groups: &config.groups.iter().map(|group| group.code()).collect::<Vec<_>>(),
-            signature_algorithms: &if_verifying(signature_algorithms(&config.signature_schemes)),
-            signature_algorithms_cert: &if_verifying(signature_algorithms_cert()),
+            signature_algorithms: &if_verifying(&config.signature_schemes),
+            signature_algorithms_cert: &if_verifying(&SignatureScheme::CERTIFICATE),
             protocols: &config.alpn,
             record_size_limit: config.record_size_limit,
             cookie,
