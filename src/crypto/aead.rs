@@ -36,13 +36,7 @@ struct Keys {
 impl RecordKey {
     /// Derives key and IV from a traffic secret (RFC 8446, Section 7.3).
     pub fn new(secret: &TrafficSecret) -> Self {
-        without_trace::<CIPHER_STACK, _>(|| {
-            let (expander, length) = (secret.expander(), secret.suite().key_length());
-            let key = expander.short_label(b"key", b"", length);
-            let iv = expander.short_label(b"iv", b"", IV_LENGTH);
-            let key = key.as_ref().split_at(usize::from(length)).0;
-            Self::made_of(secret.suite().aead(), key, iv.as_ref())
-        })
+        secret.with_write_keys(|key, iv| Self::made_of(secret.suite().aead(), key, iv))
     }
 
     /// Takes key and IV as they are, for vectors that have no traffic secret.
@@ -53,7 +47,7 @@ impl RecordKey {
 
     fn made_of(algorithm: &'static Algorithm, key: &[u8], iv: &[u8]) -> Self {
         let key = UnboundKey::new(algorithm, key).expect("the key has its suite's length");
-        let iv = *iv.first_chunk().expect("a hash is longer than an IV");
+        let iv = *iv.first_chunk().expect("the IV has an IV's length");
         Self(Box::new(Overwritten::new(Keys { key: LessSafeKey::new(key), iv })))
     }
 

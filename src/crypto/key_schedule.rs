@@ -257,17 +257,20 @@ impl TrafficSecret {
 
     /// What protects this sender's records (RFC 8446, Section 7.3).
     pub fn write_keys(&self) -> WriteKeys {
+        self.with_write_keys(|key, iv| WriteKeys { key: Secret::from_slice(key), iv: Secret::from_slice(iv) })
+    }
+
+    /// `[sender]_write_key` and `[sender]_write_iv`, which leave no other trace than what is made of them.
+    pub(super) fn with_write_keys<T>(&self, make: impl FnOnce(&[u8], &[u8]) -> T) -> T {
         without_trace::<CIPHER_STACK, _>(|| {
-            let secret = self.expander();
-            WriteKeys {
-                key: secret.label(b"key", b"", self.suite.key_length()),
-                iv: secret.label(b"iv", b"", IV_LENGTH),
-            }
+            let (secret, length) = (self.expander(), self.suite.key_length());
+            let key = secret.short_label(b"key", b"", length);
+            let iv = secret.short_label(b"iv", b"", IV_LENGTH);
+            make(key.as_ref().split_at(length.into()).0, iv.as_ref().split_at(IV_LENGTH.into()).0)
         })
     }
 
-    /// What hangs off it, as steps of a longer computation, which wipes its traces.
-    pub(super) fn expander(&self) -> Expander {
+    fn expander(&self) -> Expander {
         Expander::new(self.suite.hash(), self.secret.expose())
     }
 

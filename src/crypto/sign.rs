@@ -129,7 +129,6 @@ impl SigningKey {
     fn from_pkcs1(der: &[u8], algorithm: KeyAlgorithm) -> Result<Self, KeyError> {
         check_rsa_private_key(der)?;
         let key = RsaKeyPair::from_der(der).map_err(|_| KeyError::Inconsistent)?;
-        PublicKey::new(algorithm, key.public().as_ref())?;
         Ok(Self { algorithm, key: Box::new(Key::Rsa(key)) })
     }
 

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::{
     alert::AlertDescription,
     error::{Error, LocalError, Violation},
-    message::{self, HandshakeType, KeyUpdate, Message, NewSessionTicket},
+    message::{HandshakeType, KeyUpdate, Message, NewSessionTicket},
     record::{Content, MAX_USELESS_RECORDS, Records},
     session::{Role, Session},
 };
@@ -192,10 +192,9 @@ impl Connection {
 
     fn send_key_update(&mut self, update: KeyUpdate) -> Result<(), Error> {
         self.key_update_owed &= update == KeyUpdate::Requested;
-        let message = message::write(HandshakeType::KeyUpdate, |w| update.write(w))?;
         //= rfc8446#section-4.6.3
         //# Both sender and receiver MUST encrypt their KeyUpdate messages with the old keys.
-        self.records.send(&message);
+        self.records.write(HandshakeType::KeyUpdate, |w| update.write(w))?;
         let secrets = self.secrets.as_mut().ok_or(Error::Local(LocalError::Misuse))?;
         //= rfc8446#section-4.6.3
         //# the sender SHALL send all its traffic using the next generation of keys

@@ -4,7 +4,7 @@ use alloc::{format, string::String, vec, vec::Vec};
 use core::fmt;
 
 use super::{
-    codec::{Codes, Reader},
+    codec::Reader,
     error::Violation,
     message::{
         Certificate, CertificateRequest, CertificateVerify, ClientHello, EncryptedExtensions, HandshakeType,
@@ -45,7 +45,7 @@ impl<'a> Glimpse<'a> {
             HandshakeType::EncryptedExtensions => answered(&EncryptedExtensions::read(self.body)?),
             HandshakeType::CertificateRequest => {
                 let request = CertificateRequest::read(self.body)?;
-                vec![list("signature_algorithms", request.signature_algorithms, scheme)]
+                vec![list("signature_algorithms", request.signature_algorithms.iter(), scheme)]
             }
             HandshakeType::Certificate => match Certificate::read(self.body)?.entries().count() {
                 1 => vec![String::from("1 certificate")],
@@ -79,16 +79,13 @@ impl fmt::Debug for Glimpse<'_> {
 
 fn offered(hello: &ClientHello<'_>) -> Vec<String> {
     let extensions = &hello.extensions;
-    let shares = extensions.key_share.map(|shares| {
-        let groups: Vec<String> =
-            shares.iter().take(MOST_SHOWN).map(|share| name(share.group, group)).collect();
-        format!("key_share {}", groups.join(" "))
-    });
+    let shares =
+        extensions.key_share.map(|shares| list("key_share", shares.iter().map(|share| share.group), group));
     let psks = extensions.pre_shared_key.map(|psks| format!("pre_shared_key {}", psks.identities().count()));
     let facts = [
-        Some(list("cipher_suites", hello.cipher_suites, suite)),
-        extensions.supported_groups.map(|groups| list("supported_groups", groups, group)),
-        extensions.signature_algorithms.map(|schemes| list("signature_algorithms", schemes, scheme)),
+        Some(list("cipher_suites", hello.cipher_suites.iter(), suite)),
+        extensions.supported_groups.map(|groups| list("supported_groups", groups.iter(), group)),
+        extensions.signature_algorithms.map(|schemes| list("signature_algorithms", schemes.iter(), scheme)),
         shares,
         psks,
     ];
@@ -114,9 +111,13 @@ fn answered(extensions: &EncryptedExtensions<'_>) -> Vec<String> {
     [name, protocol, limit].into_iter().flatten().collect()
 }
 
-fn list(what: &str, codes: Codes<'_>, name_of: fn(u16) -> Option<&'static str>) -> String {
-    let names: Vec<String> = codes.iter().take(MOST_SHOWN).map(|code| name(code, name_of)).collect();
-    let more = if codes.len() > MOST_SHOWN { " ..." } else { "" };
+fn list(
+    what: &str,
+    mut codes: impl Iterator<Item = u16>,
+    name_of: fn(u16) -> Option<&'static str>,
+) -> String {
+    let names: Vec<String> = codes.by_ref().take(MOST_SHOWN).map(|code| name(code, name_of)).collect();
+    let more = if codes.next().is_some() { " ..." } else { "" };
     format!("{what} {}{more}", names.join(" "))
 }
 

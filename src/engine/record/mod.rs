@@ -147,9 +147,7 @@ impl Records {
     //# align with a record boundary; if not, then they MUST terminate the
     //# connection with an "unexpected_message" alert.
     pub(crate) fn receive_with(&mut self, secret: &TrafficSecret) -> Result<(), Violation> {
-        if self.has_partial_message() {
-            return Err(Violation::KeyChangeInsideRecord);
-        }
+        self.end_flight()?;
         self.reading = Some(Protection::new(secret, 0));
         Ok(())
     }

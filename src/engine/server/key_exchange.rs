@@ -17,7 +17,7 @@ use crate::{
         suite::CipherSuite,
     },
     engine::{
-        authentication::{HandshakeKeys, Log},
+        authentication::{HandshakeKeys, Log, send},
         config::ServerConfig,
         error::{Error, LocalError, Violation},
         message::{
@@ -273,10 +273,8 @@ impl Listening {
             cookie: cookie.as_ref().map(|cookie| &cookie[..]),
             ..HelloRetryRequest::new(hello.session_id, suite.code())
         };
-        let request = message::write(HandshakeType::HelloRetryRequest, |w| request.write(w))?;
         let mut transcript = Transcript::after_retry(suite.hash(), bytes);
-        transcript.add(&request);
-        records.send(&request);
+        send(HandshakeType::HelloRetryRequest, &mut transcript, records, |w| request.write(w))?;
         if !hello.session_id.is_empty() {
             records.send_change_cipher_spec()?;
         }
