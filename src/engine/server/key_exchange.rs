@@ -279,8 +279,7 @@ impl Listening {
             records.send_change_cipher_spec()?;
         }
         let psk_identity = selection.psk().map(|found| found.psk.identity().to_vec());
-        let unchanging = unchanging(hello);
-        let retry = Retry { suite, group, psk_identity, cookie, unchanging, transcript };
+        let retry = Retry { suite, group, psk_identity, cookie, unchanging: unchanging(hello), transcript };
         self.retry = Some(Box::new(retry));
         Ok(State::WaitSecondClientHello(WaitSecondClientHello(self)))
     }
