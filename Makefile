@@ -98,7 +98,7 @@ lint: tools
 	$(CARGO) fmt --check --manifest-path benches/Cargo.toml
 	$(CARGO) fmt --check --manifest-path tests/bogo/shim/Cargo.toml
 	$(CARGO) clippy --locked --all-targets -- --deny warnings
-	$(CARGO) check --locked --lib --no-default-features
+	$(CARGO) clippy --locked --lib --no-default-features -- --deny warnings
 	@tests/need mandoc:mandoc
 	for page in dist/man/*; do mandoc -T lint -W warning $$page || exit; done
 	$(CARGO) clippy --locked --no-default-features --features minimal -- --deny warnings

@@ -2,6 +2,12 @@
 
 use std::sync::{Arc, LazyLock};
 
+use crate::{
+    drive::drive,
+    input::Input,
+    keys::Secrets,
+    pinned::{Pinned, ed25519},
+};
 use handclasp::{
     crypto::{
         certificate::{CertificateVerifier, ServerName, UnixTime},
@@ -17,12 +23,6 @@ use handclasp::{
         AlertDescription, Error, Handshake, LocalError, Psk, PskOffer, Role, Session, SignRequest, Step,
         config::{ClientAuthentication, ClientConfig, Credential, ServerConfig},
     },
-};
-use crate::{
-    drive::drive,
-    input::Input,
-    keys::Secrets,
-    pinned::{Pinned, ed25519},
 };
 
 /// The time of every handshake.

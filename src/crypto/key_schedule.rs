@@ -132,9 +132,8 @@ impl EarlySecret {
             .then(|| without_trace::<CIPHER_STACK, _>(|| Self::of(hash, secret)))
     }
 
-    /// The secret's bytes, for another process of ours.
-    #[cfg(feature = "agent")]
-    pub(crate) fn expose(&self) -> &[u8] {
+    /// The secret's bytes, for another process and for known-answer tests.
+    pub fn expose(&self) -> &[u8] {
         self.secret.expose()
     }
 
