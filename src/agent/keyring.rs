@@ -252,7 +252,7 @@ impl Keyrings {
     }
 
     /// Whether this is one of those that were found, and is possessed for good.
-    pub(super) fn possess(&self, keyring: KeySerial) -> bool {
+    pub(super) fn has(&self, keyring: KeySerial) -> bool {
         self.present().any(|(_, found)| found == keyring)
     }
 

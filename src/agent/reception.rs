@@ -111,7 +111,7 @@ impl Reception {
     }
 
     /// Receives a request that was taken. It begins in its turn, but at once if its keyring is none of those that we possess for
-    /// good: then that is ours only until the next one is taken.
+    /// good: then that is ours only meanwhile.
     pub(super) fn receive(&mut self, Call { incoming, loan: _loan, answers, counters }: Call) {
         let Some(socket) = incoming.socket else {
             log::error(format_args!("the kernel gave a request without a socket"));
@@ -120,7 +120,7 @@ impl Reception {
         let keyring = incoming.request.as_ref().ok().and_then(|request| request.keyring);
         let (pending, started) = (Pending::new(socket, answers), Instant::now());
         let arrival = Arrival { pending, started, request: incoming.request, counters };
-        match keyring.is_none_or(|keyring| self.keyrings.possess(keyring)) {
+        match keyring.is_none_or(|keyring| self.keyrings.has(keyring)) {
             true => self.arrived.push_back(arrival),
             false => self.begin(arrival),
         }
@@ -152,7 +152,7 @@ impl Reception {
     /// Whether a request has to do with keys, and not in a keyring that we have; finding one takes reading /proc/keys.
     fn may_miss_keyrings(&self, request: &Request) -> bool {
         let needs_keys = request.authentication == Authentication::Psk || request.certificate.is_some();
-        needs_keys && !request.keyring.is_some_and(|keyring| self.keyrings.possess(keyring))
+        needs_keys && !request.keyring.is_some_and(|keyring| self.keyrings.has(keyring))
     }
 
     /// The address whose name is to be looked up before anything else, and how long the handshake may take.
