@@ -63,8 +63,8 @@ impl<'a> AlgorithmIdentifier<'a> {
 
     /// The signature algorithm it names: SHA-1, MD5, DSA and everything else that is not ours is an error.
     ///
-    /// The parameters of RSASSA-PKCS1-v1_5 are NULL (RFC 4055, Section 5), those of ECDSA and Ed25519 absent (RFC 5758, Section 3.2;
-    /// RFC 8410, Section 3).
+    /// The parameters of RSASSA-PKCS1-v1_5 are NULL, or by mistake absent (RFC 4055, Section 5, wants both accepted), those of ECDSA and
+    /// Ed25519 absent (RFC 5758, Section 3.2; RFC 8410, Section 3).
     //= rfc5280#section-1
     //# conforming implementations that use the algorithms identified in [RFC3279], [RFC4055], and [RFC4491]
     //# MUST identify and encode the public key materials and digital signatures as described in those
@@ -87,11 +87,10 @@ impl<'a> AlgorithmIdentifier<'a> {
             MD5_WITH_RSA | SHA1_WITH_RSA | ECDSA_WITH_SHA1 => return Err(KeyError::WeakHash),
             _ => return Err(KeyError::Algorithm),
         };
-        let fits = match (algorithm, self.parameters) {
-            (A::RsaPkcs1(_), Some(p)) => p.is_null(),
-            (A::RsaPkcs1(_), None) => false,
-            (A::RsaPss(_), _) => true,
-            (A::Ecdsa(_) | A::Ed25519, p) => p.is_none(),
+        let fits = match algorithm {
+            A::RsaPkcs1(_) => self.parameters.is_none_or(|p| p.is_null()),
+            A::RsaPss(_) => true,
+            A::Ecdsa(_) | A::Ed25519 => self.parameters.is_none(),
         };
         if fits { Ok(algorithm) } else { Err(KeyError::Malformed) }
     }
@@ -106,7 +105,8 @@ pub(crate) fn curve(oid: ObjectIdentifier) -> Result<KeyAlgorithm, KeyError> {
 }
 
 /// Reads RSASSA-PSS-params: accepted with one hash for message and mask, a salt of its length, and the standard trailer
-/// (RFC 4055, Section 3.1).
+/// (RFC 4055, Section 3.1). The trailer is the field's default, and so not written: RFC 4055 wants it recognized where it is, but
+/// RFC 8446 wants DER.
 fn pss_hash(parameters: AnyRef<'_>) -> Result<SignatureHash, KeyError> {
     //= rfc8446#section-4.2.3
     //# When used in certificate signatures, the algorithm parameters MUST be DER encoded.
@@ -197,5 +197,24 @@ mod tests {
         // BER may write a length in more bytes than it needs.
         assert_eq!(read(&rsassa_pss(&[0xa2, 0x81, 3, 2, 1, 32])), Err(KeyError::Malformed));
         assert_eq!(read(&rsassa_pss(&[0xa2, 4, 2, 0x81, 1, 32])), Err(KeyError::Malformed));
+    }
+
+    /// RFC 4055, Section 5, of sha256WithRSAEncryption, and RFC 5758, Section 3.2, of ecdsa-with-SHA256.
+    #[test]
+    fn parameters_may_be_absent_or_must_be() {
+        let read = |oid: &ObjectIdentifier, parameters: &[u8]| {
+            let oid = [&[6, u8::try_from(oid.as_bytes().len()).unwrap()], oid.as_bytes()].concat();
+            let length = u8::try_from(oid.len() + parameters.len()).unwrap();
+            let der = [&[0x30, length], &oid[..], parameters].concat();
+            AlgorithmIdentifier::decode(&mut DerReader::new(&der)).unwrap().signature()
+        };
+        let (null, number) = (&[5, 0], &[2, 1, 0]);
+        for absent_or_null in [&[][..], null] {
+            let found = read(&SHA256_WITH_RSA, absent_or_null);
+            assert_eq!(found, Ok(SignatureAlgorithm::RsaPkcs1(SignatureHash::Sha256)));
+        }
+        assert_eq!(read(&SHA256_WITH_RSA, number), Err(KeyError::Malformed));
+        assert!(read(&ECDSA_WITH_SHA256, &[]).is_ok());
+        assert_eq!(read(&ECDSA_WITH_SHA256, null), Err(KeyError::Malformed));
     }
 }
