@@ -251,8 +251,8 @@ fn change_cipher_specs_that_cannot_stand() {
     }
 }
 
-/// A server that gets a ClientHello with early_data and then so many bytes that it cannot read, in records of these lengths.
-fn skips(flow: Flow, lengths: &[usize]) -> Option<Error> {
+/// A server that gets a ClientHello with early_data and then these records.
+fn skips(flow: Flow, records: &[u8]) -> Option<Error> {
     let cast = Cast::new();
     let (mut client, mut server) = cast.ends(flow, 1);
     let (mut hello, mut outgoing) = (Vec::new(), Vec::new());
@@ -261,7 +261,7 @@ fn skips(flow: Flow, lengths: &[usize]) -> Option<Error> {
         with_extensions(&mut messages[0], |extensions| set(extensions, 42, &[]));
     });
     let mut bytes = reframer.reframe(&hello);
-    bytes.extend(lengths.iter().flat_map(|length| record(23, &vec![0; *length])));
+    bytes.extend(records);
     server.run(&mut bytes, &mut outgoing).map(|result| result.unwrap_err())
 }
 
@@ -270,12 +270,21 @@ fn skips(flow: Flow, lengths: &[usize]) -> Option<Error> {
 //# A server which receives an "early_data" extension MUST behave in one of three ways:
 #[test]
 fn early_data_is_passed_over_as_far_as_the_limit() {
-    let full = [1 << 12; 4];
+    let full = record(23, &[0; 1 << 12]).repeat(4);
     assert_eq!(skips(Flow::HelloRetry, &full), None);
     assert_eq!(skips(Flow::Certificate, &full), None);
-    let beyond = [&full[..], &[1]].concat();
+    let beyond = [full, record(23, &[0])].concat();
     assert_eq!(skips(Flow::HelloRetry, &beyond), Some(Error::Peer(V::UnexpectedRecord(23))));
     assert_eq!(skips(Flow::Certificate, &beyond), Some(Error::Peer(V::BadRecordMac)));
+}
+
+//= rfc8446#section-5.1
+//= type=test
+//# Handshake messages MUST NOT be interleaved with other record types.
+#[test]
+fn early_data_within_a_message_is_refused() {
+    let records = [record(22, &[1, 0]), record(23, &[0; 40])].concat();
+    assert_eq!(skips(Flow::HelloRetry, &records), Some(Error::Peer(V::UnexpectedRecord(23))));
 }
 
 #[test]

@@ -189,7 +189,7 @@ impl Records {
     fn skips_early_data(&mut self, length: usize) -> bool {
         let left = self.early_data_left.checked_sub(length);
         self.early_data_left = left.unwrap_or(0);
-        left.is_some() && length > 0
+        left.is_some() && length > 0 && !self.has_partial_message()
     }
 
     /// Takes what was received of handshake messages, to be handled one by one and put back ([`Self::put_back`]).
