@@ -40,8 +40,8 @@
 //! (Appendix A.1, then the three phases of Figure 1, which [`engine`] draws), `engine::record`, `engine::server` (Appendix A.2). Another
 //! hour: `agent`, in the order that its documentation gives.
 //!
-//! Section numbers without another name are RFC 8446's. RFC 9846 revises it: there 4.1.x became 4.2.x, 4.2.x became 4.3.x, and
-//! 4.4.2 to 4.4.4 became 4.5.1 to 4.5.3; Sections 5 to 7 kept their numbers.
+//! Section numbers without another name are RFC 8446's, and RFC 5280's in [`crypto::x509`]. RFC 9846 revises RFC 8446: there 4.1.x became
+//! 4.2.x, 4.2.x became 4.3.x, and 4.4.2 to 4.4.4 became 4.5.1 to 4.5.3; Sections 5 to 7 kept their numbers.
 //!
 //! The limits, with candour: TLS 1.3 only, without 0-RTT, resumption and post-handshake authentication; post-quantum key exchange
 //! (feature `pq`), but no post-quantum certificates. Every secret is wiped when it is dropped, ring's contexts included, but for private

@@ -33,7 +33,7 @@
 //! ```
 //!
 //! Each secret is a type of its own that offers only what hangs off it, so that the wrong order does not type-check.
-//! "c e traffic", "e exp master" and "res master" are missing on purpose: there is no 0-RTT and no resumption.
+//! "res binder", "c e traffic", "e exp master" and "res master" are missing on purpose: there is no resumption and no 0-RTT.
 //!
 //! The values of RFC 8448, Section 3 ("Simple 1-RTT Handshake"), one by one:
 //! ```

@@ -1,4 +1,4 @@
-//! Key exchange: the groups of RFC 8446, Section 4.2.8, and one ephemeral key of our own.
+//! Key exchange: the groups of RFC 8446, Section 4.2.7, and one ephemeral key of our own.
 
 use alloc::{boxed::Box, vec::Vec};
 use core::fmt;

@@ -1,4 +1,4 @@
-//! The cipher suites of TLS 1.3 that kTLS can carry on (RFC 8446, Section B.4).
+//! Cipher suites of TLS 1.3 (RFC 8446, Section B.4); kTLS can carry on with each.
 
 use super::hash::Hash;
 

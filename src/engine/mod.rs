@@ -36,7 +36,8 @@
 //!                                            [Application Data]<->[Application Data]
 //! ```
 //! Where no share fits (Figure 2) `send_hello_retry_request` answers the first ClientHello, and `on_hello_retry_request` sends the second.
-//! `*` and `[]` around a function: not always; `{}`: protected by a handshake traffic secret; `[]`: by an application traffic secret.
+//! `*` and `[]` around a function: not always; `{}`: protected by a handshake traffic secret; `[]`: by an application traffic secret. The
+//! figure's application data beside the server's Finished is left out: here a server sends none before the client's.
 //!
 //! Whatever the peer sends, the engine neither panics nor keeps more than [`HANDSHAKE_MEMORY`]: see the constants in `record` and
 //! `message` that bound it.

@@ -29,8 +29,8 @@ pub fn generate<R: Random + ?Sized>(random: &mut R) -> Result<Box<dyn KeyShare>,
 }
 
 /// Answers a client's share.
-// Section 4.2: "For all groups, the server MUST perform the encapsulation key check described in Section 7.2 of [NIST-FIPS-203] on
-// the client's encapsulation key, and abort with an illegal_parameter alert if it fails."
+// The draft's Section 4.2: "For all groups, the server MUST perform the encapsulation key check described in Section 7.2 of
+// [NIST-FIPS-203] on the client's encapsulation key, and abort with an illegal_parameter alert if it fails."
 pub(in crate::crypto) fn respond<R: Random + ?Sized>(
     random: &mut R,
     peer: &[u8],
@@ -53,8 +53,8 @@ impl KeyShare for HybridKey {
         &self.public
     }
 
-    // Section 4.2: "For all groups, the client MUST check if the ciphertext length matches the selected group, and abort with an
-    // illegal_parameter alert if it fails."
+    // The draft's Section 4.2: "For all groups, the client MUST check if the ciphertext length matches the selected group, and abort
+    // with an illegal_parameter alert if it fails."
     fn agree(self: Box<Self>, peer: &[u8]) -> Result<Secret, KeyExchangeError> {
         let (ciphertext, point) =
             peer.split_at_checked(ml_kem::CIPHERTEXT_LENGTH).ok_or(KeyExchangeError::PeerShare)?;

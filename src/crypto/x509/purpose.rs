@@ -1,4 +1,4 @@
-//! Purposes: extendedKeyUsage (RFC 5280, Section 4.2.1.12; RFC 9289, Section 5.2.3).
+//! Purposes: extendedKeyUsage (RFC 5280, Section 4.2.1.12; RFC 9289, Section 5.2.1.1).
 
 use core::ops::BitAnd;
 

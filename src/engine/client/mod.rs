@@ -1,31 +1,31 @@
-//! The client's state machine: RFC 8446, Section A.1.
+//! The client's state machine: RFC 8446, Section A.1, without early data, and with K_send as soon as its note wants it, for alerts.
 //!
 //! ```text
 //!                              START
 //!               Send ClientHello |                 <----+ Recv HelloRetryRequest, send ClientHello
 //!                                v                      |   (once: WaitSecondServerHello)
-//!           /                 WAIT_SH ------------------+
-//!           |                    | Recv ServerHello
-//!           |                    | K_recv = handshake
-//!       Can |                    V
-//!      send |                 WAIT_EE
-//!     alert |                    | Recv EncryptedExtensions
-//!        or |           +--------+--------+
-//!      data |     Using |                 | Using certificate
-//!           |       PSK |                 v
-//!           |           |            WAIT_CERT_CR
-//!           |           |        Recv |       | Recv CertificateRequest
-//!           |           | Certificate |       v
-//!           |           |             |    WAIT_CERT     (WaitCertificate, too: it keeps the request)
-//!           |           |             |       | Recv Certificate
-//!           |           |             v       v
-//!           |           |              WAIT_CV
-//!           |           |                 | Recv CertificateVerify
-//!           |           +> WAIT_FINISHED <+
-//!           |                  | Recv Finished
-//!           \                  | [Send Certificate, and wait for a signature [+ CertificateVerify]]
-//!                              | Send Finished
-//!                              v K_send = K_recv = application
+//!                             WAIT_SH ------------------+
+//!                                | Recv ServerHello
+//!                                | K_recv = K_send = handshake
+//!                                V
+//!                             WAIT_EE
+//!                                | Recv EncryptedExtensions
+//!                       +--------+--------+
+//!                 Using |                 | Using certificate
+//!                   PSK |                 v
+//!                       |            WAIT_CERT_CR
+//!                       |        Recv |       | Recv CertificateRequest
+//!                       | Certificate |       v
+//!                       |             |    WAIT_CERT     (WaitCertificate, too: it keeps the request)
+//!                       |             |       | Recv Certificate
+//!                       |             v       v
+//!                       |              WAIT_CV
+//!                       |                 | Recv CertificateVerify
+//!                       +> WAIT_FINISHED <+
+//!                              | Recv Finished
+//!                              | [Send Certificate, and wait for a signature [+ CertificateVerify]]
+//!  Can send                    | Send Finished
+//!  app data after here  -->    v K_send = K_recv = application
 //!                          CONNECTED
 //! ```
 

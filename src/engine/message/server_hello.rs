@@ -52,8 +52,11 @@ impl<'a> Hello<'a> {
             //= rfc8446#section-4.1.3
             //= type=exception
             //= reason=Whatever its random says, an older version ends the handshake with the alert of appendix D.1.
-            //# MUST check that the last 8 bytes are not equal to either of these values. If a match is found,
-            //# the client MUST abort the handshake with an "illegal_parameter" alert.
+            //# MUST check that the last 8 bytes are not equal to either of these values.
+            //= rfc8446#section-4.1.3
+            //= type=exception
+            //= reason=Whatever its random says, an older version ends the handshake with the alert of appendix D.1.
+            //# If a match is found, the client MUST abort the handshake with an "illegal_parameter" alert.
             return Err(Violation::NotTls13);
         }
         if session_id_echo.len() > 32 {

@@ -9,8 +9,8 @@
 //!                                | Select parameters
 //!                                v
 //!                             NEGOTIATED
-//!                                | Send ServerHello
 //!                                | K_recv = handshake
+//!                                | Send ServerHello
 //!                                | K_send = handshake
 //!                                | Send EncryptedExtensions
 //!                                | [Send CertificateRequest]
@@ -32,8 +32,8 @@
 //!                                v
 //!                            CONNECTED
 //! ```
-//! There is no 0-RTT, so there is no WAIT_EOED. WAIT_FLIGHT2 only forks, so it is no state here. K_recv comes first, before anything is
-//! sent (`exchange`): it refuses a ClientHello with bytes behind it in its record.
+//! There is no 0-RTT, so there is no WAIT_EOED. WAIT_FLIGHT2 only forks, so it is no state here. K_recv comes first (`exchange`): it
+//! refuses a ClientHello with bytes behind it in its record. The session, and so app data, is there in CONNECTED alone.
 
 mod authentication;
 mod key_exchange;
