@@ -2,7 +2,7 @@
 
 use std::{env, process::ExitCode};
 
-use handclasp::agent::command::{Arguments, COMMANDS, Command, CommandError};
+use handclasp::agent::command::{Arguments, COMMANDS, Command, CommandError, complain, print};
 
 const USAGE: &str = "\
 TLS 1.3 handshakes for the Linux kernel's NFS and NVMe/TCP.
@@ -14,23 +14,22 @@ Commands:
 
 fn main() -> ExitCode {
     dispatch(Arguments::new(env::args_os().skip(1))).unwrap_or_else(|error| {
-        eprintln!("handclasp: {error}");
+        complain(format_args!("{error}"));
         error.exit_code()
     })
 }
 
 fn dispatch(mut arguments: Arguments) -> Result<ExitCode, CommandError> {
     match arguments.command()?.as_str() {
-        "--help" | "help" => print!("{USAGE}{}", summaries()),
-        "--version" => println!("handclasp {}", env!("CARGO_PKG_VERSION")),
+        "--help" | "help" => print(format_args!("{USAGE}{}", summaries())),
+        "--version" => print(format_args!("handclasp {}\n", env!("CARGO_PKG_VERSION"))),
         name => {
             let command = COMMANDS.iter().find(|command| command.name == name);
             let unknown =
                 || CommandError::Usage(format!("there is no command {name:?}; see handclasp --help"));
-            return (command.ok_or_else(unknown)?.run)(arguments);
+            (command.ok_or_else(unknown)?.run)(arguments)
         }
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 fn summaries() -> String {

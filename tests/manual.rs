@@ -4,7 +4,7 @@ use std::{
     collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
 };
 
 type Words = BTreeSet<String>;
@@ -183,6 +183,21 @@ fn the_sample_configurations_load() {
         fs::write(&path, text.replace("/etc/handclasp", directory.to_str().unwrap())).unwrap();
         let report = handclasp(&["check", "--config", path.to_str().unwrap()]);
         assert!(report.contains("all files that it names are read"), "{text}\n{report}");
+    }
+}
+
+#[test]
+fn a_reader_that_leaves_changes_no_exit_code() {
+    let code = |arguments: &[&str], stdout: Stdio| {
+        let output = Command::new(env!("CARGO_BIN_EXE_handclasp")).args(arguments).stdout(stdout).output();
+        output.unwrap().status.code()
+    };
+    let [cafile, chain] = ["ca.pem", "server.pem"].map(|name| project("tests/vectors/agent").join(name));
+    let verify = ["verify", "--cafile", cafile.to_str().unwrap(), "--as-agent", chain.to_str().unwrap()];
+    for arguments in [&["check"][..], &["check", "--help"], &["status", "--help"], &["--version"], &verify] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        assert_eq!(code(arguments, writer.into()), code(arguments, Stdio::null()), "{arguments:?}");
     }
 }
 

@@ -30,7 +30,7 @@ use handclasp::{
     engine::{Connection, Error, HANDSHAKE_MEMORY, Role, Session},
 };
 use hostile::{deep_name, many_names, ten_ways};
-use issue::{CLIENT_AUTH, EXTENDED_KEY_USAGE, Key, SUBJECT_ALT_NAME, Template, oid, tlv};
+use issue::{CLIENT_AUTH, EXTENDED_KEY_USAGE, Key, Parts, SUBJECT_ALT_NAME, Template, oid, tlv};
 
 /// Counts the heap of each thread.
 struct Counting;
@@ -375,6 +375,10 @@ fn hostile_chains() -> Vec<(&'static str, Vec<Vec<u8>>)> {
     };
     let ways = |count, last| ten_ways(&named(many_names(count, last)), &deep_name(2_800));
     let alone = |names| vec![leaf(SUBJECT_ALT_NAME, tlv(0x30, &named(names)))];
+    let deep = |of: fn(&mut Parts) -> &mut Vec<u8>| {
+        let template = Template { names: vec!["server.test".into()], ..Template::new("leaf", &key) };
+        template.issue_edited("Leaf", &key, |parts| *of(parts) = deep_name(6_000))
+    };
     // Each above the other, and no end of them.
     let authority = |level: usize| {
         let mut template = Template::new(&format!("Level {level}"), &key);
@@ -388,6 +392,8 @@ fn hostile_chains() -> Vec<(&'static str, Vec<Vec<u8>>)> {
         ("ten ways and many names", ways(9_000, "a")),
         ("names", alone(tlv(0x82, b"a").repeat(21_000))),
         ("a name of many levels", alone(tlv(0xa4, &deep_name(6_000)))),
+        ("a subject of many levels", vec![deep(|parts| &mut parts.subject)]),
+        ("an issuer of many levels", vec![deep(|parts| &mut parts.issuer)]),
         ("purposes", vec![leaf(EXTENDED_KEY_USAGE, tlv(0x30, &oid(CLIENT_AUTH).repeat(6_000)))]),
         ("an unknown extension", vec![leaf(&[0x2a, 3], vec![0; 60_000])]),
         ("certificates", path.collect()),

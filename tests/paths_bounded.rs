@@ -17,7 +17,7 @@ use handclasp::crypto::{
     x509::{Budget, Policy, Request, Side, TrustStore, Verifier},
 };
 use hostile::{deep_name, many_names, ten_ways};
-use issue::{AUTHORITY_KEY_IDENTIFIER, Key, Template, name, sequence, tlv};
+use issue::{AUTHORITY_KEY_IDENTIFIER, Key, SUBJECT_ALT_NAME, Template, name, oid, sequence, tlv};
 
 const REQUEST: Request<'_> = Request { side: Side::Server, names: &[], now: UnixTime(1_900_000_000) };
 const GIVEN_UP: &str = "path search given up";
@@ -109,6 +109,26 @@ fn the_names_of_an_issuer_are_paid_for_by_the_octet() {
     let cost = 10 * (1 + names.len() / 64);
     let judged = |comparisons| judge(&[], &chain, Budget { comparisons, ..Budget::default() }).unwrap_err();
     assert!(judged(cost).ends_with("its signature is wrong"), "{}", judged(cost));
+    assert!(judged(cost - 1).contains(GIVEN_UP), "{}", judged(cost - 1));
+}
+
+#[test]
+fn common_names_are_paid_for_by_the_octet_of_subject_alt_name() {
+    let key = Key::generate();
+    let names = tlv(0x82, b"a").repeat(1_000);
+    let common_name = tlv(0x31, &sequence(&[oid(&[0x55, 4, 3]), tlv(0x0c, b"x")]));
+    let mut template = authority("leaf", &key);
+    (template.ca, template.key_identifiers) = (None, true);
+    template.others.push((SUBJECT_ALT_NAME, false, tlv(0x30, &names)));
+    let leaf =
+        template.issue_edited("Root", &key, |parts| parts.subject = tlv(0x30, &common_name.repeat(50)));
+    let judged = |comparisons| {
+        let policy = Policy { budget: Budget { comparisons, ..ENDLESS }, ..Policy::default() };
+        let verifier = Verifier::with_policy(Arc::new(TrustStore::empty()), policy);
+        verifier.find_path(std::slice::from_ref(&leaf), &REQUEST).map(|_| ()).unwrap_err().detail
+    };
+    let cost = 50 * (1 + names.len() / 64);
+    assert!(judged(cost).contains("is neither sent nor trusted"), "{}", judged(cost));
     assert!(judged(cost - 1).contains(GIVEN_UP), "{}", judged(cost - 1));
 }
 

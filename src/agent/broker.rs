@@ -13,7 +13,7 @@ use super::{
     border::Proved,
     driver::Answers,
     flow::read_psk,
-    keyring::{self, KeySerial, Loan},
+    keyring::{KeySerial, Loan, PskSearch},
     log::Sanitised,
     material::Identity,
 };
@@ -45,11 +45,10 @@ enum Source {
     Finder { keyrings: Vec<KeySerial>, found: Option<Found> },
 }
 
-/// A PSK that was handed out, and which of the offers it was.
+/// A PSK that was handed out.
 #[derive(Debug)]
 struct Found {
     key: KeySerial,
-    index: usize,
     identity: Vec<u8>,
 }
 
@@ -83,14 +82,13 @@ impl Broker {
         self.has_signed = true;
     }
 
-    /// Whether this PSK was offered, or looked for and handed out, at this place.
+    /// Whether this PSK was offered at this place, or looked for and handed out: then the worker alone knows the places, as it asks
+    /// only for what is left of the offers.
     pub(super) fn knows_psk(&self, index: usize, identity: &[u8]) -> bool {
         match &self.source {
             Source::Signer(_) => false,
             Source::Offerer(keys) => keys.get(index).is_some_and(|(_, offered)| offered == identity),
-            Source::Finder { found, .. } => {
-                found.as_ref().is_some_and(|found| found.index == index && found.identity == identity)
-            }
+            Source::Finder { found, .. } => found.as_ref().is_some_and(|found| found.identity == identity),
         }
     }
 
@@ -132,11 +130,12 @@ impl Broker {
     }
 
     /// Looks an identity up; the first keyring that has it decides.
-    fn look_up(&mut self, keyrings: &[KeySerial], identity: &[u8]) -> Option<(KeySerial, Psk)> {
-        for keyring in keyrings {
+    fn look_up(&mut self, searches: &[PskSearch], identity: &[u8]) -> Option<(KeySerial, Psk)> {
+        for search in searches {
+            let keyring = search.keyring;
             // One that we may not link may still be one that we may search.
-            let _loan = Loan::of(*keyring);
-            let outcome = match keyring::find_psk(*keyring, identity) {
+            let _loan = Loan::of(keyring);
+            let outcome = match search.find(identity) {
                 Ok(None) => continue,
                 Ok(Some(key)) => read_psk(key).map(|psk| (key, psk)).map_err(|error| error.to_string()),
                 Err(error) => Err(format!("searching {keyring}: {error}")),
@@ -166,9 +165,10 @@ impl Answers for Broker {
         if self.searches > MAX_SEARCHES {
             return None;
         }
+        let searches: Vec<_> = keyrings.iter().copied().map(PskSearch::new).collect();
         for (index, offer) in offers.iter().enumerate() {
-            if let Some((key, psk)) = self.look_up(&keyrings, &offer.identity) {
-                let found = Some(Found { key, index, identity: offer.identity.clone() });
+            if let Some((key, psk)) = self.look_up(&searches, &offer.identity) {
+                let found = Some(Found { key, identity: offer.identity.clone() });
                 self.source = Source::Finder { keyrings, found };
                 return Some((index, psk));
             }
@@ -187,6 +187,16 @@ mod tests {
 
     fn key(serial: i32) -> KeySerial {
         KeySerial::new(serial).unwrap()
+    }
+
+    #[test]
+    fn a_psk_is_known_wherever_it_stands_among_the_offers() {
+        let found = Found { key: key(11), identity: b"a".into() };
+        let finder = Broker::new(Source::Finder { keyrings: vec![], found: Some(found) });
+        // The second offer of a client: the broker was asked for it alone, after the first went with no suite.
+        assert!(finder.knows_psk(1, b"a") && !finder.knows_psk(1, b"b"));
+        let offerer = Broker::offerer(vec![(key(11), b"a".into()), (key(12), b"b".into())]);
+        assert!(offerer.knows_psk(1, b"b") && !offerer.knows_psk(0, b"b"));
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod recruitment;
 mod voice;
 
 use std::{
+    cmp::Reverse,
     collections::{BTreeMap, VecDeque},
     os::fd::BorrowedFd,
     time::{Duration, Instant},
@@ -121,7 +122,7 @@ impl Crew {
     /// When somebody is to be started again, or has been silent for too long.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self {
-            Self::Alone(_) => None,
+            Self::Alone(worker) => worker.patience().map(|patience| Instant::now() + patience),
             Self::Processes(pool) => pool.deadline(),
         }
     }
@@ -189,8 +190,12 @@ impl Pool {
     fn vacancies(&self) -> Vec<usize> {
         let is_fresh = |member: &&Member| member.is_there() && !member.has_served(self.recruitment.service);
         let missing = self.wanted.saturating_sub(self.members.iter().filter(is_fresh).count());
-        let vacant = self.members.iter().enumerate().filter(|(_, member)| !member.is_there());
-        vacant.map(|(index, _)| index).take(missing).collect()
+        let members = self.members.iter().enumerate();
+        let mut vacant: Vec<_> = members.filter(|(_, member)| !member.is_there()).collect();
+        // Whoever was lost is made up for in their own place, and not before it opens.
+        let now = Instant::now();
+        vacant.sort_by_key(|(_, member)| Reverse(member.opens().max(now)));
+        vacant.into_iter().map(|(index, _)| index).take(missing).collect()
     }
 
     /// Starts whoever is to be started, and can be by now.
@@ -218,7 +223,7 @@ impl Pool {
             self.next = index + 1;
             self.assigned.insert(number, index);
         }
-        if let Some(member) = self.member_of(number) {
+        if let Some(member) = self.at_work_on(number) {
             member.send(number, order);
         }
         self.bury();
@@ -269,7 +274,7 @@ impl Pool {
     }
 
     fn forget(&mut self, number: Number) {
-        if let Some(member) = self.member_of(number) {
+        if let Some(member) = self.at_work_on(number) {
             member.forget(number);
             self.assigned.remove(&number);
             self.bury();
@@ -278,7 +283,7 @@ impl Pool {
 
     fn report(&mut self) -> Option<(Number, Report)> {
         let (number, report) = self.reports.pop_front()?;
-        if matches!(report, Report::Done(_) | Report::Failed(_)) {
+        if report.is_last() {
             self.ended = self.assigned.remove(&number).map(|index| (number, index));
         }
         Some((number, report))
@@ -294,8 +299,11 @@ impl Pool {
         }
     }
 
-    fn member_of(&mut self, number: Number) -> Option<&mut Member> {
-        self.assigned.get(&number).and_then(|index| self.members.get_mut(*index))
+    /// Who does a handshake, unless its last report waits to be heard: then nobody would answer an order.
+    fn at_work_on(&mut self, number: Number) -> Option<&mut Member> {
+        let has_ended = self.reports.iter().any(|(ended, report)| *ended == number && report.is_last());
+        let index = self.assigned.get(&number).filter(|_| !has_ended)?;
+        self.members.get_mut(*index)
     }
 
     /// Reports the handshakes of those who are gone.

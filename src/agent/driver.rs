@@ -189,6 +189,7 @@ pub(super) mod tests {
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
     use std::{
         io::{Read, Write},
+        net::Shutdown,
         os::{fd::AsFd, unix::net::UnixStream},
         sync::Arc,
     };
@@ -315,7 +316,8 @@ pub(super) mod tests {
         let (client_end, server_end) = pair();
         let mut client = Driver::new(psk_client());
         advance(&mut client, &client_end);
-        drop(server_end);
+        // Not closed: a process that another test has just started would keep it open.
+        server_end.shutdown(Shutdown::Both).unwrap();
         assert!(matches!(advance(&mut client, &client_end), Progress::Failed(Failure::Closed)));
 
         let (client_end, mut server_end) = pair();

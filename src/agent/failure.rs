@@ -1,7 +1,7 @@
 //! How a handshake fails, for the log in words and for the kernel's consumer as an errno.
 //!
 //! sunrpc folds everything but EACCES and ETIMEDOUT into EACCES, and NVMe stops reconnecting on ENOKEY and EKEYREJECTED: so a peer
-//! that only went away must not look like one that was refused.
+//! that only went away must not look like one that was refused, and neither must our own going away.
 
 use std::{fmt, io, time::Duration};
 
@@ -104,12 +104,16 @@ impl Failure {
                 }
             }
             Self::Key(error) => key_errno(error),
-            // What is crowded out may try again.
-            Self::Handshake(driver::Failure::Closed) | Self::Timeout(_) | Self::Crowded => libc::ETIMEDOUT,
+            // It may go well the next time.
+            Self::Handshake(driver::Failure::Closed)
+            | Self::Timeout(_)
+            | Self::Stopping
+            | Self::WorkerLost
+            | Self::Crowded => libc::ETIMEDOUT,
             Self::Handshake(driver::Failure::Io(error)) | Self::Socket(error) => io_errno(error),
             Self::Handshake(driver::Failure::Engine(error)) => engine_errno(error, psk),
             Self::Ktls(_, error) => io_errno(error),
-            Self::Stopping | Self::Bug | Self::WorkerLost | Self::WorkerLied(_) => libc::EIO,
+            Self::Bug | Self::WorkerLied(_) => libc::EIO,
         }
     }
 
@@ -216,9 +220,15 @@ fn key_errno(error: &KeyError) -> i32 {
 fn io_errno(error: &io::Error) -> i32 {
     match error.raw_os_error() {
         Some(libc::ENOMEM | libc::ENOBUFS) => libc::ENOMEM,
-        Some(libc::ETIMEDOUT | libc::ECONNRESET | libc::ENOTCONN | libc::EPIPE | libc::EHOSTUNREACH) => {
+        Some(
             libc::ETIMEDOUT
-        }
+            | libc::ECONNRESET
+            | libc::ECONNABORTED
+            | libc::ENOTCONN
+            | libc::EPIPE
+            | libc::EHOSTUNREACH
+            | libc::ENETUNREACH,
+        ) => libc::ETIMEDOUT,
         _ => libc::EIO,
     }
 }
@@ -228,7 +238,9 @@ fn engine_errno(error: &Error, psk: bool) -> i32 {
     match (error, alert) {
         (Error::Peer(_) | Error::Alert(_), Some(AlertDescription::UnknownPskIdentity)) => libc::EKEYREJECTED,
         (Error::Peer(_) | Error::Alert(_), Some(AlertDescription::DecryptError)) if psk => libc::EKEYREJECTED,
-        (Error::Peer(_) | Error::Certificate(_) | Error::Alert(_) | Error::Closed, _) => libc::EACCES,
+        (Error::Peer(_) | Error::Certificate(_) | Error::Alert(_), _) => libc::EACCES,
+        // So ends a peer that gives up, as we do (GIVING_UP): it refused nothing.
+        (Error::Closed | Error::Local(LocalError::Aborted(_)), _) => libc::ETIMEDOUT,
         (
             Error::Config(
                 ConfigError::NoAuthentication | ConfigError::NoCredentials | ConfigError::NoVerifier,
@@ -242,7 +254,6 @@ fn engine_errno(error: &Error, psk: bool) -> i32 {
             ),
             _,
         ) => libc::EIO,
-        (Error::Local(LocalError::Aborted(_)), _) => libc::ETIMEDOUT,
     }
 }
 
@@ -263,7 +274,10 @@ impl fmt::Display for Failure {
             Self::Handshake(failure) => failure.fmt(f),
             Self::Timeout(limit) => write!(f, "the peer did not finish within {} ms", limit.as_millis()),
             Self::Ktls(step, error) if error.raw_os_error() == Some(libc::ENOENT) => {
-                write!(f, "{step}: the kernel's tls module is missing (modprobe tls)")
+                write!(
+                    f,
+                    "{step}: the kernel lacks its tls module, or the cipher's (handclasp check says which)"
+                )
             }
             Self::Ktls(step, error) => write!(f, "{step}: {error}"),
             Self::Socket(error) => write!(f, "the socket: {error}"),
@@ -355,15 +369,20 @@ mod tests {
             (Failure::Handshake(driver::Failure::Closed), "ETIMEDOUT"),
             (Failure::Handshake(driver::Failure::Io(io::Error::from_raw_os_error(libc::ENOBUFS))), "ENOMEM"),
             (Failure::Handshake(driver::Failure::Io(io::Error::from_raw_os_error(libc::EBADF))), "EIO"),
+            (Failure::Socket(io::Error::from_raw_os_error(libc::ENETUNREACH)), "ETIMEDOUT"),
+            (Failure::Socket(io::Error::from_raw_os_error(libc::ECONNABORTED)), "ETIMEDOUT"),
             (Failure::Ktls("", io::Error::from_raw_os_error(libc::ENOENT)), "EIO"),
             (Failure::Ktls("", io::Error::from_raw_os_error(libc::ENOMEM)), "ENOMEM"),
             (Failure::Ktls("", io::Error::from_raw_os_error(libc::ENOTCONN)), "ETIMEDOUT"),
-            (Failure::Stopping, "EIO"),
+            (Failure::Stopping, "ETIMEDOUT"),
+            (Failure::WorkerLost, "ETIMEDOUT"),
+            (Failure::WorkerLied("x"), "EIO"),
+            (Failure::Bug, "EIO"),
             (Failure::Crowded, "ETIMEDOUT"),
             (engine(Error::Certificate(rejection)), "EACCES"),
             (engine(Error::Peer(Violation::NotTls13)), "EACCES"),
             (engine(Error::Peer(Violation::UnknownPskIdentity)), "EKEYREJECTED"),
-            (engine(Error::Closed), "EACCES"),
+            (engine(Error::Closed), "ETIMEDOUT"),
             (engine(Error::Config(ConfigError::NoCredentials)), "ENOKEY"),
             (engine(Error::Config(ConfigError::TooLong)), "EINVAL"),
             (engine(Error::Local(LocalError::Random)), "EIO"),

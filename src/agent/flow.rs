@@ -230,7 +230,7 @@ fn server_certificate(request: &Request, circumstances: &Circumstances<'_>, choi
 }
 
 fn server_psk(request: &Request, circumstances: &Circumstances<'_>, choice: Choice<'_>) -> Prepared {
-    let keyrings: Vec<_> = request.keyring.iter().chain(circumstances.keyrings).copied().collect();
+    let keyrings = to_search(request, circumstances);
     if keyrings.is_empty() {
         return Err(Failure::Missing(
             "there is no keyring to look for PSKs in (.nvme comes with nvmet-tcp)".into(),
@@ -238,6 +238,12 @@ fn server_psk(request: &Request, circumstances: &Circumstances<'_>, choice: Choi
     }
     let config = ServerConfig { psk: true, ..server_config(circumstances, choice) };
     Ok((Config::Server(config), Broker::finder(keyrings)))
+}
+
+/// The request's own keyring and then the others, each once: it may be one of them.
+fn to_search(request: &Request, circumstances: &Circumstances<'_>) -> Vec<KeySerial> {
+    let others = circumstances.keyrings.iter().filter(|keyring| request.keyring != Some(**keyring));
+    request.keyring.iter().chain(others).copied().collect()
 }
 
 fn client_config(circumstances: &Circumstances<'_>, Choice { section, .. }: Choice<'_>) -> ClientConfig {

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Write};
 
-use super::log::is_hidden;
+use crate::crypto::x509::distinguished_name::is_hidden;
 
 /// An object on its way, as text.
 pub(super) struct Object(String);

@@ -1,6 +1,10 @@
 //! Kernel keyrings (keyrings(7)): where PSKs, certificates and private keys are read from.
 
-use std::{ffi::CString, fmt, fs, io};
+use std::{
+    cell::OnceCell,
+    ffi::{CStr, CString},
+    fmt, fs, io,
+};
 
 use crate::crypto::secret::Secret;
 
@@ -121,33 +125,52 @@ fn read_description(bytes: &[u8]) -> Option<Description> {
     Some(Description { kind, owner, text: fields.nth(2)?.into() })
 }
 
-/// Finds the PSK of an identity in a keyring and those linked to it, by its whole description.
-///
-/// The kernel's search compares only as far as the shorter of the two goes, so "host subsystem" may find "host subsystem2".
-/// Then the keyring's own keys are gone through one by one, which is an answer only if it is unambiguous.
-pub(super) fn find_psk(keyring: KeySerial, identity: &[u8]) -> io::Result<Option<KeySerial>> {
-    let Ok(identity) = CString::new(identity) else { return Ok(None) };
-    let found = match system::keyctl_search(keyring.0, c"psk", &identity) {
-        Ok(serial) => KeySerial::new(serial),
-        Err(error) if error.raw_os_error() == Some(libc::ENOKEY) => None,
-        Err(error) => return Err(error),
-    };
-    match found {
-        Some(key) if is_psk(key, identity.as_bytes()) => Ok(Some(key)),
-        Some(_) => Ok(find_exactly(keyring, identity.as_bytes())),
-        None => Ok(None),
+/// A keyring that PSKs are looked for in, as long as one client's offers are gone through.
+pub(super) struct PskSearch {
+    pub(super) keyring: KeySerial,
+    kind: &'static CStr,
+    listed: OnceCell<Vec<(KeySerial, Description)>>,
+}
+
+impl PskSearch {
+    pub(super) fn new(keyring: KeySerial) -> Self {
+        Self { keyring, kind: c"psk", listed: OnceCell::new() }
+    }
+
+    /// Finds the PSK of an identity in the keyring and those linked to it, by its whole description.
+    ///
+    /// The kernel's search compares only as far as the shorter of the two goes, so "host subsystem" may find "host subsystem2".
+    /// Then the keyring's own keys are gone through one by one, which is an answer only if it is unambiguous.
+    pub(super) fn find(&self, identity: &[u8]) -> io::Result<Option<KeySerial>> {
+        let Ok(name) = CString::new(identity) else { return Ok(None) };
+        let found = match system::keyctl_search(self.keyring.0, self.kind, &name) {
+            Ok(serial) => KeySerial::new(serial),
+            Err(error) if error.raw_os_error() == Some(libc::ENOKEY) => None,
+            Err(error) => return Err(error),
+        };
+        match found {
+            Some(key) if describe(key).is_ok_and(|it| self.is_psk(&it, identity)) => Ok(Some(key)),
+            Some(_) => Ok(self.find_exactly(identity)),
+            None => Ok(None),
+        }
+    }
+
+    /// The keys are asked once for their names, for all offers: who offers dozens that begin like a key's has proved nothing yet.
+    fn find_exactly(&self, identity: &[u8]) -> Option<KeySerial> {
+        let listed = self.listed.get_or_init(|| described_keys_of(self.keyring));
+        let mut keys = listed.iter().filter(|(_, it)| self.is_psk(it, identity)).map(|(key, _)| *key);
+        let key = keys.next();
+        key.filter(|_| keys.next().is_none())
+    }
+
+    fn is_psk(&self, description: &Description, identity: &[u8]) -> bool {
+        description.kind.as_bytes() == self.kind.to_bytes() && description.text == identity
     }
 }
 
-fn is_psk(key: KeySerial, identity: &[u8]) -> bool {
-    describe(key).is_ok_and(|description| description.kind == "psk" && description.text == identity)
-}
-
-fn find_exactly(keyring: KeySerial, identity: &[u8]) -> Option<KeySerial> {
-    let links = keys_of(keyring).ok()?;
-    let mut keys = links.into_iter().filter(|key| is_psk(*key, identity));
-    let key = keys.next();
-    key.filter(|_| keys.next().is_none())
+fn described_keys_of(keyring: KeySerial) -> Vec<(KeySerial, Description)> {
+    let keys = keys_of(keyring).unwrap_or_default().into_iter();
+    keys.filter_map(|key| Some((key, describe(key).ok()?))).collect()
 }
 
 /// The keys that are linked to a keyring.
@@ -270,6 +293,7 @@ impl Keyrings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::agent::system::tests::add_key;
 
     const LIST: &str = "\
 5a2b3c4d I------     1 perm 1f1f0000  1000     0 keyring   .nvme: 2
@@ -300,6 +324,23 @@ mod tests {
         for bad in [&b"psk;0;0;3b010000;NVMe"[..], b"psk;0;0;3b010000\0", b"", b"\0"] {
             assert_eq!(read_description(bad), None);
         }
+    }
+
+    #[test]
+    fn a_keyring_is_listed_once_for_all_offers() {
+        let add = |kind, name, payload: &[u8], keyring: KeySerial| {
+            KeySerial::new(add_key(kind, name, payload, keyring.0).unwrap()).unwrap()
+        };
+        let keyring = add(c"keyring", c"PSKs", &[], THREAD_KEYRING);
+        let [long, short] = [c"host subsystem2", c"host subsystem"].map(|it| add(c"user", it, &[7], keyring));
+        // The type "psk" comes with NVMe, which not every kernel has.
+        let search = PskSearch { kind: c"user", ..PskSearch::new(keyring) };
+        assert_eq!(search.find_exactly(b"host sub"), None);
+        system::keyctl_clear(keyring.0).unwrap();
+        assert_eq!(search.find_exactly(b"host subsystem"), Some(short));
+        assert_eq!(search.find_exactly(b"host subsystem2"), Some(long));
+        assert_eq!(search.find(b"host subsystem").unwrap(), None, "the kernel is asked first");
+        assert_eq!(PskSearch { kind: c"psk", ..search }.find_exactly(b"host subsystem"), None);
     }
 
     #[test]

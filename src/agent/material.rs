@@ -1,12 +1,9 @@
 //! Authentication material: certificates, private keys and trust anchors, from files and from keys in keyrings, checked when they
 //! are loaded.
 
-use std::{
-    fs, io,
-    os::unix::fs::MetadataExt,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+mod loader;
+
+use std::{path::Path, sync::Arc};
 
 use crate::{
     crypto::{
@@ -18,11 +15,11 @@ use crate::{
     engine::{config::Credential, is_sendable},
 };
 
+use self::loader::Loader;
 use super::{
-    config::{self, Config, ConfigError, Connection, FileAt, Profile, Section},
+    config::{self, Config, ConfigError, Connection, Profile, Section},
     failure::Failure,
     keyring::{self, KeySerial},
-    log,
     request::Role,
     stamps::Stamps,
     trust_store::{self, Demands, Trust},
@@ -61,8 +58,6 @@ pub(super) struct Settings {
     /// In the order of the configuration's.
     pub(super) profiles: Vec<Side>,
     pub(super) trusts: Vec<Trust>,
-    /// The files that all this was read from.
-    pub(super) stamps: Stamps,
 }
 
 /// What holds for one connection.
@@ -75,22 +70,26 @@ pub(super) struct Choice<'a> {
 }
 
 impl Settings {
-    /// Reads the configuration (the one that is named, or the one that is found) and its files.
-    pub(super) fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
-        let mut stamps = Stamps::default();
+    /// Reads the configuration (the one that is named, or the one that is found) and its files, and notes how each was before: also of
+    /// what cannot be used, for it may be mended.
+    pub(super) fn load(path: Option<&Path>, stamps: &mut Stamps) -> Result<Self, ConfigError> {
+        *stamps = Stamps::default();
         config::candidates(path).into_iter().for_each(|path| stamps.add(path));
-        let config = Config::load(path)?;
+        let mut config = Config::load(path)?;
         config.files().for_each(|file| stamps.add(&file.path));
         if config.trusts_the_system() {
-            system_store().into_iter().for_each(|path| stamps.add(Path::new(path)));
+            // All: one may come that is not there yet.
+            SYSTEM_STORES.into_iter().for_each(|path| stamps.add(Path::new(path)));
         }
-        let mut loader = Loader { config: &config, identities: Vec::new(), trusts: Vec::new() };
+        let mut loader = Loader::new(&config);
         let client = loader.load(Role::Client, &config.client)?;
         let server = loader.load(Role::Server, &config.server)?;
         let profiles = config.profiles.iter().map(|profile| loader.load(profile.role, &profile.section));
         let profiles = profiles.collect::<Result<_, _>>()?;
-        let trusts = loader.trusts.into_iter().map(|(_, (_, trust))| trust).collect();
-        Ok(Self { client, server, profiles, trusts, stamps, config })
+        let Loader { trusts, warnings, .. } = loader;
+        let trusts = trusts.into_iter().map(|(_, (_, trust))| trust).collect();
+        config.warnings.extend(warnings);
+        Ok(Self { client, server, profiles, trusts, config })
     }
 
     /// Leaves it to workers, who have the trust stores by now, to verify peers: here a verifier of nobody stands for each.
@@ -126,62 +125,6 @@ impl Settings {
         let profiles = profiles.map(|(Profile { name, section, .. }, side)| Choice { name, section, side });
         [self.side(Role::Client), self.side(Role::Server)].into_iter().chain(profiles)
     }
-}
-
-/// Reads what sections name; what several name is read once.
-struct Loader<'a> {
-    config: &'a Config,
-    identities: Vec<([FileAt; 2], Arc<Identity>)>,
-    trusts: Vec<(Source, (Arc<Verifier>, Trust))>,
-}
-
-/// What a verifier is made of: anchors, CRLs, and demands.
-type Source = (PathBuf, Option<PathBuf>, Demands);
-
-impl Loader<'_> {
-    fn load(&mut self, role: Role, section: &Section) -> Result<Side, ConfigError> {
-        let identity = self.identity(section)?;
-        let anchors = section.truststore.clone().or_else(|| system_anchors(role));
-        let trust = anchors.map(|anchors| self.trust(&anchors, section)).transpose()?;
-        let (verifier, trust) = trust.unzip();
-        Ok(Side { identity, verifier, trust: trust.unwrap_or_default() })
-    }
-
-    fn trust(&mut self, anchors: &FileAt, section: &Section) -> Result<(Arc<Verifier>, usize), ConfigError> {
-        let crl = section.crl.as_ref().map(|crl| crl.path.clone());
-        let source = (anchors.path.clone(), crl, section.demands());
-        let known = self.trusts.iter().position(|(known, _)| *known == source);
-        let index = known.unwrap_or(self.trusts.len());
-        if known.is_none() {
-            self.trusts.push((source, load_trust(self.config, anchors, section)?));
-        }
-        let verifier = self.trusts.get(index).map(|(_, (verifier, _))| Arc::clone(verifier));
-        Ok((verifier.expect("it is there, or was just added"), index))
-    }
-
-    fn identity(&mut self, section: &Section) -> Result<Option<Arc<Identity>>, ConfigError> {
-        let at = |file: &FileAt, problem: &str| Err(config_error(self.config, file, problem.into()));
-        let files = match (&section.certificate, &section.private_key) {
-            (None, None) => return Ok(None),
-            (Some(file), None) => return at(file, "x509.certificate is set, but x509.private_key is not"),
-            (None, Some(file)) => return at(file, "x509.private_key is set, but x509.certificate is not"),
-            (Some(certificate), Some(private_key)) => [certificate.clone(), private_key.clone()],
-        };
-        if let Some((_, identity)) = self.identities.iter().find(|(known, _)| *known == files) {
-            return Ok(Some(Arc::clone(identity)));
-        }
-        let identity = Arc::new(load_identity(self.config, &files)?);
-        self.identities.push((files, Arc::clone(&identity)));
-        Ok(Some(identity))
-    }
-}
-
-fn load_identity(config: &Config, [certificate, private_key]: &[FileAt; 2]) -> Result<Identity, ConfigError> {
-    let at = |problem: String| config_error(config, private_key, problem);
-    let chain = read_chain(config, certificate)?;
-    let text = read_key_file(&private_key.path).map_err(|error| at(error.to_string()))?;
-    let key = SigningKey::from_pem(text.expose()).map_err(|error| at(error.to_string()))?;
-    identity(chain, key).map_err(at)
 }
 
 /// Puts a chain and a key together, if they belong together.
@@ -229,58 +172,12 @@ fn is_pem(content: &Secret) -> bool {
     content.expose().trim_ascii_start().starts_with(b"-----BEGIN ")
 }
 
-fn read_chain(config: &Config, file: &FileAt) -> Result<Vec<Vec<u8>>, ConfigError> {
-    let at = |problem: String| config_error(config, file, problem);
-    let text = fs::read(&file.path).map_err(|error| at(error.to_string()))?;
-    let chain = pem::certificates(&text).map_err(|error| at(error.to_string()))?;
-    if chain.is_empty() { Err(at("there is no certificate in it".into())) } else { Ok(chain) }
-}
-
-/// Reads a private key; like tlshd, complains about a file that others may read or change, and goes on.
-fn read_key_file(path: &Path) -> io::Result<Secret> {
-    let metadata = fs::metadata(path)?;
-    if metadata.uid() != 0 || metadata.mode() & 0o077 != 0 {
-        log::warning(format_args!("{}: a private key should be root's, with mode 0600", path.display()));
+/// Whose certificates a side verifies.
+pub(super) fn peer(role: Role) -> x509::Side {
+    match role {
+        Role::Client => x509::Side::Server,
+        Role::Server => x509::Side::Client,
     }
-    read_secret(path, metadata.len())
-}
-
-/// Reads a file into memory that is wiped.
-fn read_secret(path: &Path, length: u64) -> io::Result<Secret> {
-    const LARGEST: u64 = 64 * 1024;
-    if length > LARGEST {
-        return Err(io::Error::other("it is too large for a private key"));
-    }
-    let mut content = Secret::zeroed(usize::try_from(length).unwrap_or(0));
-    io::Read::read_exact(&mut fs::File::open(path)?, content.expose_mut())?;
-    Ok(content)
-}
-
-fn load_trust(
-    config: &Config,
-    anchors: &FileAt,
-    section: &Section,
-) -> Result<(Arc<Verifier>, Trust), ConfigError> {
-    let (crl, demands) = (section.crl.as_ref(), section.demands());
-    let at = |file: &FileAt| {
-        let (path, line) = (config.path.clone(), file.line);
-        move |problem| ConfigError { path, line, problem }
-    };
-    let mut store = TrustStore::empty();
-    let mut add = |trust: Trust| trust.add_to(&mut store).map(|()| trust);
-    let mut trust = Trust::anchors(&anchors.path).and_then(&mut add).map_err(at(anchors))?;
-    if let Some(crl) = crl {
-        trust.extend(Trust::crls(&crl.path).and_then(add).map_err(at(crl))?);
-    }
-    store.set_aside().iter().for_each(|problem| log::debug(format_args!("not trusted: {problem}")));
-    trust.demands = demands.clone();
-    Ok((Arc::new(trust_store::verifier(store, demands)), trust))
-}
-
-/// The system's own authorities, for a client without a truststore, if there are any.
-fn system_anchors(role: Role) -> Option<FileAt> {
-    let path = system_store().filter(|_| role == Role::Client)?;
-    Some(FileAt { path: path.into(), line: 0 })
 }
 
 /// The file with the system's own authorities, if it has any.
@@ -288,18 +185,13 @@ pub(super) fn system_store() -> Option<&'static str> {
     SYSTEM_STORES.into_iter().find(|path| Path::new(path).exists())
 }
 
-fn config_error(config: &Config, file: &FileAt, problem: String) -> ConfigError {
-    ConfigError {
-        path: config.path.clone(),
-        line: file.line,
-        problem: format!("{}: {problem}", file.path.display()),
-    }
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::{
+        fs,
+        sync::atomic::{AtomicU32, Ordering},
+    };
 
     /// The settings of this configuration, in which DIR stands for the folder with the tests' files.
     pub(in crate::agent) fn settings(text: &str) -> Settings {
@@ -308,9 +200,25 @@ pub(super) mod tests {
         let path = std::env::temp_dir().join(format!("handclasp-settings-{}-{count}", std::process::id()));
         let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/agent");
         fs::write(&path, text.replace("DIR", fixtures)).unwrap();
-        let settings = Settings::load(Some(&path));
+        let settings = Settings::load(Some(&path), &mut Stamps::default());
         fs::remove_file(&path).unwrap();
         settings.unwrap()
+    }
+
+    #[test]
+    fn a_file_that_was_missed_is_watched() {
+        let directory = std::env::temp_dir().join(format!("handclasp-missed-{}", std::process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        let (configuration, store) = (directory.join("config"), directory.join("store.pem"));
+        let text = format!("[authenticate.server]\nx509.truststore={}\n", store.display());
+        fs::write(&configuration, text).unwrap();
+        let mut stamps = Stamps::default();
+        assert!(Settings::load(Some(&configuration), &mut stamps).is_err());
+        assert!(!stamps.changed());
+        fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/agent/ca.pem"), &store).unwrap();
+        assert!(stamps.changed());
+        assert!(Settings::load(Some(&configuration), &mut stamps).is_ok());
+        fs::remove_dir_all(&directory).unwrap();
     }
 
     #[test]

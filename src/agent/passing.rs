@@ -103,6 +103,8 @@ fn rights(control: &[u8]) -> Vec<RawFd> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::agent::wait::{tests::A_PROCESS_STARTS, wait};
+    use nix::poll::PollFlags;
     use std::os::fd::AsFd;
 
     /// Two ends of a socket that keeps messages apart.
@@ -138,6 +140,7 @@ pub(super) mod tests {
         send(&[passed.as_raw_fd(); 3]);
         assert!(matches!(receive(), (1, Err(_))), "there is room for two");
         drop(passed);
+        wait([(watch.as_fd(), PollFlags::POLLIN)], Some(A_PROCESS_STARTS)).unwrap();
         let end = nix::sys::socket::recv(watch.as_raw_fd(), &mut [0], MsgFlags::MSG_DONTWAIT);
         assert_eq!(end, Ok(0), "nobody has it open any more");
     }

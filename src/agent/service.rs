@@ -29,13 +29,15 @@ use super::{
     notify::Manager,
     process::{self, now},
     reception::Reception,
+    stamps::Stamps,
     status::{self, Status, View},
     wait::wait,
 };
 
 /// How many refusals of ACCEPT are borne in one go; each takes one request off the kernel's queue (at most 50), or none.
 const MAX_REFUSALS: usize = 50;
-/// How many requests begin in one turn: under a flood they never end.
+/// How many requests are taken in one go, and how many begin in one turn: under a flood they never end.
+const MAX_TAKEN: usize = 64;
 const MAX_BEGUN: usize = 64;
 
 /// The running agent.
@@ -48,8 +50,12 @@ struct Service {
     status: Status,
     calendar: Calendar,
     manager: Manager,
+    /// The files that the configuration was read from, or that it could not be read from.
+    stamps: Stamps,
     /// When to look for keyrings and changed files.
     look: Instant,
+    /// Whether requests were left to the kernel for lack of room or of workers.
+    left_some: bool,
 }
 
 /// What can go on.
@@ -84,9 +90,10 @@ pub(super) fn run(options: Options) -> Result<(), String> {
     panic::set_hook(Box::new(|panic| log::error(format_args!("a bug: {panic}"))));
     let mut service = Service::start(options)?;
     service.manager.ready();
-    while service.turn()? {}
+    let ended = service.serve();
     service.manager.stopping();
-    service.stop()
+    // Whatever the reason: who is in flight is to try again.
+    ended.and(service.stop())
 }
 
 impl Service {
@@ -102,7 +109,9 @@ impl Service {
         process::give_up_rights();
         // They start while we read.
         let mut crew = Crew::start(workers);
-        let mut settings = Settings::load(path.as_deref()).map_err(|error| error.to_string())?;
+        let mut stamps = Stamps::default();
+        let settings = Settings::load(path.as_deref(), &mut stamps);
+        let mut settings = settings.map_err(|error| error.to_string())?;
         log::set_debug(settings.config.debug);
         crew.renew(&mut settings)?;
         let abilities = process::probe_ktls();
@@ -116,7 +125,9 @@ impl Service {
             signals,
             status: Status::start(status.as_deref()),
             manager: Manager::of_environment(),
+            stamps,
             look: Instant::now() + SLOW_TIMER,
+            left_some: false,
         };
         if let Err(error) = keyring::possess_user_keyring() {
             log::debug(format_args!("root's user keyring cannot be linked: {error}"));
@@ -164,6 +175,12 @@ impl Service {
                 Ok(())
             }
         }
+    }
+
+    /// Turns until it is to end.
+    fn serve(&mut self) -> Result<(), String> {
+        while self.turn()? {}
+        Ok(())
     }
 
     /// One turn of the loop; `Ok(false)` at the end.
@@ -233,7 +250,7 @@ impl Service {
         if self.look <= now {
             self.look = now + SLOW_TIMER;
             self.reception.keyrings.refresh();
-            if self.reception.settings.stamps.changed() {
+            if self.stamps.changed() {
                 log::notice(format_args!("the configuration or a file that it names has changed"));
                 self.reload();
             }
@@ -243,10 +260,17 @@ impl Service {
     /// Takes requests until there are no more, or no more can be borne.
     fn take(&mut self) {
         let mut refusals = 0;
-        while self.reception.can_take() && refusals < MAX_REFUSALS {
+        for taken in 0.. {
             // They begin first, and then it goes on.
-            if self.reception.has_crowd() {
+            if self.reception.has_crowd() || taken >= MAX_TAKEN {
                 return;
+            }
+            if !self.reception.can_take() {
+                self.left_some = true;
+                break;
+            }
+            if refusals >= MAX_REFUSALS {
+                break;
             }
             match self.namespaces.take() {
                 Some(Ok(call)) => self.reception.receive(call),
@@ -271,12 +295,12 @@ impl Service {
 
     /// Goes on with the handshakes that can, and ends those whose time is over.
     fn advance(&mut self, ready: &[bool]) {
-        let could_take = self.reception.can_take();
         self.reception.advance(ready);
         self.work();
         self.reception.flights.give_up_late();
         self.work();
-        if !could_take && self.reception.can_take() {
+        if self.left_some && self.reception.can_take() {
+            self.left_some = false;
             self.namespaces.hurry();
         }
     }
@@ -310,7 +334,7 @@ impl Service {
     fn reload(&mut self) {
         self.manager.reloading();
         let former = &self.reception.settings.config;
-        let loaded = Settings::load(self.path.as_deref())
+        let loaded = Settings::load(self.path.as_deref(), &mut self.stamps)
             .and_then(|settings| settings.config.replaces(former).map(|()| settings))
             .map_err(|error| error.to_string());
         let crew = self.reception.flights.crew_mut();
@@ -323,7 +347,6 @@ impl Service {
             Err(error) => {
                 log::error(format_args!("{error}; going on with the configuration as it was"));
                 self.status.refused(&error);
-                self.reception.settings.stamps.renew();
             }
         }
         self.manager.ready();
@@ -342,7 +365,7 @@ impl Service {
             }
         }
         log::notice(format_args!("stopped, with {count} handshakes in flight"));
-        log::flush();
+        log::end();
         Ok(())
     }
 }

@@ -28,11 +28,6 @@ impl Stamps {
     pub(super) fn changed(&self) -> bool {
         self.0.iter().any(|(path, before)| state(path) != *before)
     }
-
-    /// Takes the files as they are now for what they were: their trouble was reported, and once is enough.
-    pub(super) fn renew(&mut self) {
-        self.0.iter_mut().for_each(|(path, before)| *before = state(path));
-    }
 }
 
 fn state(path: &Path) -> State {
@@ -52,19 +47,23 @@ mod tests {
     #[test]
     fn a_file_that_comes_changes_or_goes_is_noticed() {
         let path = std::env::temp_dir().join(format!("handclasp-stamps-{}", std::process::id()));
-        let mut stamps = Stamps::default();
-        stamps.add(&path);
-        assert!(!stamps.changed());
+        assert!(!stamps_of(&path).changed());
         for act in [
             |path: &Path| fs::write(path, "1"),
             |path: &Path| fs::write(path, "22"),
             |path: &Path| fs::remove_file(path),
         ] {
+            let stamps = stamps_of(&path);
             act(&path).unwrap();
             assert!(stamps.changed());
-            stamps.renew();
-            assert!(!stamps.changed());
+            assert!(!stamps_of(&path).changed());
         }
+    }
+
+    fn stamps_of(path: &Path) -> Stamps {
+        let mut stamps = Stamps::default();
+        stamps.add(path);
+        stamps
     }
 
     #[test]
@@ -74,18 +73,14 @@ mod tests {
         fs::create_dir_all(&directory).unwrap();
         fs::write(top.join("aim"), "1").unwrap();
         std::os::unix::fs::symlink("../aim", directory.join("link")).unwrap();
-        let mut stamps = Stamps::default();
-        stamps.add(&directory);
-        // A file that came while the others were in trouble is watched like them.
+        let stamps = stamps_of(&directory);
         fs::write(directory.join("late"), "1").unwrap();
         assert!(stamps.changed());
-        stamps.renew();
         for file in [directory.join("late"), top.join("aim")] {
-            assert!(!stamps.changed());
+            let stamps = stamps_of(&directory);
             // As `openssl ca -gencrl -out` does: neither a new file nor a new entry.
             fs::write(&file, "22").unwrap();
             assert!(stamps.changed(), "{}", file.display());
-            stamps.renew();
         }
         fs::remove_dir_all(&top).unwrap();
     }

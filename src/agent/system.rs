@@ -321,6 +321,21 @@ pub(super) mod tests {
         let _traced = unsafe { libc::ptrace(libc::PTRACE_TRACEME, 0, 0, 0) };
     }
 
+    /// `add_key(kind, description, payload, payload.len(), keyring)`
+    pub(in crate::agent) fn add_key(
+        kind: &CStr,
+        description: &CStr,
+        payload: &[u8],
+        keyring: i32,
+    ) -> io::Result<i32> {
+        let (kind, description) = (kind.as_ptr(), description.as_ptr());
+        // SAFETY: the pointers are those of live strings that end with NUL and of a live slice, which the kernel only reads.
+        let key = unsafe {
+            libc::syscall(libc::SYS_add_key, kind, description, payload.as_ptr(), payload.len(), keyring)
+        };
+        check(key).map(|key| i32::try_from(key).unwrap_or(0))
+    }
+
     #[test]
     fn landlock_closes_the_file_system_where_there_is_landlock() {
         let opens = std::thread::spawn(|| {

@@ -7,7 +7,10 @@ use std::{
 };
 
 use crate::{
-    crypto::x509::{AllowList, Policy, Property, RequiredPurpose, Revocation, TrustStore, Verifier},
+    crypto::{
+        certificate::UnixTime,
+        x509::{AllowList, Policy, Property, RequiredPurpose, Revocation, Side, TrustStore, Verifier},
+    },
     engine::codec::{Malformed, Reader, TooLong, Writer},
 };
 
@@ -22,6 +25,37 @@ pub(crate) fn policy() -> Policy {
 pub(crate) fn verifier(store: TrustStore, demands: Demands) -> Verifier {
     let Demands { purpose, revocation, min_rsa_bits, allowed } = demands;
     Verifier::with_policy(Arc::new(store), Policy { purpose, revocation, min_rsa_bits, allowed, ..policy() })
+}
+
+/// What is of no use in a trust store.
+#[derive(Debug)]
+pub(super) struct Idle {
+    /// Whether nothing is of use.
+    pub(super) all: bool,
+    /// How much, what and why, in words.
+    pub(super) text: String,
+}
+
+impl Idle {
+    /// Looks for what vouches now for no peer in this role.
+    pub(super) fn find(verifier: &Verifier, peer: Side, now: UnixTime) -> Option<Self> {
+        let (idle, count) = verifier.idle_anchors(peer, now);
+        if idle.is_empty() {
+            return None;
+        }
+        let text = format!("{} of {count} certificates vouch for nobody now: {}", idle.len(), some_of(&idle));
+        Some(Self { all: idle.len() == count, text })
+    }
+}
+
+/// The first of a list, and how many more there are.
+pub(super) fn some_of(list: &[String]) -> String {
+    const TOLD: usize = 3;
+    let told = list.iter().take(TOLD).map(String::as_str).collect::<Vec<_>>().join("; ");
+    match list.len().saturating_sub(TOLD) {
+        0 => told,
+        more => format!("{told}; and {more} more"),
+    }
 }
 
 /// What one side demands of its peers' paths.

@@ -26,12 +26,15 @@ pub(super) fn wait<'a>(
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use std::{
         io::Write,
         os::{fd::AsFd, unix::net::UnixStream},
     };
+
+    /// As long as what is closed may still be open: a process that another test starts has it, too, until it is another program.
+    pub(in crate::agent) const A_PROCESS_STARTS: Duration = Duration::from_secs(10);
 
     #[test]
     fn what_can_go_on_is_told_in_order() {

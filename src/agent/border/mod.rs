@@ -101,6 +101,13 @@ pub(super) enum Report {
     Failed(Verdict),
 }
 
+impl Report {
+    /// Whether no other follows of this handshake.
+    pub(super) fn is_last(&self) -> bool {
+        matches!(self, Self::Done(_) | Self::Failed(_))
+    }
+}
+
 /// A session, as far as the kernel, its consumer and the log need it.
 #[derive(Debug)]
 pub(super) struct Established {

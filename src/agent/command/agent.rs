@@ -2,7 +2,7 @@
 
 use std::{path::Path, process::ExitCode};
 
-use super::{Argument, Arguments, CommandError, unexpected_operand, unknown_option};
+use super::{Argument, Arguments, CommandError, print, unexpected_operand, unknown_option};
 use crate::agent::{
     log::{self, Format},
     namespace::Wanted,
@@ -16,7 +16,7 @@ Does the TLS handshakes that the kernel's NFS and NVMe/TCP ask for.
 Usage: handclasp agent [OPTIONS]
 
   -c, --config FILE   the configuration, in tlshd's format; without it the first that exists of
-                      /etc/handclasp/config, /etc/tlshd/config and /etc/tlshd.conf, or the defaults
+                      /etc/handclasp/config, /etc/tlshd.conf and /etc/tlshd/config, or the defaults
   -w, --workers N     how many processes without privileges parse what peers send (2); 0: this one does it,
                       private keys and all, where there can be no others
   -l, --log-format F  human (the default) or json: an object on each line, as monitoring.md tells
@@ -61,8 +61,7 @@ pub(super) fn run(mut arguments: Arguments) -> Result<ExitCode, CommandError> {
                 "netns" => options.namespaces.add(&arguments.text()?),
                 "netns-all" => options.namespaces.all = true,
                 "h" | "help" => {
-                    print!("{USAGE}");
-                    return Ok(ExitCode::SUCCESS);
+                    return print(format_args!("{USAGE}"));
                 }
                 other => return Err(unknown_option(other)),
             },

@@ -9,13 +9,14 @@ mod workers;
 
 use std::{fmt, path::PathBuf, process::ExitCode};
 
-use super::{Argument, Arguments, CommandError, unexpected_operand, unknown_option};
+use super::{Argument, Arguments, CommandError, print, unexpected_operand, unknown_option};
 use crate::{
     agent::{
         flow::read_psk,
         keyring::{self, KeySerial, Keyrings},
         log::Sanitised,
         material::Settings,
+        stamps::Stamps,
     },
     crypto::hash::Hash,
 };
@@ -80,37 +81,36 @@ pub(super) fn run(mut arguments: Arguments) -> Result<ExitCode, CommandError> {
             Argument::Option(name) => match name.as_str() {
                 "c" | "config" => path = Some(arguments.path()?),
                 "h" | "help" => {
-                    print!("{USAGE}");
-                    return Ok(ExitCode::SUCCESS);
+                    return print(format_args!("{USAGE}"));
                 }
                 other => return Err(unknown_option(other)),
             },
             Argument::Operand(operand) => return Err(unexpected_operand(&operand)),
         }
     }
-    Ok(report(path))
+    report(path)
 }
 
-fn report(path: Option<PathBuf>) -> ExitCode {
+fn report(path: Option<PathBuf>) -> Result<ExitCode, CommandError> {
     let mut worst = Level::Ok;
     let mut show = |findings: Vec<Finding>| {
-        for finding in findings {
-            println!("{finding}");
+        findings.into_iter().try_for_each(|finding| {
             worst = worst.max(finding.level);
-        }
+            print(format_args!("{finding}\n")).map(drop)
+        })
     };
-    show(host::check());
-    show(kernel::check());
-    show(vec![workers::check()]);
-    match Settings::load(path.as_deref()) {
-        Err(error) => show(vec![Finding::fail("configuration", error.to_string())]),
+    show(host::check())?;
+    show(kernel::check())?;
+    show(vec![workers::check()])?;
+    match Settings::load(path.as_deref(), &mut Stamps::default()) {
+        Err(error) => show(vec![Finding::fail("configuration", error.to_string())])?,
         Ok(settings) => {
-            show(keyrings(&settings.config.keyrings));
-            show(material::check(&settings));
-            show(files::check(&settings.config));
+            show(keyrings(&settings.config.keyrings))?;
+            show(material::check(&settings))?;
+            show(files::check(&settings.config))?;
         }
     }
-    if worst == Level::Fail { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    Ok(if worst == Level::Fail { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 fn keyrings(configured: &[String]) -> Vec<Finding> {

@@ -1,4 +1,9 @@
-//! The commands, and how they read their arguments.
+//! The commands, how they read their arguments, and how they print.
+#![deny(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "they panic when the reader is gone: print() and complain() do not"
+)]
 
 mod agent;
 mod check;
@@ -9,7 +14,14 @@ mod status;
 mod tools;
 mod worker;
 
-use std::{ffi::OsString, fmt, io, path::PathBuf, process::ExitCode, str::FromStr};
+use std::{
+    ffi::OsString,
+    fmt,
+    io::{self, Write},
+    path::PathBuf,
+    process::ExitCode,
+    str::FromStr,
+};
 
 use lexopt::{Arg, Parser, ValueExt};
 
@@ -158,6 +170,22 @@ impl From<io::Error> for CommandError {
     fn from(error: io::Error) -> Self {
         Self::Failure(error.to_string())
     }
+}
+
+/// Writes to standard output. A reader that has seen enough (`handclasp check | head -1`) is no failure.
+pub fn print(text: fmt::Arguments<'_>) -> Result<ExitCode, CommandError> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_fmt(text).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(CommandError::Failure(format!("standard output: {error}")))
+        }
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// Says on standard error what is wrong, to whoever listens.
+pub fn complain(message: fmt::Arguments<'_>) {
+    let _nobody_listens = writeln!(io::stderr(), "handclasp: {message}");
 }
 
 /// Reads a command line, the command included, as far as that goes without acting on it.

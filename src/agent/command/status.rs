@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Argument, Arguments, CommandError, unexpected_operand, unknown_option};
+use super::{Argument, Arguments, CommandError, print, unexpected_operand, unknown_option};
 use crate::agent::status::{Form, SOCKET};
 
 const USAGE: &str = "\
@@ -39,8 +39,7 @@ pub(super) fn run(mut arguments: Arguments) -> Result<ExitCode, CommandError> {
                 "p" | "prometheus" => form = Form::Prometheus,
                 "s" | "socket" => path = arguments.path()?,
                 "h" | "help" => {
-                    print!("{USAGE}");
-                    return Ok(ExitCode::SUCCESS);
+                    return print(format_args!("{USAGE}"));
                 }
                 other => return Err(unknown_option(other)),
             },
@@ -49,8 +48,7 @@ pub(super) fn run(mut arguments: Arguments) -> Result<ExitCode, CommandError> {
     }
     let silence = |error| CommandError::Failure(format!("{}: no agent answers: {error}", path.display()));
     let answer = ask(&path, form).map_err(silence)?;
-    io::stdout().write_all(answer.as_bytes())?;
-    Ok(ExitCode::SUCCESS)
+    print(format_args!("{answer}"))
 }
 
 fn ask(path: &Path, form: Form) -> io::Result<String> {

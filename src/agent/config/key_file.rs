@@ -85,7 +85,11 @@ pub(super) fn named<T: Copy + PartialEq>(
     name_of: fn(T) -> &'static str,
 ) -> Result<Vec<T>, String> {
     let mut found = Vec::new();
-    for name in list(value) {
+    let names = list(value);
+    if names.is_empty() {
+        return Err(format!("{key} is empty"));
+    }
+    for name in names {
         let thing = all.iter().copied().find(|thing| name_of(*thing).eq_ignore_ascii_case(&name));
         let thing = thing.ok_or_else(|| {
             let names = words(all.iter().map(|thing| name_of(*thing)));

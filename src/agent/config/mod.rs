@@ -18,8 +18,8 @@ use key_file::{Group, Problem, Setting, list, number, path};
 pub(super) use profile::{Connection, Profile};
 pub(super) use section::{Alpn, FileAt, Section};
 
-/// Where the configuration is looked for, in this order.
-const PATHS: [&str; 3] = ["/etc/handclasp/config", "/etc/tlshd/config", "/etc/tlshd.conf"];
+/// Where the configuration is looked for, in this order; tlshd's in that of tlshd, where the older place comes first.
+const PATHS: [&str; 3] = ["/etc/handclasp/config", "/etc/tlshd.conf", "/etc/tlshd/config"];
 
 /// What the file says; nothing that it names is read yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub(super) struct Config {
     pub(super) profiles: Vec<Profile>,
     /// `[metrics]`: the file to keep fresh for Prometheus' node exporter.
     pub(super) textfile: Option<PathBuf>,
-    /// Settings that are understood and have no effect here.
+    /// Settings that have no effect here, and files that can be used, but should not be as they are.
     pub(super) warnings: Vec<ConfigError>,
 }
 
@@ -65,11 +65,19 @@ pub(super) fn candidates(path: Option<&Path>) -> Vec<&Path> {
     path.map_or_else(|| PATHS.into_iter().map(Path::new).collect(), |path| vec![path])
 }
 
+/// Whether there is nothing of this name. A link that leads nowhere, or a directory that may not be entered, is there: to go on
+/// with the next would be to trust more than was wished.
+fn is_absent(path: &Path) -> bool {
+    let trouble = fs::symlink_metadata(path).err();
+    trouble
+        .is_some_and(|error| matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory))
+}
+
 impl Config {
     /// Reads the file that is named, else the first of [`PATHS`] that exists; if there is none, the defaults are enough for NVMe
     /// and for NFS clients.
     pub(super) fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
-        match candidates(path).into_iter().find(|candidate| path.is_some() || candidate.exists()) {
+        match candidates(path).into_iter().find(|candidate| path.is_some() || !is_absent(candidate)) {
             Some(path) => Self::read(path),
             None => Ok(Self { path: "no configuration file".into(), ..Self::default() }),
         }

@@ -6,7 +6,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use crate::agent::request::Role;
+use crate::agent::{namespace::doorman::bare, request::Role};
 
 use super::{
     key_file::{Problem, Setting, list},
@@ -96,7 +96,7 @@ impl Matches {
             "match.local_port" => self.local_ports = ports()?,
             "match.peer_address" => self.peer_addresses = networks()?,
             "match.peer_port" => self.peer_ports = ports()?,
-            "match.netns" => self.netns = entries,
+            "match.netns" => self.netns = entries.iter().map(|name| bare(name).into()).collect(),
             _ => {
                 return Err(format!(
                     "there is no setting {key:?} (match.local_address, match.local_port, match.peer_address, match.peer_port, match.netns)"

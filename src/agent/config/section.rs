@@ -77,6 +77,7 @@ impl Section {
             let at = |problem| (setting.line, problem);
             match section.set(role, setting).map_err(at)? {
                 Effect::Some => {}
+                Effect::Empty => warnings.push(at(format!("{} is empty: there is none", setting.key))),
                 Effect::None(why) => warnings.push(at(format!("{} has no effect: {why}", setting.key))),
                 Effect::Unknown => {
                     return Err(at(format!("there is no setting {:?} in [{name}]", setting.key)));
@@ -92,11 +93,13 @@ impl Section {
 
     fn set(&mut self, role: Role, Setting { key, value, line }: &Setting<'_>) -> Result<Effect, String> {
         let (key, line) = (*key, *line);
-        let file = || match value.as_str() {
-            "" => Ok(None),
-            _ => path(key, value).map(|path| Some(FileAt { path: path.into(), line })),
-        };
+        let file = || path(key, value).map(|path| Some(FileAt { path: path.into(), line }));
         match (key, role) {
+            ("x509.truststore" | "x509.crl" | "x509.certificate" | "x509.private_key", _)
+                if value.is_empty() =>
+            {
+                return Ok(Effect::Empty);
+            }
             ("x509.truststore", _) => self.truststore = file()?,
             ("x509.crl", _) => self.crl = file()?,
             ("x509.certificate", _) => self.certificate = file()?,
@@ -218,6 +221,8 @@ impl Section {
 /// What became of a setting.
 enum Effect {
     Some,
+    /// It names nothing.
+    Empty,
     None(&'static str),
     Unknown,
 }

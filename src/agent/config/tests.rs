@@ -167,6 +167,18 @@ fn showing_no_certificate_is_no_way_round_an_allow_list() {
 }
 
 #[test]
+fn what_cannot_be_read_is_not_absent() {
+    let directory = std::env::temp_dir().join(format!("handclasp-absent-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    let at = |name: &str| directory.join(name);
+    std::os::unix::fs::symlink("nowhere", at("link")).unwrap();
+    std::fs::write(at("file"), "").unwrap();
+    assert!(is_absent(&at("nothing")) && is_absent(&at("file/below")) && is_absent(&at("nothing/below")));
+    assert!(!is_absent(&at("link")) && !is_absent(&at("file")));
+    std::fs::remove_dir_all(&directory).unwrap();
+}
+
+#[test]
 fn a_configuration_that_vanishes_is_not_replaced_by_the_defaults() {
     let at = |path: &str, text| Config::parse(Path::new(path), text).unwrap();
     let defaults = Config { path: "no configuration file".into(), ..Config::default() };

@@ -18,15 +18,16 @@ use crate::agent::{
     status::WorkerState,
 };
 
-/// How long a worker must have lived for its successor to start at once.
+/// How long a worker must have lived for its successor to start after the first pause again.
 const LONG_LIFE: Duration = Duration::from_secs(10);
+/// Before the successor of one that was lost starts: if it was memory that ended, its start would be the next to ask for some.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// A place for a worker.
 pub(in crate::agent) struct Member {
     post: Option<Post>,
-    /// How long to wait before the next start, if the last one did not live long.
+    /// How long to wait before the next start, if this one is lost.
     pause: Duration,
     /// When one may be started here.
     opens: Instant,
@@ -42,7 +43,7 @@ impl Member {
     pub(super) fn new() -> Self {
         Self {
             post: None,
-            pause: Duration::ZERO,
+            pause: FIRST_PAUSE,
             opens: Instant::now(),
             losses: 0,
             remains: Vec::new(),
@@ -153,7 +154,7 @@ impl Member {
         let Some(post) = self.post.take() else { return };
         log::debug(format_args!("worker {} retires", post.number()));
         self.remains.push(post.kill());
-        (self.pause, self.opens) = (Duration::ZERO, Instant::now());
+        (self.pause, self.opens) = (FIRST_PAUSE, Instant::now());
     }
 
     fn replace_if(&mut self, result: Result<(), String>) {
@@ -167,7 +168,7 @@ impl Member {
     pub(super) fn dismiss(&mut self) {
         let Some(post) = self.post.take() else { return };
         if post.started().elapsed() > LONG_LIFE {
-            self.pause = Duration::ZERO;
+            self.pause = FIRST_PAUSE;
         }
         self.remains.push(post.kill());
         self.losses += 1;
@@ -176,7 +177,7 @@ impl Member {
 
     fn close_for_a_while(&mut self) {
         self.opens = Instant::now() + self.pause;
-        self.pause = (self.pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
     }
 }
 

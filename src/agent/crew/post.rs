@@ -197,8 +197,7 @@ impl Post {
         report: Report,
         is_its_own: bool,
     ) -> Result<Option<Report>, &'static str> {
-        let is_last = matches!(report, Report::Done(_) | Report::Failed(_));
-        if is_last && self.owes.is_some_and(|(owed, _)| owed == number) {
+        if report.is_last() && self.owes.is_some_and(|(owed, _)| owed == number) {
             self.owes = None;
         }
         if is_its_own {

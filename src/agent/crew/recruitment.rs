@@ -1,7 +1,7 @@
 //! What a worker is started with, and its start.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, Write},
     os::fd::OwnedFd,
     path::PathBuf,
@@ -18,6 +18,10 @@ use crate::agent::{material::Settings, passing, trust_store};
 
 /// How many handshakes a worker does before another takes its place: what one of them may have left behind goes with it.
 const LONGEST_SERVICE: u32 = 10_000;
+/// Half of the host's or cgroup's memory: by so much a worker goes before its broker (proc_pid_oom_score_adj(5)).
+const OOM_SCORE: i32 = 500;
+/// The score of who goes first.
+const HIGHEST_OOM_SCORE: i32 = 1000;
 
 /// What a worker is started with.
 #[derive(Debug)]
@@ -62,6 +66,15 @@ impl Recruitment {
     pub(super) fn start(&self) -> io::Result<(Child, OwnedFd, Voice)> {
         let (voice, stderr) = Voice::new()?;
         let (process, socket) = passing::start(&self.program, &self.arguments, stderr.into())?;
+        // Where memory ends, better one worker than the broker, whom nobody speaks for; and from its first page on, for where it
+        // ended just now it is short still. A host that hides the file is none the worse.
+        let _best_effort = go_first(process.id());
         Ok((process, socket, voice))
     }
+}
+
+fn go_first(process: u32) -> io::Result<()> {
+    let ours = fs::read_to_string("/proc/self/oom_score_adj")?.trim().parse().unwrap_or(0);
+    let score = OOM_SCORE.saturating_add(ours).min(HIGHEST_OOM_SCORE);
+    fs::write(format!("/proc/{process}/oom_score_adj"), score.to_string())
 }

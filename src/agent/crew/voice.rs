@@ -99,6 +99,7 @@ fn read_priority(line: &[u8]) -> (Priority, &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::agent::wait::{tests::A_PROCESS_STARTS, wait};
     use std::io::Write;
 
     #[test]
@@ -117,6 +118,7 @@ mod tests {
         voice.hear(1);
         assert!(voice.line.is_empty() && voice.deadline().is_some(), "more than 50 lines at once");
         drop(theirs);
+        wait(voice.interest(), Some(A_PROCESS_STARTS)).unwrap();
         voice.hear(1);
         assert!(voice.interest().is_none(), "nobody waits for what was closed");
     }

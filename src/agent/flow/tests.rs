@@ -430,6 +430,20 @@ fn what_is_missing_is_no_key() {
 }
 
 #[test]
+fn each_keyring_is_searched_once() {
+    let [first, second, third] = [1, 2, 3].map(|serial| KeySerial::new(serial).unwrap());
+    let settings = settings("");
+    let circumstances = Circumstances { keyrings: &[first, second], ..circumstances(&settings) };
+    let to_search = |keyring| {
+        let request = Request { keyring, ..request(Role::Server, Authentication::Psk) };
+        to_search(&request, &circumstances)
+    };
+    assert_eq!(to_search(Some(second)), [second, first]);
+    assert_eq!(to_search(Some(third)), [third, first, second]);
+    assert_eq!(to_search(None), [first, second]);
+}
+
+#[test]
 fn an_identity_names_its_hash() {
     assert_eq!(psk_hash(b"NVMe0R01 nqn.host nqn.sub"), Some(Hash::Sha256));
     assert_eq!(psk_hash(b"NVMe1G02 nqn.host nqn.sub digest="), Some(Hash::Sha384));

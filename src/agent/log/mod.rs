@@ -18,7 +18,10 @@ use std::{
 };
 
 use super::{failure::Cause, json::Object};
-use crate::crypto::{certificate::UnixTime, x509::time::Rfc3339};
+use crate::crypto::{
+    certificate::UnixTime,
+    x509::{distinguished_name::is_hidden, time::Rfc3339},
+};
 pub(super) use budget::{Budget, Rate};
 pub(super) use handshake::{Ended, Outcome, Subject};
 use sink::Sink;
@@ -173,10 +176,19 @@ pub(super) fn worker(process: u32, priority: Priority, text: &[u8]) {
     }
 }
 
-/// Writes what waits to be written, and how much was left out or lost.
+/// Writes what waits to be written, and, when that is due, how much was left out or lost.
 pub(super) fn flush() {
+    tell(Instant::now());
+}
+
+/// Writes whatever there is to be told yet.
+pub(super) fn end() {
+    tell(Instant::now() + budget::TELLING);
+}
+
+fn tell(now: Instant) {
     for cause in Cause::ALL {
-        let due = log().refusals.get_mut(cause as usize).and_then(|budget| budget.due(Instant::now()));
+        let due = log().refusals.get_mut(cause as usize).and_then(|budget| budget.due(now));
         due.into_iter().for_each(|count| left_out(cause, count));
     }
     let mut log = log();
@@ -298,12 +310,6 @@ impl fmt::Display for Sanitised<'_> {
         }
         if text.chars().nth(LONGEST).is_some() { f.write_str("...") } else { Ok(()) }
     }
-}
-
-/// The characters that a terminal acts on, that turn the direction of text, or hide.
-pub(super) fn is_hidden(character: char) -> bool {
-    character.is_control()
-        || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 #[cfg(test)]

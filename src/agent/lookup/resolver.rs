@@ -69,7 +69,10 @@ mod tests {
         assert_eq!(prctl::get_pdeathsig(), Ok(Some(Signal::SIGKILL)));
         assert!(Command::new("/bin/true").spawn().is_err(), "starts a process");
         assert!(Vec::<u8>::new().try_reserve(256 << 20).is_err(), "has memory without end");
-        assert_eq!(system::host_name(ADDRESS).unwrap(), b"localhost");
+        let hosts = std::fs::read_to_string("/etc/hosts").unwrap();
+        let mut entries = hosts.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let entry = entries.find(|words| words.first() == Some(&"127.0.0.1")).unwrap();
+        assert_eq!(system::host_name(ADDRESS).unwrap(), entry[1].as_bytes());
         println!("confined");
     }
 

@@ -3,7 +3,8 @@
 //! To enter a namespace takes CAP_SYS_ADMIN, which is close to everything, and as long as namespaces come and go it is needed
 //! again. The broker hears workers that may have been taken over: a thread of it that enters (it shares its capabilities) would
 //! put that right within a bug's reach. So the broker gives the capability up, and this process keeps it: it reads nothing but
-//! its command line and the names in a folder of root's, and only ever says which namespaces are there and hands sockets over.
+//! its command line, the names in a folder of root's, and which of those the broker could not serve; and only ever says which
+//! namespaces are there and hands sockets over.
 //! The sockets stay those of their namespace wherever they are used, and so do the requests that come through them.
 
 use std::{
@@ -24,7 +25,7 @@ use nix::{
     sys::{prctl, signal::Signal, socket::MsgFlags},
 };
 
-use super::{SLOW_TIMER, Tidings, Wanted};
+use super::{LONGEST_TIDINGS, SLOW_TIMER, Tidings, Wanted};
 use crate::agent::{
     netlink, passing, process,
     system::{self, CAP_NET_ADMIN, CAP_SYS_ADMIN},
@@ -53,9 +54,9 @@ pub(in crate::agent) fn run(wanted: Wanted) -> Result<(), String> {
     doorman.say(Tidings::Settled, "", &[])?;
     loop {
         let interests = [(doorman.broker, PollFlags::POLLIN), (mounts.as_fd(), PollFlags::POLLPRI)];
-        // The broker says nothing: it can only hang up.
         match wait(interests, Some(SLOW_TIMER)).map_err(|error| format!("poll: {error}"))?[..] {
-            [true, _] => return Ok(()),
+            [true, _] if !doorman.hear() => return Ok(()),
+            [true, false] => {}
             _ => doorman.look()?,
         }
     }
@@ -115,6 +116,19 @@ impl Doorman<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Hears the one thing that the broker says: a namespace that it could not serve, which the next look opens again. `false` when it
+    /// has hung up.
+    fn hear(&mut self) -> bool {
+        let mut buffer = [0; LONGEST_TIDINGS];
+        let Ok((length @ 1.., _)) = passing::receive(self.broker, &mut buffer) else { return false };
+        if let Some(Ok(name)) = buffer.get(..length).map(str::from_utf8) {
+            self.open.remove(name);
+            // Another name of it may be what is left of it by then.
+            self.refused.clear();
+        }
+        true
     }
 
     /// Tells of the names that were given and stand for no namespace, or for our own.
@@ -201,7 +215,7 @@ fn path(name: &str) -> PathBuf {
 }
 
 /// A namespace has one name for all that is said of it: that of `ip netns`, if it has one.
-pub(super) fn bare(name: &str) -> &str {
+pub(in crate::agent) fn bare(name: &str) -> &str {
     let in_folder = name.strip_prefix(FOLDER).and_then(|rest| rest.strip_prefix('/'));
     in_folder.filter(|rest| !rest.contains('/')).unwrap_or(name)
 }
@@ -261,6 +275,17 @@ mod tests {
         assert_eq!(said(), Some(format!("!{nothing}: there is no such network namespace (yet)")));
         assert_eq!(said(), Some(format!("!{own}: it is the agent's own, and served without a name")));
         assert_eq!(said(), None);
+        passing::send(ours.as_fd(), &[first.as_bytes()], &[], MsgFlags::empty()).unwrap();
+        assert!(doorman.hear());
+        doorman.look().unwrap();
+        assert_eq!(said(), Some(format!("+{first}")), "the broker could not serve it");
+        assert_eq!(
+            said(),
+            Some(format!("!{second}: it is served already, as {first}")),
+            "it was looked at again"
+        );
+        drop(ours);
+        assert!(!doorman.hear());
         drop(other.stdin.take());
         other.wait().unwrap();
     }

@@ -12,7 +12,7 @@ use std::{
 
 use super::{
     keyring::{self, Loan},
-    log,
+    log::{self, Budget, Rate},
     netlink::{Answer, Kernel, KernelError},
     process,
     request::Incoming,
@@ -23,6 +23,12 @@ pub(super) use set::Namespaces;
 
 /// How often the kernel is asked without having called: a READY can be lost.
 pub(super) const SLOW_TIMER: Duration = Duration::from_secs(5);
+
+/// How often it is told that the kernel was not heard: whoever has the rights in a namespace may call as often as the kernel.
+const DEAFNESS: Rate = Rate { burst: 2, per_second: 1 };
+
+/// Longer than any path.
+const LONGEST_TIDINGS: usize = 8192;
 
 /// Which namespaces are served beside our own.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -78,6 +84,8 @@ pub(super) struct Namespace {
     counters: Rc<Counters>,
     /// When to ask the kernel for requests, whether it calls or not.
     ask: Instant,
+    /// For telling that it was not heard.
+    deafness: Budget,
 }
 
 /// A request that was taken, and where its result goes.
@@ -95,14 +103,19 @@ impl Namespace {
     fn own() -> Result<Self, KernelError> {
         let kernel = Kernel::open()?;
         process::check_policy(&kernel);
-        Ok(Self { kernel, counters: Rc::new(Counters::new("")), ask: Instant::now() })
+        Ok(Self::new(kernel, ""))
     }
 
     /// One in which these sockets were opened.
     fn of(name: &str, sockets: Vec<OwnedFd>) -> Result<Self, KernelError> {
         let lost = |_| KernelError::Io("its sockets", io::Error::from_raw_os_error(libc::EMFILE));
         let kernel = Kernel::new(sockets.try_into().map_err(lost)?)?;
-        Ok(Self { kernel, counters: Rc::new(Counters::new(name)), ask: Instant::now() })
+        Ok(Self::new(kernel, name))
+    }
+
+    fn new(kernel: Kernel, name: &str) -> Self {
+        let (counters, deafness) = (Rc::new(Counters::new(name)), Budget::new(DEAFNESS));
+        Self { kernel, counters, ask: Instant::now(), deafness }
     }
 
     fn is_called(&self, name: &str) -> bool {
@@ -122,10 +135,10 @@ impl Namespace {
     fn hear(&mut self) {
         self.hurry();
         match self.kernel.drain_events() {
-            Ok(false) => {}
-            Ok(true) => log::warning(format_args!(
+            Ok(true) if self.deafness.take(Instant::now()) => log::warning(format_args!(
                 "the kernel called more often than it could be heard: consumers were refused meanwhile (ESRCH)"
             )),
+            Ok(_) => {}
             Err(error) => log::warning(format_args!("netlink events: {error}")),
         }
     }

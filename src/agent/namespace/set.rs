@@ -9,15 +9,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use nix::{errno::Errno, poll::PollFlags};
+use nix::{errno::Errno, poll::PollFlags, sys::socket::MsgFlags};
 
-use super::{Call, Namespace, Tidings, Wanted};
+use super::{Call, LONGEST_TIDINGS, Namespace, Tidings, Wanted};
 use crate::agent::{log, passing, status::Counters, wait::wait};
 
 /// How long the namespaces that are there at the start may take to be opened.
 const LONGEST_START: Duration = Duration::from_secs(5);
-/// Longer than any path.
-const LONGEST_TIDINGS: usize = 8192;
 
 /// All namespaces that are served.
 pub(in crate::agent) struct Namespaces {
@@ -120,8 +118,19 @@ impl Namespaces {
                 log::notice(format_args!("netns {name}: served"));
                 self.list.push(namespace);
             }
-            Err(error) => log::error(format_args!("netns {name}: {error}")),
+            Err(error) => {
+                log::error(format_args!("netns {name}: {error}; it is tried again"));
+                self.give_back(name);
+            }
         }
+    }
+
+    /// Has the doorman open a namespace again, which it believes to be served.
+    fn give_back(&self, name: &str) {
+        let Some(doorman) = &self.doorman else { return };
+        let parts = [name.as_bytes()];
+        // If it cannot be told it is gone, which the next turn finds out.
+        let _untold = passing::send(doorman.socket.as_fd(), &parts, &[], MsgFlags::MSG_DONTWAIT);
     }
 
     /// Closes what keeps a namespace from ending; its handshakes in flight go on to their own end.
@@ -172,5 +181,26 @@ impl Namespaces {
             }
         }
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::passing::tests::pair;
+    use std::process::Command;
+
+    #[test]
+    fn a_namespace_that_could_not_be_served_is_given_back() {
+        let (socket, theirs) = pair();
+        let process = Command::new("true").spawn().unwrap();
+        let doorman = Some(Doorman { process, socket, has_settled: true });
+        let mut namespaces = Namespaces { list: vec![], doorman };
+        // Its sockets were lost, as they are where there is no room for descriptors.
+        passing::send(theirs.as_fd(), &[b"+blue"], &[], MsgFlags::empty()).unwrap();
+        namespaces.hear(&[true]).unwrap();
+        let mut name = [0; 16];
+        let (length, _) = passing::receive(theirs.as_fd(), &mut name).unwrap();
+        assert_eq!((&name[..length], namespaces.list.len()), (&b"blue"[..], 0));
     }
 }

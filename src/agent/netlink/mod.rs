@@ -45,6 +45,9 @@ const HANDSHAKE_A_DONE_STATUS: u16 = 1;
 const HANDSHAKE_A_DONE_SOCKFD: u16 = 2;
 const HANDSHAKE_A_DONE_REMOTE_AUTH: u16 = 3;
 
+/// How many events are read in one go: more than the kernel lets wait. Whoever has the rights in a namespace may send to the group.
+const MAX_EVENTS: usize = 256;
+
 /// Why the agent cannot talk to this kernel.
 #[derive(Debug)]
 pub(super) enum KernelError {
@@ -138,17 +141,18 @@ impl Kernel {
         Policy::read(messages).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
     }
 
-    /// Reads all events away; what they say is only "ask with ACCEPT", and so does their loss (ENOBUFS). Whether some were lost.
+    /// Reads events away; what they say is only "ask with ACCEPT", and so does their loss (ENOBUFS). Whether some were lost.
     pub(super) fn drain_events(&self) -> io::Result<bool> {
         let mut were_lost = false;
-        loop {
+        for _ in 0..MAX_EVENTS {
             match self.events.receive() {
                 Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(were_lost),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => were_lost = true,
                 Err(error) => return Err(error),
             }
         }
+        Ok(were_lost)
     }
 
     /// Takes the next request, if there is one.
@@ -276,7 +280,30 @@ mod tests {
     use super::*;
     use crate::agent::{keyring::KeySerial, request::Request};
     use netlink_bindings::handshake::{Done, PushAccept};
+    use nix::sys::socket::{NetlinkAddr, setsockopt, sockopt::RcvBufForce};
+    use socket::tests::Stranger;
     use std::time::Duration;
+
+    #[test]
+    fn who_never_stops_sending_to_the_group_delays_nothing() {
+        if !nix::unistd::getuid().is_root() {
+            return;
+        }
+        let sockets = sockets().unwrap();
+        setsockopt(&sockets[1], RcvBufForce, &(1 << 20)).unwrap();
+        let [socket, events] = sockets.map(Socket::new);
+        // The controller's own group, since not every kernel has ours.
+        events.join(CONTROLLER.into()).unwrap();
+        let kernel =
+            Kernel { events, requests: Rc::new(Requests { socket: RefCell::new(socket), family: 0 }) };
+        let (stranger, group) = (Stranger::new(), NetlinkAddr::new(0, 1 << (CONTROLLER - 1)));
+        for _ in 0..=MAX_EVENTS {
+            stranger.send(&group).unwrap();
+        }
+        assert!(!kernel.drain_events().unwrap());
+        assert_eq!(kernel.events.receive().unwrap(), [], "the last");
+        assert_eq!(kernel.events.receive().unwrap_err().kind(), io::ErrorKind::WouldBlock);
+    }
 
     /// The attributes of a request of ours, as bytes.
     fn sent(command: u8, attributes: &[Attribute]) -> Vec<u8> {

@@ -64,13 +64,16 @@ impl Policy {
 
     /// Whether DONE takes what we send with it: status, socket and who the peer is, in their types.
     pub(in crate::agent) fn takes_results(&self) -> bool {
-        [
-            (HANDSHAKE_A_DONE_STATUS, Self::U32),
-            (HANDSHAKE_A_DONE_SOCKFD, Self::S32),
-            (HANDSHAKE_A_DONE_REMOTE_AUTH, Self::U32),
-        ]
-        .into_iter()
-        .all(|(attribute, kind)| self.attribute_type(HANDSHAKE_CMD_DONE, attribute) == Some(kind))
+        // The socket was unsigned before Linux 6.7, of the same four bytes.
+        let results: [(u16, &[u32]); 3] = [
+            (HANDSHAKE_A_DONE_STATUS, &[Self::U32]),
+            (HANDSHAKE_A_DONE_SOCKFD, &[Self::S32, Self::U32]),
+            (HANDSHAKE_A_DONE_REMOTE_AUTH, &[Self::U32]),
+        ];
+        let kind = |attribute| self.attribute_type(HANDSHAKE_CMD_DONE, attribute);
+        results
+            .into_iter()
+            .all(|(attribute, kinds)| kind(attribute).is_some_and(|kind| kinds.contains(&kind)))
     }
 
     /// The type of an attribute in a command, if the kernel takes it there.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use nix::sys::socket::{
-    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recvmsg, sendto, socket,
+    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, connect, recvmsg, send, socket,
 };
 
 use super::codec::{self, Body, Message, Outgoing};
@@ -17,17 +17,19 @@ const DATAGRAM_LENGTH: usize = 32 * 1024;
 const SOL_NETLINK: i32 = 270;
 const NETLINK_ADD_MEMBERSHIP: i32 = 1;
 
-/// A bound generic netlink socket.
+/// A generic netlink socket that is connected to the kernel.
 #[derive(Debug)]
 pub(super) struct Socket {
     descriptor: OwnedFd,
     sequence: u32,
 }
 
+/// Opens one that only the kernel can send to: else whoever has the rights in its network namespace could fill it.
 pub(super) fn open() -> io::Result<OwnedFd> {
     let descriptor =
         socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkGeneric)?;
-    bind(descriptor.as_raw_fd(), &NetlinkAddr::new(0, 0))?;
+    // Not bound before, which would leave others the time to send.
+    connect(descriptor.as_raw_fd(), &NetlinkAddr::new(0, 0))?;
     Ok(descriptor)
 }
 
@@ -50,8 +52,7 @@ impl Socket {
     pub(super) fn exchange(&mut self, request: &Outgoing<'_>) -> io::Result<Vec<Message>> {
         self.sequence = self.sequence.wrapping_add(1);
         let bytes = codec::encode(request, self.sequence);
-        let kernel = NetlinkAddr::new(0, 0);
-        retry(|| sendto(self.descriptor.as_raw_fd(), &bytes, &kernel, MsgFlags::empty()))?;
+        retry(|| send(self.descriptor.as_raw_fd(), &bytes, MsgFlags::empty()))?;
         let mut answer = Vec::new();
         loop {
             for message in self.receive()? {
@@ -67,31 +68,69 @@ impl Socket {
         }
     }
 
-    /// The messages of the next datagram; never waits, since the kernel answers before `sendmsg` returns.
+    /// The messages of the next datagram; none of one that somebody else sent to the group. Never waits, since the kernel answers
+    /// before `send` returns.
     pub(super) fn receive(&self) -> io::Result<Vec<Message>> {
-        loop {
-            let mut buffer = vec![0; DATAGRAM_LENGTH];
-            let (length, truncated, sender) = retry(|| {
-                let mut parts = [IoSliceMut::new(&mut buffer)];
-                let descriptor = self.descriptor.as_raw_fd();
-                let received = recvmsg::<NetlinkAddr>(descriptor, &mut parts, None, MsgFlags::MSG_DONTWAIT)?;
-                let truncated = received.flags.contains(MsgFlags::MSG_TRUNC);
-                Ok((received.bytes, truncated, received.address))
-            })?;
-            if sender.is_none_or(|address| address.pid() != 0) {
-                continue;
-            }
-            if truncated {
-                return Err(io::Error::new(io::ErrorKind::InvalidData, "a netlink message was cut off"));
-            }
-            return codec::decode(buffer.get(..length).unwrap_or_default())
-                .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error));
+        let mut buffer = vec![0; DATAGRAM_LENGTH];
+        let (length, truncated, sender) = retry(|| {
+            let mut parts = [IoSliceMut::new(&mut buffer)];
+            let descriptor = self.descriptor.as_raw_fd();
+            let received = recvmsg::<NetlinkAddr>(descriptor, &mut parts, None, MsgFlags::MSG_DONTWAIT)?;
+            let truncated = received.flags.contains(MsgFlags::MSG_TRUNC);
+            Ok((received.bytes, truncated, received.address))
+        })?;
+        if sender.is_none_or(|address| address.pid() != 0) {
+            return Ok(vec![]);
         }
+        if truncated {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "a netlink message was cut off"));
+        }
+        codec::decode(buffer.get(..length).unwrap_or_default())
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
     }
 }
 
 impl AsFd for Socket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.descriptor.as_fd()
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use nix::{
+        errno::Errno,
+        sys::socket::{getsockname, sendto},
+    };
+
+    /// Somebody else's: neither bound nor connected.
+    pub(in crate::agent::netlink) struct Stranger(OwnedFd);
+
+    impl Stranger {
+        pub(in crate::agent::netlink) fn new() -> Self {
+            let (kind, flags) = (SockType::Raw, SockFlag::SOCK_CLOEXEC);
+            Self(socket(AddressFamily::Netlink, kind, flags, SockProtocol::NetlinkGeneric).unwrap())
+        }
+
+        /// Sends a message without content.
+        pub(in crate::agent::netlink) fn send(&self, to: &NetlinkAddr) -> nix::Result<usize> {
+            let message = [[16, 0, 0, 0], [0; 4], [0; 4], [0; 4]].concat();
+            sendto(self.0.as_raw_fd(), &message, to, MsgFlags::empty())
+        }
+    }
+
+    #[test]
+    fn nobody_but_the_kernel_can_send_to_a_socket() {
+        let mut socket = Socket::new(open().unwrap());
+        let address: NetlinkAddr = getsockname(socket.descriptor.as_raw_fd()).unwrap();
+        let is_root = nix::unistd::getuid().is_root();
+        // To others the kernel forbids it anyway.
+        let refusal = if is_root { Errno::ECONNREFUSED } else { Errno::EPERM };
+        assert_eq!(Stranger::new().send(&address), Err(refusal));
+        assert_eq!(socket.receive().unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        let name = [codec::Attribute::string(2, "nlctrl")];
+        let request = Outgoing { family: 16, version: 2, command: 3, dump: false, attributes: &name };
+        assert_eq!(socket.exchange(&request).unwrap().len(), 1, "the kernel is heard");
     }
 }

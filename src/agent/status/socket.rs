@@ -177,6 +177,7 @@ mod tests {
     use nix::{
         poll::{PollFd, PollTimeout, poll},
         sys::resource::{Resource, getrlimit, setrlimit},
+        sys::socket::bind,
     };
 
     fn path(name: &str) -> PathBuf {
@@ -270,8 +271,12 @@ mod tests {
         let path = path("taken");
         let desk = Desk::open(&path).unwrap();
         assert!(Desk::open(&path).unwrap_err().to_string().contains("another agent"));
-        drop(UnixListener::bind(path.with_extension("dead")).unwrap());
-        let dead = Desk::open(&path.with_extension("dead")).unwrap();
+        // Nobody listens behind it, as behind a dead agent's. One that listened and was closed would not do: a process that another
+        // test has just started keeps it open until it is another program.
+        let dead = path.with_extension("dead");
+        let silent = socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).unwrap();
+        bind(silent.as_raw_fd(), &UnixAddr::new(&dead).unwrap()).unwrap();
+        let dead = Desk::open(&dead).unwrap();
         drop((desk, dead));
         fs::write(&path, "no socket").unwrap();
         assert!(Desk::open(&path).is_err());

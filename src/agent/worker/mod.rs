@@ -13,6 +13,7 @@ use std::{
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     panic::{self, AssertUnwindSafe},
     sync::Arc,
+    time::Duration,
 };
 
 use nix::poll::PollFlags;
@@ -34,6 +35,9 @@ use crate::{
 
 /// How many handshakes go on in one turn, however many could: each turn takes milliseconds, and reports and orders wait for its end.
 const MAX_ADVANCES: usize = 16;
+
+/// How long a reset can go unnoticed.
+const LONGEST_SLEEP: Duration = Duration::from_millis(500);
 
 /// The handshakes of one worker, and what it has to report of them.
 #[derive(Default)]
@@ -60,6 +64,11 @@ impl Worker {
     pub(super) fn interests(&self) -> impl Iterator<Item = (BorrowedFd<'_>, PollFlags)> {
         let waiting = self.courses.iter().filter(|course| course.waits());
         waiting.map(|course| (course.socket.as_fd(), course.interest))
+    }
+
+    /// How long to wait for them: the kernel's RPC client, while its handshake goes on, wakes nobody when its connection is reset.
+    pub(super) fn patience(&self) -> Option<Duration> {
+        self.courses.iter().any(Course::waits).then_some(LONGEST_SLEEP)
     }
 
     /// The next report, if there is one.

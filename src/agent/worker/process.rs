@@ -48,7 +48,7 @@ impl Post<'_> {
     /// One turn of the loop; `Ok(false)` when the broker has hung up.
     fn turn(&mut self) -> Result<bool, String> {
         let interests = [(self.broker, PollFlags::POLLIN)].into_iter().chain(self.worker.interests());
-        let ready = wait(interests, None).map_err(|error| format!("poll: {error}"))?;
+        let ready = wait(interests, self.worker.patience()).map_err(|error| format!("poll: {error}"))?;
         let (called, ready) = ready.split_first().unwrap_or((&false, &[]));
         self.worker.advance(ready);
         let goes_on = !called || self.take_orders()?;

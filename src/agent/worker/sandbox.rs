@@ -30,8 +30,6 @@ const MAX_MEMORY: u64 = 768 << 20;
 pub(in crate::agent) const NOBODY: (u32, u32) = (65534, 65534);
 /// Weighs a third of the broker's (sched(7)).
 const NICENESS: i32 = 5;
-/// Half of the host's or cgroup's memory: a worker goes first (proc_pid_oom_score_adj(5)).
-const OOM_SCORE: &str = "500";
 /// The user that a worker is, if the system has it.
 const USER: &str = "handclasp";
 
@@ -74,9 +72,7 @@ const LIMITED: &[(libc::c_long, Condition)] = &[
 /// Gives everything up.
 pub(super) fn enter() -> Result<(), String> {
     let step = |what: &'static str| move |error| format!("sandbox: {what}: {error}");
-    // Where memory ends, better one worker than the broker, whom nobody speaks for. A host that hides the file is none the worse.
-    let _best_effort = fs::write("/proc/self/oom_score_adj", OOM_SCORE);
-    // And where time is short, the broker goes first: it takes requests off the kernel's queue.
+    // Where time is short, the broker goes first: it takes requests off the kernel's queue.
     system::be_nice(NICENESS);
     let _best_effort = system::set_slice(0);
     let passwd = fs::read_to_string("/etc/passwd").ok();

@@ -203,6 +203,11 @@ impl Crl {
         verdict
     }
 
+    /// Whether an authority may sign lists, and has signed this one.
+    pub(super) fn is_of(&self, authority: &Authority<'_>) -> bool {
+        authority.crl_sign && self.check_signature(&authority.key, &mut Budget::default()).is_ok()
+    }
+
     /// The status of a certificate by this list, whose signature has been verified.
     //= rfc5280#section-6.3.3
     //# (j) If (cert_status is UNREVOKED), then search for the certificate on the complete CRL.

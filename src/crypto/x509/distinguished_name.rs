@@ -75,12 +75,13 @@ pub(super) fn is_plain(name: &[u8]) -> bool {
     attributes.all(|attribute| attribute.text().is_some_and(|text| !text.chars().any(is_hidden)))
 }
 
-/// Control characters, and those that show nothing (Unicode's Default_Ignorable_Code_Point).
-fn is_hidden(character: char) -> bool {
+/// Control characters, those that end a line or turn its direction, and those that show nothing (Unicode's
+/// Default_Ignorable_Code_Point).
+pub(crate) fn is_hidden(character: char) -> bool {
     character.is_control()
         || matches!(character,
             '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
-            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
             | '\u{fff0}'..='\u{fff8}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
             | '\u{e0000}'..='\u{e0fff}')
@@ -106,16 +107,6 @@ pub(super) fn email_addresses(name: &[u8]) -> impl Iterator<Item = Result<Cow<'_
 /// The values of commonName in a name; `None` for what is not text.
 pub(super) fn common_names(name: &[u8]) -> impl Iterator<Item = Option<Cow<'_, str>>> {
     texts(name, COMMON_NAME)
-}
-
-/// The attributes of a name that has been read before, level by level: type, and value if that is text.
-#[cfg(any(not(feature = "names"), test))]
-pub(super) fn attributes(
-    name: &[u8],
-) -> impl Iterator<Item = impl Iterator<Item = (Oid<'_>, Option<Cow<'_, str>>)>> {
-    let levels = Rdns::new(name).into_iter().flatten();
-    levels
-        .map(|level| Attributes(level.unwrap_or_default()).map(|attribute| (attribute.oid, attribute.text())))
 }
 
 /// The values of an attribute in a name that has been read before.

@@ -276,6 +276,10 @@ impl<'a> SubjectAltName<'a> {
         Ok(Self { critical, names: any.value() })
     }
 
+    pub(super) fn octets(&self) -> usize {
+        self.names.len()
+    }
+
     pub(super) fn names(&self) -> impl Iterator<Item = Result<GeneralName<'a>, Problem>> + use<'a> {
         general_names(self.names)
     }

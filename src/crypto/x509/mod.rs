@@ -59,9 +59,10 @@ mod cache;
 mod certificate;
 mod constraints;
 mod crl;
-mod distinguished_name;
+pub(crate) mod distinguished_name;
 mod extensions;
 mod general_name;
+mod inventory;
 mod names;
 mod oid;
 mod path;
@@ -78,7 +79,6 @@ use alloc::{format, string::String, sync::Arc, vec::Vec};
 
 use cache::SignatureCache;
 use certificate::Certificate;
-use crl::Crl;
 use path::{Candidate, Candidates, Found, Search};
 use problem::{Failure, Role};
 
@@ -86,6 +86,7 @@ pub use self::{
     allow::{AllowList, BadEntry, Property},
     budget::Budget,
     crl::Revocation,
+    inventory::Coverage,
     problem::Problem,
     purpose::{RequiredPurpose, Side},
     store::{StoreError, TrustStore},
@@ -190,13 +191,6 @@ impl Verifier {
         Self { store, ..self.clone() }
     }
 
-    /// The issuers of which there are only CRLs whose time is over, as text.
-    pub fn expired_crls(&self, now: UnixTime) -> Vec<String> {
-        let issuers = self.store.crl_issuers();
-        let is_over = |(_, crls): &(&[u8], &[Crl])| crls.iter().all(|crl| crl.is_expired(now));
-        issuers.filter(is_over).map(|(issuer, _)| text::name(issuer)).collect()
-    }
-
     /// Validates a chain, the end entity first, and returns the path.
     pub fn find_path(&self, chain: &[Vec<u8>], request: &Request<'_>) -> Result<Path, Rejection> {
         self.find(chain, request, |key, found| {
@@ -282,8 +276,11 @@ impl Verifier {
 
     /// What issuers alone are asked to keep.
     fn check_profile(&self, end_entity: &Certificate<'_>, side: Side) -> Result<(), Problem> {
-        let server = || end_entity.common_name_fault().filter(|_| side == Side::Server);
-        end_entity.issuer_fault().or_else(server).map_or(Ok(()), Err)
+        end_entity.issuer_fault().map_or(Ok(()), Err)?;
+        match side {
+            Side::Server => end_entity.check_common_names(self.policy.budget),
+            Side::Client => Ok(()),
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use alloc::string::ToString;
 use core::net::{IpAddr, Ipv4Addr};
 
 use super::{
+    budget::Budget,
     certificate::Certificate,
     distinguished_name,
     general_name::{GeneralName, ip_address},
@@ -83,13 +84,18 @@ impl Certificate<'_> {
     ///
     /// BR 7.1.4.3 wants each to be a copy of a name in subjectAltName. That much is not asked: in private PKIs it is a label
     /// ("Storage Box 1"), and nothing is ever matched with it. But one that is meant as a name is to be written like one.
-    pub(super) fn common_name_fault(&self) -> Option<Problem> {
+    pub(super) fn check_common_names(&self, mut budget: Budget) -> Result<(), Problem> {
         const NOT_A_COPY: Problem = Problem::Baseline(
             "a common name that is a host's must be a copy of one in subjectAltName (7.1.4.3)",
         );
-        let misspelt = distinguished_name::common_names(self.subject)
-            .any(|name| name.is_none_or(|name| !self.has_name(&name) && self.is_misspelt(&name)));
-        (self.extensions.subject_alt_name.is_some() && misspelt).then_some(NOT_A_COPY)
+        let Some(names) = self.extensions.subject_alt_name else { return Ok(()) };
+        for name in distinguished_name::common_names(self.subject) {
+            budget.comparisons(1, names.octets())?;
+            if name.is_none_or(|name| !self.has_name(&name) && self.is_misspelt(&name)) {
+                return Err(NOT_A_COPY);
+            }
+        }
+        Ok(())
     }
 
     /// Whether this very text is a name of the subjectAltName.

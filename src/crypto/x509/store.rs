@@ -1,6 +1,6 @@
 //! The trust store: whose word counts.
 
-use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
+use alloc::{boxed::Box, collections::BTreeMap, format, string::String, vec::Vec};
 use core::fmt;
 
 use super::{
@@ -9,7 +9,6 @@ use super::{
     crl::Crl,
     path::Issuer,
     problem::{Problem, Role},
-    text,
 };
 use crate::crypto::pem;
 
@@ -30,20 +29,22 @@ const MAX_CRLS_OF_ONE_NAME: usize = 64;
 /// A certificate of the trust store: an issuer if it is a CA's, and in any case itself trusted as an end entity.
 #[derive(Debug)]
 pub(super) struct Anchor {
-    der: Vec<u8>,
+    pub(super) der: Vec<u8>,
+    /// Where it stands: a file, and a line in it.
+    pub(super) origin: Box<str>,
     subject: Vec<u8>,
     authority: Result<Authority<'static>, Problem>,
 }
 
 impl Anchor {
-    fn read(der: &[u8]) -> Result<Self, Problem> {
+    fn read(der: &[u8], origin: &str) -> Result<Self, Problem> {
         let certificate = Certificate::read(der)?;
         let authority = Authority::of(&certificate).and_then(|mut authority| {
             certificate.check_self_signed(&authority)?;
             authority.issuer_fault = authority.issuer_fault.or_else(|| certificate.root_fault());
             Ok(authority.into_owned())
         });
-        Ok(Self { der: der.into(), subject: certificate.subject.into(), authority })
+        Ok(Self { der: der.into(), origin: origin.into(), subject: certificate.subject.into(), authority })
     }
 
     pub(super) fn issuer<'p>(&'p self) -> Issuer<'p> {
@@ -92,17 +93,12 @@ impl TrustStore {
         if found { Ok(()) } else { Err(error(&"no certificate in it")) }
     }
 
-    /// Adds one certificate in DER; `origin` names it should it be set aside.
+    /// Adds one certificate in DER; `origin` says where it stands should it be of no use.
     pub fn add(&mut self, der: &[u8], origin: &str) {
-        let anchor = match Anchor::read(der) {
+        let anchor = match Anchor::read(der, origin) {
             Ok(anchor) => anchor,
             Err(problem) => return self.set_aside.push(format!("{origin}: {problem}")),
         };
-        if let Err(problem) = &anchor.authority
-            && *problem != Problem::NotAuthority
-        {
-            self.set_aside.push(format!("{origin}: '{}': {problem}", text::name(&anchor.subject)));
-        }
         let same_name = self.anchors.entry(anchor.subject.clone()).or_default();
         if same_name.is_empty() && anchor.authority.is_ok() {
             self.authorities.push(anchor.subject.clone());
@@ -161,9 +157,13 @@ impl TrustStore {
         self.anchors.is_empty()
     }
 
-    /// What was read but will vouch for nobody: where it stands, and why; for the log.
+    /// What is no certificate that can be read: where it stands, and why. [`super::Verifier::idle_anchors`] tells what else is of no use.
     pub fn set_aside(&self) -> &[String] {
         &self.set_aside
+    }
+
+    pub(super) fn anchors(&self) -> impl Iterator<Item = &Anchor> {
+        self.anchors.values().flatten()
     }
 
     /// The subjects (DER) of those that may issue.

@@ -13,8 +13,14 @@ use super::general_name::{GeneralName, ip_address};
 /// A name in a log line is cut after this many bytes: its author is a stranger.
 const MAX_TEXT: usize = 160;
 
+/// Only a name of at most so many octets is read: x509-parser takes some forty octets of memory for each.
+const MAX_NAME: usize = 1024;
+
 /// A distinguished name (DER) as "C=NL, O=Lab, CN=server.test"; empty for an empty or unreadable one.
 pub(super) fn name(der: &[u8]) -> String {
+    if der.len() > MAX_NAME {
+        return format!("a name of {} octets", der.len());
+    }
     printable(&written(der))
 }
 
@@ -28,7 +34,7 @@ fn written(der: &[u8]) -> String {
 #[cfg(any(not(feature = "names"), test))]
 mod plain {
     use super::{String, format};
-    use crate::crypto::x509::distinguished_name::attributes;
+    use crate::crypto::x509::distinguished_name::levels;
     use alloc::{string::ToString, vec::Vec};
 
     const SHORT: &[(&str, &str)] = &[
@@ -44,7 +50,7 @@ mod plain {
     ];
 
     pub(super) fn written(der: &[u8]) -> String {
-        let levels = attributes(der).map(|level| {
+        let levels = levels(der).into_iter().flatten().flatten().map(|level| {
             let attributes = level.map(|(oid, text)| {
                 let oid = oid.to_string();
                 let short =

@@ -16,11 +16,11 @@ mod parts;
 use std::{os::fd::OwnedFd, sync::Arc};
 
 use super::{Config, Established, Number, Order, Proved, Report, Verdict};
-use crate::agent::{failure::Cause, key_log::KeyLogEntry, log::is_hidden};
+use crate::agent::{failure::Cause, key_log::KeyLogEntry};
 use crate::{
     crypto::{
         certificate::CertificateVerifier, key_schedule::TrafficSecret, kx::NamedGroup, secret::Secret,
-        signature_scheme::SignatureScheme, suite::CipherSuite,
+        signature_scheme::SignatureScheme, suite::CipherSuite, x509::distinguished_name::is_hidden,
     },
     engine::{
         AlertDescription, Direction, PskOffer,

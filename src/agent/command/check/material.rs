@@ -4,21 +4,26 @@ use super::{Finding, policy};
 use crate::{
     agent::{
         expiry,
-        material::{Choice, Settings},
+        material::{self, Choice, Settings},
         process::now,
         request::Role,
-        trust_store::Demands,
+        trust_store::{self, Demands, Idle},
     },
     crypto::{
         certificate::UnixTime,
         x509::{self, Request, Side, time::Rfc3339},
     },
+    engine::config::ClientAuthentication,
 };
 
 pub(super) fn check(settings: &Settings) -> Vec<Finding> {
     let mut findings = vec![configuration(settings)];
     findings.extend(
         settings.config.warnings.iter().map(|warning| Finding::warn("configuration", warning.to_string())),
+    );
+    // As for the agent's workers.
+    findings.extend(
+        trust_store::write(&settings.trusts).err().map(|error| Finding::fail("configuration", error)),
     );
     let now = now();
     for (role, subject) in [(Role::Client, "client"), (Role::Server, "server")] {
@@ -50,20 +55,26 @@ fn section(
     choice: Choice<'_>,
     now: UnixTime,
 ) -> Vec<Finding> {
-    let (truststore, side, without) = match role {
-        Role::Client => {
-            (client_truststore(subject, choice), Side::Client, "mounts with xprtsec=mtls are refused")
-        }
-        Role::Server => (
-            server_truststore(subject, choice),
-            Side::Server,
-            "NFS mounts of this host's exports with TLS are refused",
-        ),
+    let (side, without) = match role {
+        Role::Client => (Side::Client, "mounts with xprtsec=mtls are refused"),
+        Role::Server => (Side::Server, "NFS mounts of this host's exports with TLS are refused"),
     };
-    let mut findings = vec![truststore];
+    let mut findings = vec![truststore((subject, role), choice, now)];
     findings.extend(identity((subject, side), settings, choice, (without, now)));
     findings.extend(policy::check(subject, role, choice, now));
     findings
+}
+
+fn truststore((subject, role): (&'static str, Role), choice: Choice<'_>, now: UnixTime) -> Finding {
+    let asks = role == Role::Client || choice.section.client_authentication() != ClientAuthentication::None;
+    let verifier = choice.side.verifier.as_ref();
+    match verifier.and_then(|verifier| Idle::find(verifier, material::peer(role), now)) {
+        Some(Idle { all: true, text }) if asks => {
+            Finding::fail(subject, format!("whoever shows a certificate is refused: {text}"))
+        }
+        _ if role == Role::Client => client_truststore(subject, choice),
+        _ => server_truststore(subject, choice),
+    }
 }
 
 fn client_truststore(subject: &'static str, Choice { name, section, side }: Choice<'_>) -> Finding {
@@ -78,11 +89,14 @@ fn client_truststore(subject: &'static str, Choice { name, section, side }: Choi
 }
 
 fn server_truststore(subject: &'static str, Choice { name, section, .. }: Choice<'_>) -> Finding {
-    match &section.truststore {
-        Some(file) => {
+    match (&section.truststore, section.client_authentication()) {
+        (Some(_), ClientAuthentication::None) => {
+            Finding::ok(subject, "client certificates are not asked for (policy.client_certificate)")
+        }
+        (Some(file), _) => {
             Finding::ok(subject, format!("client certificates are verified with {}", file.path.display()))
         }
-        None => Finding::warn(
+        (None, _) => Finding::warn(
             subject,
             format!(
                 "client certificates are not asked for, exports with xprtsec=mtls refuse everyone; \
@@ -172,6 +186,58 @@ mod tests {
         findings.iter().any(|finding| finding.starts_with(level) && finding.contains(words))
     }
 
+    /// A certificate of tests/vectors/x509, in PEM.
+    macro_rules! vector {
+        ($name:literal) => {
+            include_str!(concat!("../../../../tests/vectors/x509/", $name, ".pem"))
+        };
+    }
+
+    /// A configuration of a server that trusts these certificates, and says this beside it; with its own findings.
+    fn trusting(certificates: &[&str], rest: &str, now: UnixTime) -> (Vec<String>, Vec<String>) {
+        let path = std::env::temp_dir().join(format!(
+            "handclasp-trusting-{}-{:?}",
+            std::process::id(),
+            std::thread::current().id()
+        ));
+        std::fs::write(&path, certificates.concat()).unwrap();
+        let text = format!("[authenticate.server]\nx509.truststore={}\n{rest}", path.display());
+        let settings = settings(&text);
+        let found = section(("server", Role::Server), &settings, settings.side(Role::Server), now);
+        let warnings = settings.config.warnings.iter().map(ToString::to_string).collect();
+        std::fs::remove_file(&path).unwrap();
+        (found.iter().map(ToString::to_string).collect(), warnings)
+    }
+
+    #[test]
+    fn a_store_that_vouches_for_nobody_is_no_store() {
+        let (p256, p521, rsa_2048) = (vector!("root"), vector!("root-p521"), vector!("root-rsa-2048"));
+        let refused = "FAIL  server        whoever shows a certificate is refused: 1 of 1 certificates";
+        let (found, warnings) = trusting(&[p521], "", NOW);
+        let why = "line 1: 'CN=Root p521': ";
+        assert!(found[0].starts_with(refused) && found[0].contains(why), "{found:?}");
+        assert!(
+            warnings.len() == 1 && warnings[0].contains(":2: ") && warnings[0].contains(why),
+            "{warnings:?}"
+        );
+        let (found, _) = trusting(&[p521], "policy.client_certificate=none\n", NOW);
+        assert!(
+            found[0].starts_with("ok ") && found[0].contains("not asked for"),
+            "nobody is refused: {found:?}"
+        );
+        let (found, _) = trusting(&[p256], "", UnixTime(10_000_000_000));
+        assert!(found[0].starts_with(refused) && found[0].contains(": expired at 21"), "{found:?}");
+        let (found, _) = trusting(&[rsa_2048], "policy.rsa_bits=3072\n", NOW);
+        assert!(found[0].contains("an RSA key of 2048 bits, and 3072 are demanded"), "{found:?}");
+        let (found, warnings) = trusting(&[rsa_2048, p256, p521], "", NOW);
+        assert!(found[0].starts_with("ok "), "{found:?}");
+        assert!(warnings[0].contains("1 of 3 certificates vouch for nobody now: "), "{warnings:?}");
+        let (found, warnings) = trusting(&[vector!("leaf-client")], "", NOW);
+        assert!(found[0].starts_with("ok ") && warnings.is_empty(), "it vouches for itself: {found:?}");
+        let (found, _) = trusting(&[vector!("intermediate-server")], "", NOW);
+        assert!(found[0].contains("does not allow clientAuth"), "{found:?}");
+    }
+
     const SERVER: &str =
         "[authenticate.server]\nx509.certificate=DIR/server.pem\nx509.private_key=DIR/server.key\n";
     const NOW: UnixTime = UnixTime(1_900_000_000);
@@ -207,6 +273,63 @@ mod tests {
     }
 
     #[test]
+    fn what_workers_cannot_be_given_is_found() {
+        let failures = |comment: &str| {
+            let path = std::env::temp_dir().join(format!("handclasp-large-{}.pem", std::process::id()));
+            std::fs::write(&path, format!("{comment}\n{}", vector!("root"))).unwrap();
+            let settings = settings(&format!("[authenticate.server]\nx509.truststore={}\n", path.display()));
+            std::fs::remove_file(&path).unwrap();
+            check(&settings).into_iter().filter(|finding| finding.level == Level::Fail).count()
+        };
+        assert_eq!(failures("a comment"), 0);
+        assert_eq!(failures(&"#".repeat(1 << 24)), 1);
+    }
+
+    #[test]
+    fn whatever_is_set_is_told() {
+        let set = "policy.purpose=rpc, policy.rsa_bits=3072, policy.suites=TLS_CHACHA20_POLY1305_SHA256;TLS_AES_128_GCM_SHA256, policy.deadline=5";
+        let found =
+            findings(&format!("{SERVER}x509.truststore=DIR/ca.pem\n{}\n", set.replace(", ", "\n")), NOW);
+        assert!(has(&found, "ok", &format!("server        its limits: {set}")), "{found:?}");
+        let text = format!(
+            "{SERVER}x509.truststore=DIR/ca.pem\nx509.crl=DIR/crl.pem\npolicy.crl_required=whole-path\n"
+        );
+        assert!(has(&findings(&text, NOW), "ok", "its limits: policy.crl_required=whole-path"));
+        assert!(!has(&findings(SERVER, NOW), "ok", "its limits"), "what is not set is not told");
+    }
+
+    #[test]
+    fn lists_of_others_are_not_taken_for_those_of_the_anchors() {
+        // Of Root there is a list, of Root B none; a stranger's is of no use, and an intermediate's does no harm.
+        let crls = std::env::temp_dir().join(format!("handclasp-coverage-{}.pem", std::process::id()));
+        let told = |anchors: &[&str], lists: &[&str], required: &str| {
+            std::fs::write(&crls, lists.concat()).unwrap();
+            let rest = format!("x509.crl={}\n{required}", crls.display());
+            trusting(anchors, &rest, NOW).0.into_iter().find(|line| line.contains("no list of these"))
+        };
+        let (root, root_b) = (vector!("root"), vector!("root-b"));
+        let (of_root, of_intermediate) = (vector!("crl-root-clear"), vector!("crl-clear"));
+        let all = "policy.crl_required=whole-path\n";
+        let stranger = told(&[root_b], &[of_root], "").unwrap();
+        assert!(
+            stranger.starts_with("WARN  server  ")
+                && stranger.contains("anchors: CN=Root B, so what they take")
+        );
+        assert!(
+            stranger.ends_with("; no trust anchor signed the lists of CN=Root (intermediates?)"),
+            "{stranger}"
+        );
+        assert!(told(&[root_b], &[of_root], all).unwrap().starts_with("FAIL  server"));
+        let end_entity = "policy.crl_required=end-entity\n";
+        assert!(told(&[root], &[of_intermediate], end_entity).unwrap().starts_with("WARN  server"));
+        assert!(told(&[root, root_b], &[of_root], all).unwrap().starts_with("WARN  server"));
+        assert_eq!(told(&[root, root_b], &[of_root], ""), None, "nobody said that there are more");
+        assert_eq!(told(&[root], &[of_root, of_intermediate], all), None);
+        assert!(told(&[vector!("other")], &[of_root], "").is_some(), "of the same name, but another key's");
+        std::fs::remove_file(crls).unwrap();
+    }
+
+    #[test]
     fn what_is_over_is_found_in_profiles_too() {
         let trust = format!("{SERVER}x509.truststore=DIR/ca.pem\nx509.crl=DIR/crl.pem\n");
         let text = format!("{trust}[authenticate.server.x]\nmatch.local_port=1\npolicy.groups=x25519\n");
@@ -217,6 +340,21 @@ mod tests {
         let found = findings(&text, UnixTime(10_000_000_000));
         assert!(has(&found, "FAIL", "server        CN=server"), "{found:?}");
         assert!(has(&found, "FAIL", "profile       CN=server") && has(&found, "FAIL", "expired lists"));
+    }
+
+    #[test]
+    fn a_private_key_that_others_may_read_is_a_finding() {
+        let key = std::env::temp_dir().join(format!("handclasp-exposed-{}.key", std::process::id()));
+        std::fs::write(&key, include_bytes!("../../../../tests/vectors/agent/server.key")).unwrap();
+        let text = SERVER.replace("DIR/server.key", key.to_str().unwrap());
+        let told = |mode| {
+            std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+            let found: Vec<_> = check(&settings(&text)).iter().map(ToString::to_string).collect();
+            has(&found, "WARN  configuration", ".key: a private key should be root's, with mode 0600")
+        };
+        assert!(told(0o640));
+        assert_eq!(told(0o600), !nix::unistd::geteuid().is_root());
+        std::fs::remove_file(key).unwrap();
     }
 
     #[test]

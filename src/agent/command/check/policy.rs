@@ -3,11 +3,17 @@
 use super::Finding;
 use crate::{
     agent::{
-        config::{Alpn, Section},
+        config::{Alpn, FileAt, Section},
         material::Choice,
         request::Role,
+        trust_store::{Demands, some_of},
     },
-    crypto::{certificate::UnixTime, kx::NamedGroup},
+    crypto::{
+        certificate::UnixTime,
+        kx::NamedGroup,
+        suite::CipherSuite,
+        x509::{Coverage, RequiredPurpose, Revocation, Verifier},
+    },
     engine::config::ClientAuthentication,
 };
 
@@ -22,6 +28,7 @@ pub(super) fn check(
         findings.extend(asked(subject, role, section));
         findings.push(wanted(subject, role, section));
         findings.push(revocation(subject, section, &verifier.expired_crls(now)));
+        findings.extend(section.crl.as_ref().and_then(|crl| coverage(subject, section, crl, verifier)));
     }
     if section.reverse_dns {
         findings.push(Finding::warn(
@@ -30,6 +37,7 @@ pub(super) fn check(
         ));
     }
     findings.push(negotiated(subject, section));
+    findings.extend(limits(subject, section));
     findings
 }
 
@@ -85,6 +93,30 @@ fn revocation(subject: &'static str, section: &Section, expired: &[String]) -> F
     }
 }
 
+/// A list says nothing of another issuer's certificates. That of an intermediate is good, if its anchor has one, too.
+fn coverage(subject: &'static str, section: &Section, crl: &FileAt, verifier: &Verifier) -> Option<Finding> {
+    let Coverage { covered, uncovered, foreign } = verifier.crl_coverage();
+    let required = section.demands().revocation;
+    if uncovered.is_empty() || (foreign.is_empty() && required == Revocation::WhereKnown) {
+        return None;
+    }
+    let mut text = format!(
+        "{}: no list of these trust anchors: {}, so {}",
+        crl.path.display(),
+        some_of(&uncovered),
+        match required {
+            Revocation::WhereKnown => "what they take back is accepted until it expires",
+            Revocation::EndEntity => "policy.crl_required=end-entity refuses whom they certify themselves",
+            Revocation::WholePath => "policy.crl_required=whole-path refuses everyone whose path ends there",
+        }
+    );
+    if !foreign.is_empty() {
+        text += &format!("; no trust anchor signed the lists of {} (intermediates?)", some_of(&foreign));
+    }
+    let refuses_everyone = covered == 0 && required == Revocation::WholePath;
+    Some(if refuses_everyone { Finding::fail(subject, text) } else { Finding::warn(subject, text) })
+}
+
 fn negotiated(subject: &'static str, section: &Section) -> Finding {
     let groups = section.groups();
     let key_exchange = match groups.iter().filter(|group| group.is_post_quantum()).count() {
@@ -102,4 +134,33 @@ fn negotiated(subject: &'static str, section: &Section) -> Finding {
         Alpn::Never => "sunrpc is never named",
     };
     Finding::ok(subject, format!("{key_exchange}; {alpn}"))
+}
+
+/// What else is set; what is not set goes without saying.
+fn limits(subject: &'static str, section: &Section) -> Option<Finding> {
+    let Demands { purpose, revocation, min_rsa_bits, allowed: _ } = section.demands();
+    let set = |key, value: Option<String>| Some(format!("{key}={}", value?));
+    let suites = Some(section.suites()).filter(|suites| *suites != CipherSuite::ALL);
+    let purpose = match purpose {
+        RequiredPurpose::Tls => None,
+        RequiredPurpose::ExplicitTls => Some("tls-explicit"),
+        RequiredPurpose::RpcTls => Some("rpc"),
+    };
+    let revocation = match revocation {
+        Revocation::WhereKnown => None,
+        Revocation::EndEntity => Some("end-entity"),
+        Revocation::WholePath => Some("whole-path"),
+    };
+    let limits = [
+        set("policy.purpose", purpose.map(Into::into)),
+        set("policy.crl_required", revocation.map(Into::into)),
+        set("policy.rsa_bits", (min_rsa_bits > 0).then(|| min_rsa_bits.to_string())),
+        set(
+            "policy.suites",
+            suites.map(|suites| suites.iter().map(|suite| suite.name()).collect::<Vec<_>>().join(";")),
+        ),
+        set("policy.deadline", section.deadline.map(|deadline| deadline.as_secs().to_string())),
+    ];
+    let limits: Vec<_> = limits.into_iter().flatten().collect();
+    (!limits.is_empty()).then(|| Finding::ok(subject, format!("its limits: {}", limits.join(", "))))
 }

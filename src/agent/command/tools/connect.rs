@@ -3,7 +3,7 @@
 use std::{io, net::TcpStream, path::Path, process::ExitCode, sync::Arc};
 
 use super::{
-    Argument, Arguments, CommandError,
+    Argument, Arguments, CommandError, print,
     tls::{self, Description, Input, Material, TlsOptions, Tunnel},
     unexpected_operand, unknown_option,
 };
@@ -37,8 +37,7 @@ pub(in crate::agent::command) struct Options {
 /// Runs the command.
 pub(in crate::agent::command) fn run(arguments: Arguments) -> Result<ExitCode, CommandError> {
     let Some(Options { tls, name, target }) = parse(arguments)? else {
-        print!("{USAGE}{}", TlsOptions::HELP);
-        return Ok(ExitCode::SUCCESS);
+        return print(format_args!("{USAGE}{}", TlsOptions::HELP));
     };
     connect(tls, name, &target)
 }

@@ -7,7 +7,7 @@ pub(super) mod verify;
 
 use std::{fmt, fs, path::Path};
 
-use super::{Argument, Arguments, CommandError, unexpected_operand, unknown_option};
+use super::{Argument, Arguments, CommandError, complain, print, unexpected_operand, unknown_option};
 
 impl Arguments {
     /// The value of the option that was just read, a list with commas: `find` knows each name.

@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{
-    Argument, Arguments, CommandError,
+    Argument, Arguments, CommandError, print,
     tls::{self, Description, Input, Material, TlsOptions, Tunnel},
     unexpected_operand, unknown_option,
 };
@@ -59,8 +59,7 @@ pub(in crate::agent::command) struct ServeOptions {
 /// Runs the command.
 pub(in crate::agent::command) fn run(arguments: Arguments) -> Result<ExitCode, CommandError> {
     let Some((options, address)) = parse(arguments)? else {
-        print!("{USAGE}{}", TlsOptions::HELP);
-        return Ok(ExitCode::SUCCESS);
+        return print(format_args!("{USAGE}{}", TlsOptions::HELP));
     };
     let accept = options.accept;
     serve(&Arc::new(options.load()?), &address, accept)

@@ -2,7 +2,10 @@
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
-use super::{Argument, Arguments, CommandError, file_error, read_file, unexpected_operand, unknown_option};
+use super::{
+    Argument, Arguments, CommandError, complain, file_error, print, read_file, unexpected_operand,
+    unknown_option,
+};
 use crate::{
     agent::{
         process::now,
@@ -44,24 +47,24 @@ pub(in crate::agent::command) struct Options {
 /// Runs the command.
 pub(in crate::agent::command) fn run(arguments: Arguments) -> Result<ExitCode, CommandError> {
     let Some(options) = parse(arguments)? else {
-        print!("{USAGE}");
-        return Ok(ExitCode::SUCCESS);
+        return print(format_args!("{USAGE}"));
     };
     let Options { store, names, side, policy, now, chain } = options;
     let certificates = pem::certificates(&read_file(&chain)?).map_err(|error| file_error(&chain, &error))?;
     if certificates.is_empty() {
         return Err(file_error(&chain, &"no certificate in it"));
     }
-    let store = Arc::new(store);
+    let verifier = Verifier::with_policy(Arc::new(store), policy);
     let request = Request { side, names: &names, now };
-    match Verifier::with_policy(Arc::clone(&store), policy).find_path(&certificates, &request) {
+    match verifier.find_path(&certificates, &request) {
         Ok(path) => {
-            path.subjects.iter().for_each(|subject| println!("{subject}"));
-            Ok(ExitCode::SUCCESS)
+            let subjects: String = path.subjects.iter().map(|subject| format!("{subject}\n")).collect();
+            print(format_args!("{subjects}"))
         }
         Err(rejection) => {
             if rejection.reason == Reason::UnknownAuthority {
-                store.set_aside().iter().for_each(|note| eprintln!("handclasp: not used: {note}"));
+                let (idle, _) = verifier.idle_anchors(side, now);
+                idle.iter().for_each(|note| complain(format_args!("not used: {note}")));
             }
             Err(CommandError::Failure(rejection.detail))
         }
