@@ -26,6 +26,9 @@ static: tools
 	$(released) $(CARGO) build --profile small --locked --target $(MUSL) --no-default-features --features minimal
 	@ls -l $(TARGET_DIR)/$(MUSL)/small/handclasp
 
+# Each step may install what it needs, and the machines have limits of time.
+.NOTPARALLEL:
+
 # What the tests need beside cargo, from Debian; each is installed only if it is missing.
 tools:
 	@tests/need cargo:cargo cc:gcc git:git
@@ -99,6 +102,7 @@ lint: tools
 	$(CARGO) fmt --check --manifest-path tests/bogo/shim/Cargo.toml
 	$(CARGO) clippy --locked --all-targets -- --deny warnings
 	$(CARGO) clippy --locked --lib --no-default-features -- --deny warnings
+	$(CARGO) clippy --locked --lib --no-default-features --features x509 -- --deny warnings
 	@tests/need mandoc:mandoc
 	for page in dist/man/*; do mandoc -T lint -W warning $$page || exit; done
 	$(CARGO) clippy --locked --no-default-features --features minimal -- --deny warnings

@@ -24,6 +24,19 @@ silent-nfs-client() {
     nobody_timed_out
 }
 
+# A server that says STARTTLS (RFC 9289, Section 4.1) and resets the connection when the ClientHello comes: sunrpc wakes nobody for that.
+nfs-resetting-server() {
+    agent c none
+    listen 2050 'sysread $peer, my $call, 4096;
+        print $peer pack "N a4 N4 a8 N", 0x80000020, substr($call, 4, 4), 1, 0, 0, 8, "STARTTLS", 0;
+        sysread $peer, my $hello, 4096; setsockopt $peer, SOL_SOCKET, SO_LINGER, pack "i2", 1, 0; close $peer'
+    nfs_mount tls /tls server.test port=2050 && fail "the mount was not refused"
+    agent_answers c '-[0-9]+'
+    agent_says c FAILED
+    [ "$CLIENT" = tlshd ] || ! grep 'did not finish within' "$(agent_log c)" || fail "it waited for its deadline"
+    nobody_timed_out
+}
+
 # The server's agent dies while a handshake waits for it: the client is told, and the next agent serves the next mount.
 killed-in-handshake() {
     local mount

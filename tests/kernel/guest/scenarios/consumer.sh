@@ -39,12 +39,14 @@ consumer-timeout() {
 }
 
 consumer-keyring() {
-    local of_c of_s revoked key key_s
+    local of_c of_s revoked key key_s like
     of_c=$(private_keyring of-c)
     of_s=$(private_keyring of-s)
     revoked=$(private_keyring revoked)
     key=$(raw_psk shared a "$of_c")
     key_s=$(raw_psk shared a "$of_s")
+    # The kernel's own search takes these for "shared", too.
+    for like in share 'shared 1' 'shared 2' 'shared 3'; do raw_psk "$like" b "$of_s"; done
     keyctl revoke "$revoked"
     agent c none
     agent s none
@@ -54,9 +56,20 @@ consumer-keyring() {
     row 'keyring that does not exist' 'c EIO' pair c.psk=keyring=1,peerids="$key" c.wait
     row 'keyring private' "c 0/$key, s 0/$key_s" \
         pair c.psk=keyring="$of_c",peerids="$key" s.psk=keyring="$of_s" $both
+    row 'identity that some begin with' 'c EKEYREJECTED, s EKEYREJECTED' \
+        pair c.psk=keyring="$of_c",peerids="$(raw_psk shar b "$of_c")" s.psk=keyring="$of_s" $both
     all_good 20 "$($consumer/driver storm=20:20:psk=keyring="$of_c",peerids="$key":psk=keyring="$of_s")"
     without_keyring 'but one for the request before'
+    told_no_psk
     as_expected
+}
+# Neither the bytes of raw_psk's nor their digits are in the debug log.
+told_no_psk() {
+    local host
+    for host in c s; do
+        grep -q "psk handshake with .*TLS_" "$(agent_log $host)" || fail "no PSK in the log of $host"
+        ! grep -aE 'a{16}|(61[^0-9a-f]{0,2}){16}|(97[^0-9]{0,2}){16}' "$(agent_log $host)" || fail "the log of $host holds a PSK"
+    done
 }
 without_keyring() { # WHAT
     row "keyring none (client), $1" 'c ENOKEY' pair c.psk=peerids="$key" c.wait
@@ -156,9 +169,11 @@ consumer-status() {
     row 'asked twice' 'c asks:EBUSY, c 0, s 0' pair c.anon c.anon s.x509 $both
     row 'kernel TLS is on already' 'c 0, s EIO' pair s.ulp c.anon s.x509 $both
     row 'the peer hangs up' 'c ETIMEDOUT' pair c.anon s.readable s.shutdown c.wait
+    row 'the peer gives up' 'c ETIMEDOUT' pair c.anon s.readable s.raw=1503030002015a15030300020100 c.wait
     row 'the peer speaks no TLS' 'c EACCES' pair c.anon s.readable 's.send=HTTP/1.0 400 Bad Request' c.wait
     row 'the peer sends a fatal alert' 'c EACCES' pair c.anon s.readable "s.raw=15030300020228" c.wait
-    row 'the agent is ended' 'c EIO' pair c.anon s.readable kill="$(agent_pid c):15" c.wait
+    row 'the agent is ended' 'c ETIMEDOUT' pair c.anon s.readable kill="$(agent_pid c):15" c.wait
+    agent_says c 'FAILED with ETIMEDOUT.*is being stopped'
     agent_start c
     agent_signal c STOP
     row 'more are pending than may be' 'c EAGAIN' pair c.crowd

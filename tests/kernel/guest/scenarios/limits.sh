@@ -46,8 +46,12 @@ garbage-configuration() {
     agent_says s '/nowhere.*; going on with the configuration as it was'
     nfs_compare tls /tls
     configure s server-rsa
+    rm /run/s.pem
     agent_signal s HUP
-    wait_for 10 "the agent to say that it has reloaded" has_reloaded s
+    agent_says s '/run/s.pem.*; going on with the configuration as it was'
+    # Nobody says that the file has come.
+    install_certificate s server-rsa
+    wait_for 20 "the agent to say that it has reloaded" has_reloaded s
     nfs_compare tls /tls
 }
 

@@ -156,6 +156,22 @@ nvme-suites() {
     nvme_compare
 }
 
+# A client's first PSK is known but goes with no suite of the server's, and so the next one is asked for.
+consumer-psk-suites() {
+    local of_c of_s keyring short long
+    of_c=$(private_keyring of-c)
+    of_s=$(private_keyring of-s)
+    for keyring in "$of_s" "$of_c"; do
+        short+=("$(raw_psk known a "$keyring")")
+        long+=("$(printf '%048d' 0 | keyctl padd psk 'NVMe0R02 host subsystem' "$keyring")")
+    done
+    agent c none
+    with_policy s none "$server" policy.suites=TLS_AES_256_GCM_SHA384
+    row 'num_peerids 2, the second goes with the suite' "c 0/${long[1]}, s 0/${long[0]}" \
+        pair "c.psk=keyring=$of_c,peerids=${short[1]}:${long[1]}" "s.psk=keyring=$of_s" c.wait s.wait
+    as_expected
+}
+
 # A consumer that names nobody: the address counts, or, if that is wished, the name that is found for it.
 consumer-reverse-dns() {
     local both='c.wait s.wait'

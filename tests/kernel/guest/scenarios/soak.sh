@@ -182,7 +182,8 @@ soak-leak() {
 leaks() { # KIND TOTAL
     local told before host memory
     "agents_$1"
-    run_storm 250:50 >/dev/null
+    # A heap keeps the room of the most handshakes that were ever in it at once, which by chance become more, and ever more seldom.
+    run_storm 2000:50 >/dev/null
     wait_for 10 'the sockets of the first ones to be closed' idle_agents
     before=$(left_behind)
     for host in c s; do memory_own $host >/run/$host.memory; done
@@ -193,7 +194,7 @@ leaks() { # KIND TOTAL
     for host in c s; do
         memory=$(($(memory_own $host) - $(cat /run/$host.memory)))
         tell_measure "$1, $2 of each end, agent of $host: memory grown by (KiB, anonymous)" $memory
-        [ $memory -lt 512 ] || fail "the agent of $host grew by $memory KiB"
+        [ $memory -lt 256 ] || fail "the agent of $host grew by $memory KiB"
     done
     [ "$before" = "$(left_behind)" ] || fail "before: $before; after: $(left_behind)"
 }
