@@ -55,6 +55,7 @@ __handclasp status -s p -l prometheus -d 'For Prometheus'
 __handclasp status -s s -l socket -r -F -d 'Where the agent listens'
 __handclasp status -s h -l help -d 'Print the options'
 
+__handclasp verify -F
 __handclasp verify -l cafile -r -F -d 'Trust anchors'
 __handclasp verify -l host -x -d 'Name to prove'
 __handclasp verify -l purpose -x -a 'server client rpc-server rpc-client' -d Purpose
