@@ -31,7 +31,7 @@ static: tools
 
 # What the tests need beside cargo, from Debian; each is installed only if it is missing.
 tools:
-	@tests/need cargo:cargo cc:gcc git:git
+	@tests/need cargo:cargo cc:gcc git:git /usr/include/stdio.h:libc6-dev /etc/ssl/certs/ca-certificates.crt:ca-certificates
 
 demo: tools
 	tests/kernel/demo
@@ -68,7 +68,7 @@ miri: tools
 
 # OpenSSL and GnuTLS as peers, in both directions; openssl as a second opinion on certificate paths.
 peers: tools
-	@tests/need openssl:openssl gnutls-serv:gnutls-bin mmdebstrap:mmdebstrap gpg:gpg
+	@tests/need openssl:openssl gnutls-serv:gnutls-bin
 	tests/peers/prepare
 	$(CARGO) test --locked --test peers -- --ignored --nocapture
 	$(CARGO) test --locked --test openssl_agree -- --ignored --nocapture
