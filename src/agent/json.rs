@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Write};
 
-use crate::crypto::x509::distinguished_name::is_hidden;
+use crate::crypto::x509::distinguished_name::shown;
 
 /// An object on its way, as text.
 pub(super) struct Object(String);
@@ -68,8 +68,7 @@ impl Write for Escaped<'_> {
             self.left = left;
             match character {
                 '"' | '\\' => self.text.extend(['\\', character]),
-                _ if is_hidden(character) => self.text.push(char::REPLACEMENT_CHARACTER),
-                _ => self.text.push(character),
+                _ => self.text.push(shown(character)),
             }
         }
         Ok(())

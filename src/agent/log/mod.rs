@@ -20,7 +20,10 @@ use std::{
 use super::{failure::Cause, json::Object};
 use crate::crypto::{
     certificate::UnixTime,
-    x509::{distinguished_name::is_hidden, time::Rfc3339},
+    x509::{
+        distinguished_name::{is_hidden, shown},
+        time::Rfc3339,
+    },
 };
 pub(super) use budget::{Budget, Rate};
 pub(super) use handshake::{Ended, Outcome, Subject};
@@ -254,10 +257,6 @@ fn line(
 
 /// The longest line for people, in characters.
 const LONGEST: usize = 3000;
-
-fn shown(character: char) -> char {
-    if is_hidden(character) { char::REPLACEMENT_CHARACTER } else { character }
-}
 
 impl Log {
     fn tell_lost(&mut self) {

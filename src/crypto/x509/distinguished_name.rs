@@ -87,6 +87,12 @@ pub(crate) fn is_hidden(character: char) -> bool {
             | '\u{e0000}'..='\u{e0fff}')
 }
 
+/// The character, or U+FFFD for a hidden one.
+#[cfg(feature = "agent")]
+pub(crate) fn shown(character: char) -> char {
+    if is_hidden(character) { char::REPLACEMENT_CHARACTER } else { character }
+}
+
 /// Whether the contents of GeneralNames hold the very `name` as a directoryName.
 pub(super) fn is_named_in(names: &[u8], name: &[u8], budget: &mut Budget) -> Result<bool, Problem> {
     budget.comparisons(1, names.len())?;

@@ -20,7 +20,7 @@ use crate::agent::{failure::Cause, key_log::KeyLogEntry};
 use crate::{
     crypto::{
         certificate::CertificateVerifier, key_schedule::TrafficSecret, kx::NamedGroup, secret::Secret,
-        signature_scheme::SignatureScheme, suite::CipherSuite, x509::distinguished_name::is_hidden,
+        signature_scheme::SignatureScheme, suite::CipherSuite, x509::distinguished_name::shown,
     },
     engine::{
         AlertDescription, Direction, PskOffer,
@@ -286,7 +286,7 @@ fn read_scheme(r: &mut Reader<'_>) -> Result<SignatureScheme, Malformed> {
 fn printable(bytes: &[u8]) -> String {
     const LONGEST: usize = 600;
     let text = String::from_utf8_lossy(bytes);
-    text.chars().take(LONGEST).map(|c| if is_hidden(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
+    text.chars().take(LONGEST).map(shown).collect()
 }
 
 #[cfg(test)]
