@@ -44,13 +44,14 @@ agents_psk() {
     ask_c=psk=timeout=600000,keyring=$keyring,peerids=$key ask_s=psk=timeout=600000,keyring=$keyring
 }
 
-# One at a time, then two hundred in each role at once, and of ours a thousand. (A thousand processes of tlshd in each role take half an
-# hour here.)
+# One at a time, then twenty and two hundred in each role at once, and of ours a thousand. (A thousand processes of tlshd in each role
+# take half an hour here.)
 soak-storm() {
     local kind
     beside_tlshd singles_of anon
     for kind in x509 psk; do
         beside_tlshd singles_of $kind
+        beside_tlshd storm_of $kind 20
         beside_tlshd storm_of $kind 200
         only_ours storm_of $kind 1000
     done
@@ -65,11 +66,11 @@ singles_of() { # KIND
     rm -f $rates.c $rates.s
     echo >$tracing/trace
     for _ in 1 2 3 4 5; do
-        told=$(run_storm 20:1)
-        all_good 20 "$told"
-        for host in c s; do per_cpu_second 20 $host >>$rates.$host; done
+        told=$(run_storm 40:1)
+        all_good 40 "$told"
+        for host in c s; do per_cpu_second 40 $host >>$rates.$host; done
     done
-    tell_measure "$1, one at a time: ms for half, for 99 %, for all of 20" "${told##*ms }"
+    tell_measure "$1, one at a time: ms for half, for 99 %, for all of 40" "${told##*ms }"
     for host in c s; do
         tell_measure "$1, one at a time, agent of $host: handshakes per second of CPU" "$(sort -n $rates.$host | tail -n 1)"
         tell_measure "$1, one at a time, agent of $host: ms from ACCEPT to DONE, p50, p99, max" \
@@ -96,8 +97,8 @@ storm_of() { # KIND TOTAL
     all_good "$2" "$told"
 }
 
-# The emulator translates code when it runs for the first time.
-warm_up() { $consumer/driver "storm=20:5:$ask_c:$ask_s"; }
+# The emulator translates code when it runs for the first times, in each of the workers.
+warm_up() { $consumer/driver "storm=100:5:$ask_c:$ask_s"; }
 
 # Plays a storm, and remembers what the agents used for it.
 run_storm() { # TOTAL:AT-ONCE [DRIVER-STEP...]
