@@ -373,6 +373,10 @@ fn hostile_chains() -> Vec<(&'static str, Vec<Vec<u8>>)> {
         template.others.push((id, false, contents));
         template.issue("Leaf", &key)
     };
+    let mut critical = Template::new("leaf", &key);
+    critical.names = vec!["server.test".into()];
+    critical.others.push((&[0x7f; 60_000], true, vec![]));
+    let critical = critical.issue("Leaf", &key);
     let ways = |count, last| ten_ways(&named(many_names(count, last)), &deep_name(2_800));
     let alone = |names| vec![leaf(SUBJECT_ALT_NAME, tlv(0x30, &named(names)))];
     let deep = |of: fn(&mut Parts) -> &mut Vec<u8>| {
@@ -396,6 +400,7 @@ fn hostile_chains() -> Vec<(&'static str, Vec<Vec<u8>>)> {
         ("an issuer of many levels", vec![deep(|parts| &mut parts.issuer)]),
         ("purposes", vec![leaf(EXTENDED_KEY_USAGE, tlv(0x30, &oid(CLIENT_AUTH).repeat(6_000)))]),
         ("an unknown extension", vec![leaf(&[0x2a, 3], vec![0; 60_000])]),
+        ("a critical extension", vec![critical]),
         ("certificates", path.collect()),
     ]
 }

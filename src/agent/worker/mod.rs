@@ -4,7 +4,7 @@
 
 pub(super) mod probe;
 pub(super) mod process;
-mod sandbox;
+pub(super) mod sandbox;
 pub(super) mod trust;
 
 use std::{
@@ -174,8 +174,9 @@ impl Worker {
         self.courses.push(course);
     }
 
-    /// Refuses a handshake that could not begin.
+    /// Refuses a handshake that could not begin, or of which the broker cannot be told.
     pub(super) fn refuse(&mut self, number: Number, failure: &Failure) {
+        self.courses.retain(|course| course.number != number);
         self.fail(number, failure, false);
     }
 

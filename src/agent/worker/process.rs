@@ -53,7 +53,9 @@ impl Post<'_> {
         self.worker.advance(ready);
         let goes_on = !called || self.take_orders()?;
         while let Some((number, report)) = self.worker.report() {
-            self.send(number, &report)?;
+            if !self.send(number, &report)? {
+                self.worker.refuse(number, &Failure::Bug);
+            }
         }
         Ok(goes_on)
     }
@@ -89,11 +91,12 @@ impl Post<'_> {
         }
     }
 
-    /// Waits if it must: the broker takes all reports, and never waits for us.
-    fn send(&self, number: Number, report: &Report) -> Result<(), String> {
-        let parcel = border::write_report(number, report).map_err(|_| "a report is too long".to_owned())?;
+    /// Whether the report is not too long. Waits if it must: the broker takes all reports, and never waits for us.
+    fn send(&self, number: Number, report: &Report) -> Result<bool, String> {
+        let Ok(parcel) = border::write_report(number, report) else { return Ok(false) };
         let parts = [&parcel.public[..], parcel.secrets.expose()];
         passing::send(self.broker, &parts, &[], MsgFlags::empty())
-            .map_err(|error| format!("a report: {error}"))
+            .map_err(|error| format!("a report: {error}"))?;
+        Ok(true)
     }
 }

@@ -46,9 +46,15 @@ impl FixedTag for Oid<'_> {
     const TAG: Tag = Tag::ObjectIdentifier;
 }
 
-/// Writes it as "1.2.840.113549"; an arc of more than 128 bits as "...".
+/// The longest that is written out, in octets: its author is a stranger.
+const LONGEST: usize = 64;
+
+/// Writes it as "1.2.840.113549", an arc of more than 128 bits as "..."; a long one as how long it is.
 impl fmt::Display for Oid<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.len() > LONGEST {
+            return write!(f, "of {} octets", self.0.len());
+        }
         for (index, octets) in self.0.split_inclusive(|octet| octet & 0x80 == 0).enumerate() {
             let arc = octets
                 .iter()
@@ -92,6 +98,9 @@ mod tests {
         assert_eq!(read(&uuid).unwrap(), "2.25.329800735698586629295641978511506172918");
         let long = [&[0x2b][..], &[0xff; 30], &[0x7f]].concat();
         assert_eq!(read(&long).unwrap(), "1.3...");
+        let longest = [&[0x2b][..], &[1; 63]].concat();
+        assert_eq!(read(&longest).unwrap(), format!("1.3{}", ".1".repeat(63)));
+        assert_eq!(read(&[&longest[..], &[1]].concat()).unwrap(), "of 65 octets");
     }
 
     #[test]

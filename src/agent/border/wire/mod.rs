@@ -136,7 +136,8 @@ pub(in crate::agent) fn write_report(number: Number, report: &Report) -> Result<
             }
             write_index(w, verdict.cause as usize);
             write_flag(w, verdict.may_lack_group);
-            w.vector16(|w| w.bytes(verdict.reason.as_bytes()));
+            let reason: String = verdict.reason.chars().take(LONGEST_REASON).collect();
+            w.vector16(|w| w.bytes(reason.as_bytes()));
         }),
     }
 }
@@ -282,11 +283,12 @@ fn read_scheme(r: &mut Reader<'_>) -> Result<SignatureScheme, Malformed> {
     SignatureScheme::from_code(r.u16()?).ok_or(Malformed("signature scheme"))
 }
 
+/// The longest reason of a failure, in characters.
+const LONGEST_REASON: usize = 600;
+
 /// A worker's words, fit for a line of the log, whoever chose them.
 fn printable(bytes: &[u8]) -> String {
-    const LONGEST: usize = 600;
-    let text = String::from_utf8_lossy(bytes);
-    text.chars().take(LONGEST).map(shown).collect()
+    String::from_utf8_lossy(bytes).chars().take(LONGEST_REASON).map(shown).collect()
 }
 
 #[cfg(test)]
@@ -326,5 +328,22 @@ mod tests {
             }
         }
         assert!(read_report(&write_order(7, &Order::Signature(None)).unwrap().public).is_err());
+    }
+
+    /// It may quote a peer, and a worker that cannot tell of one handshake is no good for the others.
+    #[test]
+    fn no_reason_is_too_long_to_be_told() {
+        let reason = "\u{fffd}".repeat(100_000);
+        let verdict = Verdict {
+            errno: 13,
+            alert: None,
+            received: None,
+            cause: Cause::Internal,
+            may_lack_group: false,
+            reason,
+        };
+        let parcel = write_report(7, &Report::Failed(verdict)).unwrap();
+        let (_, Report::Failed(read)) = read_report(&parcel.public).unwrap() else { panic!("a failure") };
+        assert_eq!(read.reason, "\u{fffd}".repeat(LONGEST_REASON));
     }
 }
