@@ -142,7 +142,7 @@ impl ClientConfig {
             return Err(ConfigError::Groups);
         }
         check_schemes(&self.signature_schemes)?;
-        check_offer(&self.credentials, &self.alpn, self.record_size_limit)?;
+        check_offer(&self.credentials, (&self.alpn, self.alpn_required), self.record_size_limit)?;
         let has_suite = |psk: &Psk| self.suites.iter().any(|suite| suite.hash() == psk.hash());
         if !self.psks.iter().all(has_suite) {
             return Err(ConfigError::NoSuites);
@@ -223,9 +223,12 @@ impl ServerConfig {
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         check_suites_and_groups(&self.suites, &self.groups)?;
         check_schemes(&self.signature_schemes)?;
-        check_offer(&self.credentials, &self.alpn, self.record_size_limit)?;
+        check_offer(&self.credentials, (&self.alpn, self.alpn_required), self.record_size_limit)?;
         if self.credentials.is_empty() && !self.psk {
             return Err(ConfigError::NoCredentials);
+        }
+        if self.credentials.is_empty() && self.client_authentication == ClientAuthentication::Required {
+            return Err(ConfigError::OnlyPsks);
         }
         if self.client_authentication != ClientAuthentication::None && self.verifier.is_none() {
             return Err(ConfigError::NoVerifier);
@@ -258,7 +261,11 @@ fn check_schemes(schemes: &[SignatureScheme]) -> Result<(), ConfigError> {
 }
 
 /// What goes onto the wire from a configuration is well-formed there.
-fn check_offer(credentials: &[Credential], alpn: &[Vec<u8>], limit: Option<u16>) -> Result<(), ConfigError> {
+fn check_offer(
+    credentials: &[Credential],
+    (alpn, alpn_required): (&[Vec<u8>], bool),
+    limit: Option<u16>,
+) -> Result<(), ConfigError> {
     //= rfc8446#section-4.4.2
     //# The server's certificate_list MUST always be non-empty.
     if credentials.iter().any(|c| c.chain.is_empty() || c.chain.iter().any(Vec::is_empty)) {
@@ -266,7 +273,7 @@ fn check_offer(credentials: &[Credential], alpn: &[Vec<u8>], limit: Option<u16>)
     }
     //= rfc7301#section-3.1
     //# Empty strings MUST NOT be included and byte strings MUST NOT be truncated.
-    if alpn.iter().any(|name| !(1..=255).contains(&name.len())) {
+    if alpn.iter().any(|name| !(1..=255).contains(&name.len())) || alpn_required && alpn.is_empty() {
         return Err(ConfigError::Protocols);
     }
     //= rfc8449#section-4

@@ -43,7 +43,7 @@ pub enum ConfigError {
     ServerName,
     /// A credential has no certificate, or an empty one.
     EmptyChain,
-    /// The name of an application protocol is empty or longer than 255 bytes.
+    /// The name of an application protocol is empty or longer than 255 bytes, or one is required and none is named.
     Protocols,
     /// The secret of a PSK has fewer than 16 bytes, or is all zero (RFC 9257, Section 6).
     PskSecret,
@@ -53,6 +53,8 @@ pub enum ConfigError {
     NoCredentials,
     /// A server asks for client certificates but has no way to verify them.
     NoVerifier,
+    /// A server that has only PSKs requires client certificates, which are never asked for under a PSK.
+    OnlyPsks,
     /// record_size_limit is outside 64..=16385.
     RecordSizeLimit,
     /// The names, certificates or identities are too long for the message that carries them.
@@ -250,7 +252,9 @@ impl fmt::Display for ConfigError {
             }
             Self::ServerName => "the server's name is neither a DNS name nor an IP address",
             Self::EmptyChain => "a certificate chain is empty",
-            Self::Protocols => "the name of an application protocol is empty or longer than 255 bytes",
+            Self::Protocols => {
+                "the name of an application protocol is empty or longer than 255 bytes, or one is required but none named"
+            }
             Self::PskSecret => "the secret of a PSK is shorter than 16 bytes or all zero",
             Self::NoAuthentication => {
                 "neither a PSK nor trust anchors and a server name to authenticate the server with"
@@ -258,6 +262,9 @@ impl fmt::Display for ConfigError {
             Self::NoCredentials => "neither a certificate nor PSKs to authenticate with",
             Self::NoVerifier => {
                 "client certificates are asked for, but there are no trust anchors to verify them with"
+            }
+            Self::OnlyPsks => {
+                "client certificates are required, but under a PSK no client is asked for one"
             }
             Self::RecordSizeLimit => "the record size limit is outside 64..=16385",
             Self::TooLong => "names, certificates or identities are too long for their message",

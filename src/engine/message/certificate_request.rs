@@ -18,6 +18,10 @@ use super::{
     extension::{DistinguishedNames, Place, read_extensions, write_codes, write_extension},
 };
 
+/// The longest certificate_authorities that is sent, in octets: a request with the names of hundreds does not fit into a record, and
+/// one with those of a thousand into no message. The extension is optional; a list with some left out would mislead clients.
+const MAX_AUTHORITIES: usize = 1 << 14;
+
 /// A CertificateRequest as received.
 #[derive(Debug)]
 pub(crate) struct CertificateRequest<'a> {
@@ -77,11 +81,29 @@ impl<'a> CertificateRequest<'a> {
                 ExtensionType::SIGNATURE_ALGORITHMS_CERT,
                 signature_algorithms_cert.iter().copied(),
             );
-            if !authorities.is_empty() {
+            let length = authorities.iter().map(|name| name.len().saturating_add(2)).sum();
+            if (1..=MAX_AUTHORITIES).contains(&length) {
                 write_extension(w, ExtensionType::CERTIFICATE_AUTHORITIES, |w| {
                     w.vector16(|w| authorities.iter().for_each(|name| w.vector16(|w| w.bytes(name))));
                 });
             }
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn authorities_are_named_unless_they_are_too_many() {
+        let names = |count| {
+            let mut w = Writer::default();
+            CertificateRequest::write(&mut w, &[0x0403], &[0x0403], &vec![vec![0x30; 126]; count]);
+            let bytes = w.finish().unwrap();
+            let request = CertificateRequest::read(Reader::new(&bytes, "CertificateRequest")).unwrap();
+            request.authorities.is_some()
+        };
+        assert_eq!([0, 1, 128, 129, 1000].map(names), [false, true, true, false, false]);
     }
 }

@@ -108,6 +108,11 @@ impl ServeOptions {
         if self.require_client_cert && self.tls.cafile.is_none() {
             return wrong("--require-client-cert needs --cafile: whose certificates are good?");
         }
+        if self.require_client_cert && self.tls.has_psk() {
+            return wrong(
+                "--require-client-cert goes without --psk-identity: with a PSK a client shows none",
+            );
+        }
         Ok(())
     }
 

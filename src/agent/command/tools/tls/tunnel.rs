@@ -19,7 +19,7 @@ use crate::{
         ktls,
         wait::wait,
     },
-    engine::{Connection, Event, Session},
+    engine::{AlertDescription, Connection, Event, Session},
 };
 
 /// The kernel hands out at most one record at a time (RFC 8446, Section 5.2).
@@ -207,10 +207,12 @@ fn receive_from_kernel(socket: &TcpStream) -> Result<Event, String> {
     data.truncate(received.unwrap_or(0));
     match content_type {
         Some(TlsGetRecordType::ApplicationData) => Ok(Event::Data(data)),
-        Some(TlsGetRecordType::Alert) if data == CLOSE_NOTIFY => Ok(Event::Closed),
-        Some(TlsGetRecordType::Alert) => {
-            Err(format!("the peer sent the alert {}", data.last().unwrap_or(&0)))
-        }
+        Some(TlsGetRecordType::Alert) => match data[..] {
+            // The level says nothing (RFC 8446, Section 6).
+            [_, code] if code == AlertDescription::CloseNotify.code() => Ok(Event::Closed),
+            [_, code] if code == AlertDescription::UserCanceled.code() => Ok(Event::Nothing),
+            _ => Err(format!("the peer sent the alert {}", data.last().unwrap_or(&0))),
+        },
         Some(TlsGetRecordType::Handshake) if data.first() == Some(&NEW_SESSION_TICKET) => Ok(Event::Nothing),
         Some(TlsGetRecordType::Handshake) => {
             Err("the peer changes its keys, which --ktls cannot follow".into())
