@@ -3,7 +3,7 @@ _handclasp() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} words
     case ${COMP_WORDS[1]} in
     agent) words='-c --config -w --workers -l --log-format -s --status --keylog --netns --netns-all -h --help' ;;
-    check) words='-c --config -h --help' ;;
+    check) words='-c --config -w --workers -h --help' ;;
     connect) words="--servername $_handclasp_tls" ;;
     serve) words="--require-client-cert --http --accept $_handclasp_tls" ;;
     status) words='-j --json -p --prometheus -s --socket -h --help' ;;

@@ -17,13 +17,13 @@ for command in \
     complete -c handclasp -n __fish_use_subcommand -a $parts[1] -d $parts[2]
 end
 
-__handclasp agent -s w -l workers -x -d 'How many workers'
 __handclasp agent -s l -l log-format -x -a 'human json' -d 'Form of the log'
 __handclasp agent -l keylog -r -F -d 'Write the secrets of each session'
 __handclasp agent -s s -l status -r -F -d 'Socket for the status'
 __handclasp agent -l netns -x -d 'Network namespace to serve, too'
 __handclasp agent -l netns-all -d 'Serve all named network namespaces'
 for command in agent check
+    __handclasp $command -s w -l workers -x -d 'How many workers'
     __handclasp $command -s c -l config -r -F -d Configuration
     __handclasp $command -s h -l help -d 'Print the options'
 end

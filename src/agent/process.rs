@@ -64,8 +64,13 @@ fn signals() -> SigSet {
 /// does needs it. Outside a service manager's bounds root would have it back with the next program.
 pub(super) fn give_up_rights() {
     let kept = !system::CAP_SYS_ADMIN;
-    let given_up = system::limit_capability_bounds(kept).and_then(|()| system::limit_capabilities(kept));
-    if let Err(error) = given_up.and_then(|()| Ok(prctl::set_no_new_privs()?)) {
+    // Each, whatever becomes of the others: the first needs CAP_SETPCAP.
+    let steps = [
+        system::limit_capability_bounds(kept),
+        system::limit_capabilities(kept),
+        prctl::set_no_new_privs().map_err(Into::into),
+    ];
+    if let Some(error) = steps.into_iter().find_map(Result::err) {
         log::warning(format_args!("CAP_SYS_ADMIN cannot be given up for good: {error}"));
     }
 }

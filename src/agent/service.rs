@@ -123,7 +123,7 @@ impl Service {
             reception: Reception::new(settings, flights, abilities),
             namespaces,
             signals,
-            status: Status::start(status.as_deref()),
+            status: Status::start(status),
             manager: Manager::of_environment(),
             stamps,
             look: Instant::now() + SLOW_TIMER,
@@ -250,6 +250,7 @@ impl Service {
         if self.look <= now {
             self.look = now + SLOW_TIMER;
             self.reception.keyrings.refresh();
+            self.status.open();
             if self.stamps.changed() {
                 log::notice(format_args!("the configuration or a file that it names has changed"));
                 self.reload();

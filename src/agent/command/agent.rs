@@ -36,7 +36,18 @@ happens by itself within five seconds of a change. SIGTERM, SIGINT: end. Exit co
 are written at once and 5 per second, the rest is counted.
 ";
 
-const DEFAULT_WORKERS: usize = 2;
+pub(super) const DEFAULT_WORKERS: usize = 2;
+
+/// More would only be in each other's way.
+const MOST_WORKERS: usize = 64;
+
+/// The value of `--workers`, which was just read.
+pub(super) fn workers(arguments: &mut Arguments) -> Result<usize, CommandError> {
+    match arguments.parse()? {
+        count @ ..=MOST_WORKERS => Ok(count),
+        count => Err(CommandError::Usage(format!("--workers {count}: at most {MOST_WORKERS}"))),
+    }
+}
 
 /// Runs the agent.
 pub(super) fn run(mut arguments: Arguments) -> Result<ExitCode, CommandError> {
@@ -52,7 +63,7 @@ pub(super) fn run(mut arguments: Arguments) -> Result<ExitCode, CommandError> {
         match argument {
             Argument::Option(name) => match name.as_str() {
                 "c" | "config" => options.path = Some(arguments.path()?),
-                "w" | "workers" => options.workers = arguments.parse()?,
+                "w" | "workers" => options.workers = workers(&mut arguments)?,
                 "l" | "log-format" => options.log_format = arguments.parse()?,
                 "keylog" => options.key_log = Some(arguments.path()?),
                 "s" | "status" => {

@@ -9,7 +9,11 @@ mod workers;
 
 use std::{fmt, path::PathBuf, process::ExitCode};
 
-use super::{Argument, Arguments, CommandError, print, unexpected_operand, unknown_option};
+use super::{
+    Argument, Arguments, CommandError,
+    agent::{self, DEFAULT_WORKERS},
+    print, unexpected_operand, unknown_option,
+};
 use crate::{
     agent::{
         flow::read_psk,
@@ -27,6 +31,7 @@ Tells whether this host is ready: kernel, ciphers, workers, keyrings, configurat
 Usage: handclasp check [OPTIONS]
 
   -c, --config FILE   the configuration to check; without it the one that the agent would use
+  -w, --workers N     the agent's: 0 for one that is to do without
   -h, --help          this text
 
 Exit code 0: ready, though perhaps with warnings. 1: something must be done first.
@@ -75,11 +80,12 @@ impl fmt::Display for Finding {
 
 /// Checks the host.
 pub(super) fn run(mut arguments: Arguments) -> Result<ExitCode, CommandError> {
-    let mut path = None;
+    let (mut path, mut workers) = (None, DEFAULT_WORKERS);
     while let Some(argument) = arguments.next()? {
         match argument {
             Argument::Option(name) => match name.as_str() {
                 "c" | "config" => path = Some(arguments.path()?),
+                "w" | "workers" => workers = agent::workers(&mut arguments)?,
                 "h" | "help" => {
                     return print(format_args!("{USAGE}"));
                 }
@@ -88,10 +94,10 @@ pub(super) fn run(mut arguments: Arguments) -> Result<ExitCode, CommandError> {
             Argument::Operand(operand) => return Err(unexpected_operand(&operand)),
         }
     }
-    report(path)
+    report(path, workers)
 }
 
-fn report(path: Option<PathBuf>) -> Result<ExitCode, CommandError> {
+fn report(path: Option<PathBuf>, workers: usize) -> Result<ExitCode, CommandError> {
     let mut worst = Level::Ok;
     let mut show = |findings: Vec<Finding>| {
         findings.into_iter().try_for_each(|finding| {
@@ -101,7 +107,7 @@ fn report(path: Option<PathBuf>) -> Result<ExitCode, CommandError> {
     };
     show(host::check())?;
     show(kernel::check())?;
-    show(vec![workers::check()])?;
+    show(workers::check(workers))?;
     match Settings::load(path.as_deref(), &mut Stamps::default()) {
         Err(error) => show(vec![Finding::fail("configuration", error.to_string())])?,
         Ok(settings) => {

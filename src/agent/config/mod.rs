@@ -89,12 +89,14 @@ impl Config {
         let rank = |config: &Self| PATHS.iter().position(|path| Path::new(path) == config.path);
         let came_after =
             rank(self).is_none_or(|rank_now| rank(former).is_some_and(|before| before < rank_now));
-        let problem = match () {
-            () if self.path != former.path && rank(former).is_some() && came_after => "it is gone",
-            () if self.is_blank && !former.is_blank => "there is nothing in it any more",
+        let (path, problem) = match () {
+            () if self.path != former.path && rank(former).is_some() && came_after => {
+                (&former.path, "it is gone")
+            }
+            () if self.is_blank && !former.is_blank => (&self.path, "there is nothing in it"),
             () => return Ok(()),
         };
-        Err(ConfigError { path: former.path.clone(), line: 0, problem: problem.into() })
+        Err(ConfigError { path: path.clone(), line: 0, problem: problem.into() })
     }
 
     fn read(path: &Path) -> Result<Self, ConfigError> {
@@ -107,6 +109,9 @@ impl Config {
         let is_blank = text.trim().is_empty();
         let mut config = Self { path: path.into(), is_blank, ..Self::default() };
         let mut warnings = Vec::new();
+        if is_blank {
+            warnings.push((0, "there is nothing in it: the defaults hold".into()));
+        }
         config.read_groups(&key_file::read(text).map_err(error)?, &mut warnings).map_err(error)?;
         // A profile repeats what it has from its side.
         warnings.sort();

@@ -190,7 +190,13 @@ fn a_configuration_that_vanishes_is_not_replaced_by_the_defaults() {
     assert_eq!(ours.replaces(&defaults), Ok(()));
     assert_eq!(defaults.replaces(&defaults), Ok(()));
     let named = at("/srv/c", "[debug]");
-    assert_eq!(refused(&at("/srv/c", " \n"), &named), "/srv/c: there is nothing in it any more");
+    assert_eq!(refused(&at("/srv/c", " \n"), &named), "/srv/c: there is nothing in it");
+    assert_eq!(
+        refused(&at("/etc/handclasp/config", ""), &tlshds),
+        "/etc/handclasp/config: there is nothing in it"
+    );
+    let [warning] = &at("/srv/c", "\n").warnings[..] else { panic!("one warning") };
+    assert_eq!(warning.to_string(), "/srv/c: there is nothing in it: the defaults hold");
     assert_eq!(named.replaces(&at("/srv/c", "")), Ok(()));
 }
 

@@ -44,7 +44,14 @@ impl<'a> Loader<'a> {
     pub(super) fn load(&mut self, role: Role, section: &Section) -> Result<Side, ConfigError> {
         let identity = self.identity(section)?;
         let anchors = section.truststore.clone().or_else(|| system_anchors(role));
-        let trust = anchors.as_ref().map(|anchors| self.trust(anchors, section)).transpose()?;
+        let trust = match anchors.as_ref().map(|anchors| self.trust(anchors, section)).transpose() {
+            // Nobody here has chosen the system's: what cannot be used is as if it were not there.
+            Err(error) if section.truststore.is_none() && error.line == 0 => {
+                self.warnings.push(error);
+                None
+            }
+            trust => trust?,
+        };
         let (verifier, trust) = trust.unzip();
         if let (Some(anchors), Some(verifier)) = (&anchors, &verifier) {
             self.look_for_idle(anchors, section, Idle::find(verifier, peer(role), now()));

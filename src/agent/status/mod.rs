@@ -49,6 +49,9 @@ impl Form {
 #[derive(Debug)]
 pub(super) struct Status {
     started: SystemTime,
+    /// Where the socket is to be, if there is to be one; and why it is not there.
+    socket: Option<PathBuf>,
+    refusal: Option<String>,
     desk: Option<Desk>,
     textfile: Option<Textfile>,
     /// How often there was no room for another handshake, so that requests waited in the kernel.
@@ -87,15 +90,37 @@ pub(super) fn line(counters: &[Rc<Counters>], in_flight: usize) -> String {
 }
 
 impl Status {
-    /// Opens the socket, unless there is to be none; an agent without one is better than none.
-    pub(super) fn start(socket: Option<&Path>) -> Self {
-        let desk = socket.and_then(|path| {
-            let refused =
-                |error| log::warning(format_args!("{}: there is no status socket: {error}", path.display()));
-            Desk::open(path).map_err(refused).ok()
-        });
-        let now = SystemTime::now();
-        Self { started: now, desk, textfile: None, pauses: 0, loaded: now, trouble: None }
+    /// Opens the socket, unless there is to be none.
+    pub(super) fn start(socket: Option<PathBuf>) -> Self {
+        let started = SystemTime::now();
+        let (refusal, desk, textfile, trouble) = (None, None, None, None);
+        let mut status =
+            Self { started, socket, refusal, desk, textfile, pauses: 0, loaded: started, trouble };
+        status.open();
+        status
+    }
+
+    /// Opens the socket if it is to be there and is not: an agent without one is better than none, but what is in its way (another
+    /// agent, a folder that is not mounted yet) may go.
+    pub(super) fn open(&mut self) {
+        let Some(path) = self.socket.as_deref().filter(|_| self.desk.is_none()) else { return };
+        let refusal = match Desk::open(path) {
+            Ok(desk) => {
+                self.desk = Some(desk);
+                None
+            }
+            Err(error) => Some(error.to_string()),
+        };
+        match &refusal {
+            Some(refusal) if self.refusal.as_ref() != Some(refusal) => {
+                log::warning(format_args!("{}: there is no status socket: {refusal}", path.display()));
+            }
+            None if self.refusal.is_some() => {
+                log::notice(format_args!("{}: the status socket is there", path.display()));
+            }
+            _ => {}
+        }
+        self.refusal = refusal;
     }
 
     /// Takes note of what became of the configuration, and where to keep the file for Prometheus.
@@ -132,5 +157,24 @@ impl Status {
         desk.iter_mut().for_each(|desk| desk.advance(ready, tell));
         textfile.iter_mut().for_each(|file| file.refresh(|| tell(Form::Prometheus)));
         (self.desk, self.textfile) = (desk, textfile);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_socket_that_another_agent_had_is_taken_over_in_time() {
+        let path = std::env::temp_dir().join(format!("handclasp-{}-two-agents", std::process::id()));
+        let first = Status::start(Some(path.clone()));
+        let mut second = Status::start(Some(path.clone()));
+        assert!(first.desk.is_some() && second.desk.is_none());
+        second.open();
+        assert!(second.desk.is_none());
+        assert_eq!(second.refusal.as_deref(), Some("another agent has this socket"));
+        drop(first);
+        second.open();
+        assert!(second.desk.is_some() && second.refusal.is_none() && path.exists());
     }
 }

@@ -75,8 +75,7 @@ pub(super) fn enter() -> Result<(), String> {
     // Where time is short, the broker goes first: it takes requests off the kernel's queue.
     system::be_nice(NICENESS);
     let _best_effort = system::set_slice(0);
-    let passwd = fs::read_to_string("/etc/passwd").ok();
-    become_user(passwd.as_deref().and_then(user).unwrap_or(NOBODY)).map_err(step("changing the user"))?;
+    become_user(own_user().unwrap_or(NOBODY)).map_err(step("changing the user"))?;
     let errno = |what: &'static str| move |error: nix::Error| format!("sandbox: {what}: {error}");
     confine(MAX_MEMORY).map_err(errno("process controls and resource limits"))?;
     process::ignore_signals().map_err(errno("signals"))?;
@@ -115,7 +114,12 @@ pub(in crate::agent) fn confine(max_memory: u64) -> nix::Result<()> {
     Ok(())
 }
 
-/// Finds the worker's user in a passwd(5) file: the system's other sources of users may be on a network that is not there yet.
+/// The workers' own user, from /etc/passwd: the system's other sources of users may be on a network that is not there yet.
+pub(in crate::agent) fn own_user() -> Option<(u32, u32)> {
+    user(&fs::read_to_string("/etc/passwd").ok()?)
+}
+
+/// Finds it in a passwd(5) file.
 fn user(passwd: &str) -> Option<(u32, u32)> {
     let mut fields = passwd.lines().find_map(|line| line.strip_prefix(USER)?.strip_prefix(':'))?.split(':');
     let (uid, gid) = (fields.nth(1)?.parse().ok()?, fields.next()?.parse().ok()?);

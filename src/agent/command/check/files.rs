@@ -15,6 +15,7 @@ use crate::agent::{
 /// What ProtectHome= and InaccessiblePaths= of dist/handclasp.service hide.
 const HIDDEN: [&str; 5] = ["/home", "/root", "/run/user", "/tmp", "/var/tmp"];
 const READ: u32 = 0o4;
+const WRITE: u32 = 0o2;
 const SEARCH: u32 = 0o1;
 
 pub(super) fn check(config: &Config) -> Vec<Finding> {
@@ -50,8 +51,11 @@ fn problem(path: &Path) -> Option<String> {
 }
 
 fn is_open(metadata: &fs::Metadata) -> bool {
-    let needed = if metadata.is_dir() { SEARCH } else { READ };
-    rights_of_root(metadata.uid(), metadata.gid(), metadata.mode()) & needed != 0
+    grants(metadata, if metadata.is_dir() { SEARCH } else { READ })
+}
+
+fn grants(metadata: &fs::Metadata, needed: u32) -> bool {
+    rights_of_root(metadata.uid(), metadata.gid(), metadata.mode()) & needed == needed
 }
 
 /// The bits of a file's mode that count for uid and gid 0 (path_resolution(7)).
@@ -65,10 +69,16 @@ fn rights_of_root(uid: u32, gid: u32, mode: u32) -> u32 {
 }
 
 fn textfile(path: &Path) -> Option<Finding> {
-    let folder = path.parent().filter(|folder| !folder.is_dir())?.display();
-    let text =
-        format!("{folder} is not there, so textfile cannot be written: make it, or install the collector");
-    Some(Finding::warn("metrics", text))
+    let folder = path.parent()?;
+    let text = match fs::metadata(folder).ok().filter(fs::Metadata::is_dir) {
+        None => "is not there, so textfile cannot be written: make it, or install the collector",
+        Some(metadata) if !grants(&metadata, WRITE | SEARCH) => {
+            "is shut to root without CAP_DAC_OVERRIDE, which the agent is under its unit, so textfile cannot be written: \
+             make it root's (chown root)"
+        }
+        Some(_) => return None,
+    };
+    Some(Finding::warn("metrics", format!("{} {text}", folder.display())))
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The configuration's certificates: whether they are valid now, for how long, and whether our own trust store vouches for them.
 
+use std::path::Path;
+
 use super::{Finding, policy};
 use crate::{
     agent::{
@@ -38,6 +40,14 @@ pub(super) fn check(settings: &Settings) -> Vec<Finding> {
 
 fn configuration(settings: &Settings) -> Finding {
     let path = &settings.config.path;
+    if path.starts_with("/etc/tlshd") || path == Path::new("/etc/tlshd.conf") {
+        let path = path.display();
+        let text = format!(
+            "{path}; all files that it names are read. But it is tlshd's, whose removal takes it away: \
+             copy it to /etc/handclasp/config"
+        );
+        return Finding::warn("configuration", text);
+    }
     if path.exists() {
         let path = path.display();
         return Finding::ok("configuration", format!("{path}; all files that it names are read"));

@@ -7,11 +7,18 @@ use std::{
 };
 
 use super::Finding;
-use crate::agent::worker::probe::FORBIDDEN;
+use crate::agent::worker::{probe::FORBIDDEN, sandbox};
 
-pub(super) fn check() -> Finding {
+/// What of an agent with so many.
+pub(super) fn check(count: usize) -> Vec<Finding> {
+    if count == 0 {
+        return vec![Finding::ok("workers", "none: the agent itself parses what peers send")];
+    }
     let attempts = FORBIDDEN.iter().map(|(name, _)| (*name, attempt(name)));
-    finding(attempts, &fs::read_to_string("/sys/kernel/security/lsm").unwrap_or_default())
+    let found = finding(attempts, &fs::read_to_string("/sys/kernel/security/lsm").unwrap_or_default());
+    let nobody = "there is no user handclasp, so they share the user nobody: make one (systemd-sysusers)";
+    let user = sandbox::own_user().is_none().then(|| Finding::warn("workers", nobody));
+    [found].into_iter().chain(user).collect()
 }
 
 /// Runs a worker that tries it.

@@ -53,6 +53,17 @@ garbage-configuration() {
     install_certificate s server-rsa
     wait_for 20 "the agent to say that it has reloaded" has_reloaded s
     nfs_compare tls /tls
+    # Of the system's own store nobody here has chosen anything: damaged, it costs only who needs it.
+    local store=/etc/ssl/certs/ca-certificates.crt
+    [ ! -e $store ] || mv $store $store.good
+    mkdir -p ${store%/*}
+    echo rubbish >$store
+    sed -i /truststore/d /run/c.conf
+    agent_signal c HUP
+    wait_for 20 "the agent to say that it has reloaded" has_reloaded c
+    agent_says c "$store: no certificate in it"
+    rm $store
+    [ ! -e $store.good ] || mv $store.good $store
 }
 
 # Certificates are replaced under load, in no particular order: no handshake fails, and the last one is in use in the end.
