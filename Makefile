@@ -14,9 +14,9 @@ released = CC_$(ARCH)_unknown_linux_gnu=clang CC_$(ARCH)_unknown_linux_musl=clan
 	CFLAGS_$(ARCH)_unknown_linux_musl='-nostdlibinc -isystem /usr/include/$(ARCH)-linux-musl'
 endif
 
-.PHONY: build static demo test unit miri fuzz-smoke peers bogo kernel soak shipped lint bench bench-post-quantum install install-files uninstall deb clean tools
+.PHONY: build static demo test unit miri fuzz-smoke peers bogo kernel soak shipped lint bench bench-post-quantum install install-files uninstall deb clean toolchain tools
 
-build: tools
+build: toolchain
 	$(released) $(CARGO) build --release --locked
 
 # The agent alone, in one file that needs nothing of the system but its kernel: for an initramfs, or an appliance.
@@ -29,9 +29,13 @@ static: tools
 # Each step may install what it needs, and the machines have limits of time.
 .NOTPARALLEL:
 
-# What the tests need beside cargo, from Debian; each is installed only if it is missing.
-tools:
-	@tests/need cargo:cargo cc:gcc git:git /usr/include/stdio.h:libc6-dev /etc/ssl/certs/ca-certificates.crt:ca-certificates
+# What a build needs, from Debian; each is installed only if it is missing. A cargo that is new here has to fetch by certificates.
+toolchain:
+	@tests/need 'cargo:cargo ca-certificates' cc:gcc /usr/include/stdio.h:libc6-dev
+
+# What the tests need beside it.
+tools: toolchain
+	@tests/need git:git /etc/ssl/certs/ca-certificates.crt:ca-certificates
 
 demo: tools
 	tests/kernel/demo
