@@ -161,8 +161,9 @@ impl Shape {
     fn client_authentication(self) -> ClientAuthentication {
         match self.0 >> 4 & 3 {
             0 => ClientAuthentication::None,
-            1 => ClientAuthentication::Optional,
-            _ => ClientAuthentication::Required,
+            // What only PSKs prove cannot be required.
+            2.. if self.certificates() => ClientAuthentication::Required,
+            _ => ClientAuthentication::Optional,
         }
     }
 
