@@ -13,7 +13,7 @@ use std::{
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     panic::{self, AssertUnwindSafe},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use nix::poll::PollFlags;
@@ -35,6 +35,9 @@ use crate::{
 
 /// How many handshakes go on in one turn, however many could: each turn takes milliseconds, and reports and orders wait for its end.
 const MAX_ADVANCES: usize = 16;
+
+/// Past which no other one does: a chain of certificates can cost as much as hundreds of honest handshakes.
+const LONGEST_TURN: Duration = Duration::from_millis(100);
 
 /// How long a reset can go unnoticed.
 const LONGEST_SLEEP: Duration = Duration::from_millis(500);
@@ -106,6 +109,11 @@ impl Worker {
 
     /// Goes on with handshakes whose sockets are ready, in the order of [`Self::interests`]. Who went on is the last in the next turn.
     pub(super) fn advance(&mut self, ready: &[bool]) {
+        self.advance_within(LONGEST_TURN, ready);
+    }
+
+    fn advance_within(&mut self, limit: Duration, ready: &[bool]) {
+        let start = Instant::now();
         let mut ready = ready.iter();
         let mut left = MAX_ADVANCES;
         let (able, others): (Vec<_>, Vec<_>) = mem::take(&mut self.courses).into_iter().partition(|course| {
@@ -114,7 +122,15 @@ impl Worker {
             is_able
         });
         self.courses = others;
-        able.into_iter().for_each(|course| self.advance_one(course, None));
+        let mut able = able.into_iter();
+        for course in able.by_ref() {
+            self.advance_one(course, None);
+            if start.elapsed() >= limit {
+                break;
+            }
+        }
+        // Those who did not come to it are the first in the next turn.
+        self.courses.splice(..0, able);
     }
 
     /// Nothing is sent yet: the kernel's short queue of requests comes before anybody's cryptography.
@@ -267,5 +283,23 @@ mod tests {
             std::iter::from_fn(|| worker.report()).count()
         };
         assert_eq!([turn(), turn(), turn()], [0, MAX_ADVANCES, 0]);
+    }
+
+    #[test]
+    fn a_long_turn_ends_with_whoever_made_it_long() {
+        let mut worker = Worker::default();
+        let mut peers = Vec::new();
+        for number in 1..=3 {
+            let (mut peer, socket) = UnixStream::pair().unwrap();
+            peer.write_all(b"HTTP/1.0 ").unwrap();
+            let config = Config::Server(ServerConfig { psk: true, ..ServerConfig::default() });
+            worker.take(number, Order::Begin { config, trust: 0, now: UnixTime(0), socket: socket.into() });
+            peers.push(peer);
+        }
+        for number in 1..=3 {
+            worker.advance_within(Duration::ZERO, &vec![true; worker.courses.len()]);
+            assert!(matches!(worker.report(), Some((first, Report::Failed(_))) if first == number));
+            assert!(worker.report().is_none());
+        }
     }
 }

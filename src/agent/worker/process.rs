@@ -50,8 +50,13 @@ impl Post<'_> {
         let interests = [(self.broker, PollFlags::POLLIN)].into_iter().chain(self.worker.interests());
         let ready = wait(interests, self.worker.patience()).map_err(|error| format!("poll: {error}"))?;
         let (called, ready) = ready.split_first().unwrap_or((&false, &[]));
-        self.worker.advance(ready);
-        let goes_on = !called || self.take_orders()?;
+        // An order comes before all cryptography: the broker waits for the end that it asked for. Who is ready is then asked anew.
+        let goes_on = if *called {
+            self.take_orders()?
+        } else {
+            self.worker.advance(ready);
+            true
+        };
         while let Some((number, report)) = self.worker.report() {
             if !self.send(number, &report)? {
                 self.worker.refuse(number, &Failure::Bug);
