@@ -161,9 +161,8 @@ impl Shape {
     fn client_authentication(self) -> ClientAuthentication {
         match self.0 >> 4 & 3 {
             0 => ClientAuthentication::None,
-            // What only PSKs prove cannot be required.
-            2.. if self.certificates() => ClientAuthentication::Required,
-            _ => ClientAuthentication::Optional,
+            1 => ClientAuthentication::Optional,
+            _ => ClientAuthentication::Required,
         }
     }
 

@@ -178,7 +178,7 @@ pub struct ServerConfig {
     pub credentials: Vec<Credential>,
     /// Whether to look for the PSKs that a client offers (`Step::FindPsk`).
     pub psk: bool,
-    /// Whether to ask for a client's certificate; never done under a PSK.
+    /// Whether to ask for a client's certificate; never done under a PSK, so that a client with one gets past `Required`.
     pub client_authentication: ClientAuthentication,
     /// Verifies a client's certificate.
     pub verifier: Option<Arc<dyn CertificateVerifier>>,
@@ -226,9 +226,6 @@ impl ServerConfig {
         check_offer(&self.credentials, (&self.alpn, self.alpn_required), self.record_size_limit)?;
         if self.credentials.is_empty() && !self.psk {
             return Err(ConfigError::NoCredentials);
-        }
-        if self.credentials.is_empty() && self.client_authentication == ClientAuthentication::Required {
-            return Err(ConfigError::OnlyPsks);
         }
         if self.client_authentication != ClientAuthentication::None && self.verifier.is_none() {
             return Err(ConfigError::NoVerifier);

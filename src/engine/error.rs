@@ -53,8 +53,6 @@ pub enum ConfigError {
     NoCredentials,
     /// A server asks for client certificates but has no way to verify them.
     NoVerifier,
-    /// A server that has only PSKs requires client certificates, which are never asked for under a PSK.
-    OnlyPsks,
     /// record_size_limit is outside 64..=16385.
     RecordSizeLimit,
     /// The names, certificates or identities are too long for the message that carries them.
@@ -262,9 +260,6 @@ impl fmt::Display for ConfigError {
             Self::NoCredentials => "neither a certificate nor PSKs to authenticate with",
             Self::NoVerifier => {
                 "client certificates are asked for, but there are no trust anchors to verify them with"
-            }
-            Self::OnlyPsks => {
-                "client certificates are required, but under a PSK no client is asked for one"
             }
             Self::RecordSizeLimit => "the record size limit is outside 64..=16385",
             Self::TooLong => "names, certificates or identities are too long for their message",
