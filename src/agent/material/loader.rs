@@ -47,7 +47,7 @@ impl<'a> Loader<'a> {
         let trust = match anchors.as_ref().map(|anchors| self.trust(anchors, section)).transpose() {
             // Nobody here has chosen the system's: what cannot be used is as if it were not there.
             Err(error) if section.truststore.is_none() && error.line == 0 => {
-                self.warnings.push(error);
+                self.warn(error);
                 None
             }
             trust => trust?,
@@ -65,8 +65,11 @@ impl<'a> Loader<'a> {
         if section.truststore.is_none() {
             return log::debug(format_args!("{}: {text}", anchors.path.display()));
         }
-        let warning = config_error(self.config, anchors, text);
-        // A profile repeats what it has from its side.
+        self.warn(config_error(self.config, anchors, text));
+    }
+
+    /// Warns once: a profile repeats what it has from its side.
+    fn warn(&mut self, warning: ConfigError) {
         if !self.warnings.contains(&warning) {
             self.warnings.push(warning);
         }
@@ -99,7 +102,7 @@ impl<'a> Loader<'a> {
         let [_, private_key] = &files;
         if is_exposed(&private_key.path) {
             let advice = "a private key should be root's, with mode 0600";
-            self.warnings.push(config_error(self.config, private_key, advice.into()));
+            self.warn(config_error(self.config, private_key, advice.into()));
         }
         self.identities.push((files, Arc::clone(&identity)));
         Ok(Some(identity))

@@ -264,20 +264,24 @@ mod tests {
     use crate::engine::config::ServerConfig;
     use std::{io::Write, os::unix::net::UnixStream};
 
+    /// Begins the handshake of a server whose peer has sent this.
+    fn begin(worker: &mut Worker, number: usize, sent: &[u8]) -> UnixStream {
+        let (mut peer, socket) = UnixStream::pair().unwrap();
+        peer.write_all(sent).unwrap();
+        let config = Config::Server(ServerConfig { psk: true, ..ServerConfig::default() });
+        let number = Number::try_from(number).unwrap();
+        worker.take(number, Order::Begin { config, trust: 0, now: UnixTime(0), socket: socket.into() });
+        peer
+    }
+
     /// A turn is short, and those that went on in it do not keep the others from theirs.
     #[test]
     fn each_has_its_turn() {
         let mut worker = Worker::default();
-        let mut peers = Vec::new();
-        for number in 1..=2 * MAX_ADVANCES {
-            let (mut peer, socket) = UnixStream::pair().unwrap();
-            // The first wait for more of a record; the others are refused.
-            peer.write_all(if number <= MAX_ADVANCES { b"\x16" } else { b"HTTP/1.0 " }).unwrap();
-            let config = Config::Server(ServerConfig { psk: true, ..ServerConfig::default() });
-            let number = Number::try_from(number).unwrap();
-            worker.take(number, Order::Begin { config, trust: 0, now: UnixTime(0), socket: socket.into() });
-            peers.push(peer);
-        }
+        // The first wait for more of a record; the others are refused.
+        let sent = |number| if number <= MAX_ADVANCES { &b"\x16"[..] } else { b"HTTP/1.0 " };
+        let numbers = 1..=2 * MAX_ADVANCES;
+        let _peers: Vec<_> = numbers.map(|number| begin(&mut worker, number, sent(number))).collect();
         let mut turn = || {
             worker.advance(&vec![true; worker.courses.len()]);
             std::iter::from_fn(|| worker.report()).count()
@@ -288,14 +292,7 @@ mod tests {
     #[test]
     fn a_long_turn_ends_with_whoever_made_it_long() {
         let mut worker = Worker::default();
-        let mut peers = Vec::new();
-        for number in 1..=3 {
-            let (mut peer, socket) = UnixStream::pair().unwrap();
-            peer.write_all(b"HTTP/1.0 ").unwrap();
-            let config = Config::Server(ServerConfig { psk: true, ..ServerConfig::default() });
-            worker.take(number, Order::Begin { config, trust: 0, now: UnixTime(0), socket: socket.into() });
-            peers.push(peer);
-        }
+        let _peers = [1, 2, 3].map(|number| begin(&mut worker, number, b"HTTP/1.0 "));
         for number in 1..=3 {
             worker.advance_within(Duration::ZERO, &vec![true; worker.courses.len()]);
             assert!(matches!(worker.report(), Some((first, Report::Failed(_))) if first == number));

@@ -40,17 +40,13 @@ pub(super) fn check(settings: &Settings) -> Vec<Finding> {
 
 fn configuration(settings: &Settings) -> Finding {
     let path = &settings.config.path;
+    let read = format!("{}; all files that it names are read", path.display());
     if path.starts_with("/etc/tlshd") || path == Path::new("/etc/tlshd.conf") {
-        let path = path.display();
-        let text = format!(
-            "{path}; all files that it names are read. But it is tlshd's, whose removal takes it away: \
-             copy it to /etc/handclasp/config"
-        );
-        return Finding::warn("configuration", text);
+        let advice = "But it is tlshd's, whose removal takes it away: copy it to /etc/handclasp/config";
+        return Finding::warn("configuration", format!("{read}. {advice}"));
     }
     if path.exists() {
-        let path = path.display();
-        return Finding::ok("configuration", format!("{path}; all files that it names are read"));
+        return Finding::ok("configuration", read);
     }
     Finding::warn(
         "configuration",
